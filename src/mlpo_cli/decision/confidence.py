@@ -1,0 +1,162 @@
+"""How sure the answer is: the share of noisy draws in which the leader still wins.
+
+Every weight is multiplied by Gamma noise, and every unknown answer is drawn from its prior. This is
+the idea of stochastic multicriteria acceptability analysis (SMAA), used for confidence only.
+Each criterion has a random stream of its own, so that adding or removing one criterion leaves the
+draws of the others as they were.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+
+from mlpo_cli.decision.model import (
+    Answer,
+    Answers,
+    ConfidencePolicy,
+    Criterion,
+    Orchestrator,
+    Rules,
+)
+from mlpo_cli.decision.outcome import Confidence, Label
+from mlpo_cli.decision.policy import best, candidates
+from mlpo_cli.decision.score import Weights, fit
+
+Drawn = Answer | None
+Cells = dict[Drawn, float]
+Fits = dict[str, list[Cells]]
+
+
+def measure(rules: Rules, answers: Answers, weights: Weights, leader: str | None) -> Confidence:
+    """Draw, count the wins, and name the leader's share.
+
+    `answers` holds only criteria that are in `weights`. A leader that is not also the most
+    frequent winner of the draws is a toss-up.
+    """
+    policy = rules.policy.confidence
+    wins = _count_wins(rules, answers, weights)
+    share = wins.get(leader, 0) / policy.draws
+    enough = leader is None or policy.robust_needs_answers <= sum(
+        1 for c in rules.criteria if c.id in answers and c.concerns == "every_team"
+    )
+    label: Label = "toss-up"
+    if wins.get(leader, 0) == max(wins.values()) and share >= policy.leaning:
+        label = "robust" if share >= policy.robust and enough else "leaning"
+    shares = {o.id: wins.get(o.id, 0) / policy.draws for o in rules.orchestrators}
+    return Confidence(label, share, policy.draws, shares)
+
+
+def _count_wins(rules: Rules, answers: Answers, weights: Weights) -> dict[str | None, int]:
+    """How many draws each orchestrator wins; None counts the draws in which none fits."""
+    policy = rules.policy.confidence
+    margin = float(rules.policy.margin)
+    active = [c for c in rules.criteria if c.id in weights]
+    drawn_weights = [_noisy(c.id, float(weights[c.id]), policy) for c in active]
+    drawn_answers = [_drawn(c, answers.get(c.id), policy) for c in active]
+    situations = _Situations(rules, active)
+    wins: dict[str | None, int] = {}
+    for draw in range(policy.draws):
+        given = [column[draw] for column in drawn_answers]
+        may_win, fits = situations.look_up(given)
+        winner = may_win[0] if may_win else None
+        if len(may_win) > 1:
+            noisy = [column[draw] for column in drawn_weights]
+            points = {
+                o: sum([w * cells[a] for w, cells, a in zip(noisy, fits[o], given, strict=True)])
+                for o in may_win
+            }
+            winner = best(may_win, points, margin)
+        wins[winner] = wins.get(winner, 0) + 1
+    return wins
+
+
+def _noisy(criterion: str, weight: float, policy: ConfidencePolicy) -> list[float]:
+    """The weight of one criterion in each draw."""
+    return [weight * noise for noise in _noise(criterion, policy.seed, policy.draws, policy.cv)]
+
+
+@lru_cache(maxsize=256)
+def _noise(criterion: str, seed: int, draws: int, cv: float) -> tuple[float, ...]:
+    stream = random.Random(f"{seed} weight {criterion}")
+    shape = 1 / cv**2
+    return tuple(stream.gammavariate(shape, 1 / shape) for _ in range(draws))
+
+
+def _drawn(criterion: Criterion, known: Answer | None, policy: ConfidencePolicy) -> list[Drawn]:
+    """The answer to one criterion in each draw: the known one, or drawn from the prior.
+
+    `policy.unknown` says in which share of the draws an unknown answer is filled in at all.
+    """
+    if known is not None:
+        return [known] * policy.draws
+    filled = policy.unknown[criterion.concerns]
+    choices: list[Drawn] = [*criterion.prior, None]
+    edges = list(accumulate(filled * share for share in criterion.prior.values()))
+    last = len(criterion.prior) - 1 if filled == 1 else len(criterion.prior)
+    return [
+        choices[min(bisect(edges, u), last)]
+        for u in _uniform(criterion.id, policy.seed, policy.draws)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _uniform(criterion: str, seed: int, draws: int) -> tuple[float, ...]:
+    stream = random.Random(f"{seed} answer {criterion}")
+    return tuple(stream.random() for _ in range(draws))
+
+
+class _Situations:
+    """Who may win and what each answer scores, remembered per combination that decides it.
+
+    Only criteria that a veto, gate or adjustment reads can change either.
+    """
+
+    def __init__(self, rules: Rules, active: Sequence[Criterion]) -> None:
+        self._rules = rules
+        self._active = active
+        read_by_candidates: set[str] = set()
+        read_by_adjustments: set[str] = set()
+        for veto in rules.policy.vetoes:
+            read_by_candidates |= veto.when.criteria
+        for gate in rules.policy.gates:
+            read_by_candidates |= gate.when.criteria.union(*(c.criteria for c in gate.any_of))
+        for orchestrator in rules.orchestrators:
+            for adjustment in orchestrator.adjustments:
+                read_by_adjustments |= adjustment.when.criteria
+        ids = [c.id for c in active]
+        self._policy_keys = [i for i, id in enumerate(ids) if id in read_by_candidates]
+        self._adjust_keys = [i for i, id in enumerate(ids) if id in read_by_adjustments]
+        self._may_win: dict[tuple[Drawn, ...], tuple[str, ...]] = {}
+        self._fits: dict[tuple[Drawn, ...], Fits] = {}
+
+    def look_up(self, given: Sequence[Drawn]) -> tuple[tuple[str, ...], Fits]:
+        """The candidates, and per orchestrator and criterion the fit of each answer."""
+        policy_key = tuple([given[i] for i in self._policy_keys])
+        if policy_key not in self._may_win:
+            self._may_win[policy_key] = candidates(self._rules, self._answers(given))
+        adjust_key = tuple([given[i] for i in self._adjust_keys])
+        if adjust_key not in self._fits:
+            self._fits[adjust_key] = self._all_fits(self._answers(given))
+        return self._may_win[policy_key], self._fits[adjust_key]
+
+    def _answers(self, given: Sequence[Drawn]) -> Answers:
+        pairs = zip(self._active, given, strict=True)
+        return {c.id: answer for c, answer in pairs if answer is not None}
+
+    def _all_fits(self, answers: Answers) -> Fits:
+        return {
+            o.id: [self._cells(o, c, answers) for c in self._active]
+            for o in self._rules.orchestrators
+        }
+
+    def _cells(self, orchestrator: Orchestrator, criterion: Criterion, answers: Answers) -> Cells:
+        possible: set[Answer] = {*criterion.prior, *criterion.choices}
+        if criterion.id in answers:
+            possible.add(answers[criterion.id])
+        cells: Cells = {a: float(fit(orchestrator, criterion.id, a, answers)) for a in possible}
+        cells[None] = 0.0
+        return cells

@@ -1,0 +1,87 @@
+"""A cursor into a YAML document that hands out typed values and collects what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any
+
+from mlpo_cli.errors import Problem
+from mlpo_cli.yamlmap import Mapped, Path
+
+
+class Node:
+    """A place in a document. Reading a wrong value notes a problem and returns an empty one."""
+
+    def __init__(self, document: Mapped, path: Path = (), value: Any = None) -> None:
+        self._document, self.path = document, path
+        self.value = document.data if not path else value
+
+    def problem(self, what: str, fix: str = "") -> None:
+        """Note that something is wrong here."""
+        self._document.problems.append(Problem(self._document.where(self.path), what, fix))
+
+    def get(self, key: str | int) -> Node:
+        """The value under a key; null if there is none."""
+        inside = self.value.get(key) if isinstance(self.value, dict) else None
+        return Node(self._document, (*self.path, key), inside)
+
+    def items(self) -> list[tuple[Any, Node]]:
+        """The entries of a mapping, none for null."""
+        if self.value is not None and not isinstance(self.value, dict):
+            self.problem(f"{self._name} must be a mapping")
+        return [(key, self.get(key)) for key in self.value] if isinstance(self.value, dict) else []
+
+    def entries(self) -> list[Node]:
+        """The items of a list, none for null."""
+        if self.value is not None and not isinstance(self.value, list):
+            self.problem(f"{self._name} must be a list")
+        items = self.value if isinstance(self.value, list) else []
+        return [Node(self._document, (*self.path, i), item) for i, item in enumerate(items)]
+
+    def keys(self, *known: str) -> None:
+        """Refuse keys other than these."""
+        for key, child in self.items():
+            child.one_of(known, key)
+
+    def text(self, optional: bool = False) -> str:
+        """A string that is not empty, unless it is optional."""
+        if self.value is None and optional:
+            return ""
+        if not isinstance(self.value, str) or not self.value.strip():
+            self.problem(f"{self._name} must be text", "quote it if it looks like a number")
+            return ""
+        return self.value.strip()
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number in a range."""
+        if type(self.value) is not int or not low <= self.value <= high:
+            self.problem(f"{self._name} must be a whole number from {low} to {high}")
+            return low
+        return self.value
+
+    def number(self, low: float, high: float) -> float:
+        """A number in a range."""
+        if type(self.value) not in (int, float) or not low <= self.value <= high:
+            self.problem(f"{self._name} must be a number from {low} to {high}")
+            return low
+        return float(self.value)
+
+    def one_of(self, known: Collection[str], value: Any = None) -> str:
+        """One of the known words; `value` stands in for the node's own, for keys."""
+        word = self.value if value is None else value
+        if word not in known:
+            close = get_close_matches(str(word), [*known], n=1)
+            fix = f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
+            self.problem(f"{word!r} is not known here", fix)
+        return str(word)
+
+    def words(self, known: Collection[str]) -> tuple[str, ...]:
+        """One known word, or a list of them."""
+        if isinstance(self.value, list):
+            return tuple(node.one_of(known) for node in self.entries())
+        return (self.one_of(known),)
+
+    @property
+    def _name(self) -> str:
+        return str(self.path[-1]) if self.path else "the document"

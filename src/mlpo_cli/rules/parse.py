@@ -1,0 +1,256 @@
+"""From YAML nodes to the engine's model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from mlpo_cli.decision.model import (
+    Adjustment,
+    Answer,
+    CombinedOutcome,
+    Condition,
+    ConfidencePolicy,
+    Criterion,
+    Evidence,
+    Gate,
+    Orchestrator,
+    Policy,
+    Row,
+    Scores,
+    Veto,
+)
+from mlpo_cli.rules.node import Node
+
+CONCERNS = ("every_team", "some_teams")
+MAX_SCORE = 4
+_DATE = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_ID = re.compile(r"[a-z][a-z0-9_-]*")
+
+Criteria = Mapping[str, Criterion]
+
+
+def criterion(node: Node) -> Criterion:
+    """One entry of criteria.yaml."""
+    node.keys(
+        "id", "label", "weight", "concerns", "type", "min", "max", "question", "help", "choices",
+        "indifferent", "prior",
+    )  # fmt: skip
+    numeric = node.get("type").value is not None
+    choices = (
+        {} if numeric else {str(key): text.text() for key, text in node.get("choices").items()}
+    )
+    if numeric:
+        node.get("type").one_of(("integer",))
+    elif not choices:
+        node.problem("a criterion needs choices, or type: integer with min and max")
+    indifferent = node.get("indifferent")
+    return Criterion(
+        id=identifier(node.get("id")),
+        label=node.get("label").text(),
+        question=node.get("question").text(),
+        help=node.get("help").text(optional=True),
+        weight=node.get("weight").whole(0, 100),
+        concerns=node.get("concerns").one_of(CONCERNS),
+        prior=_prior(node.get("prior"), choices),
+        choices=choices,
+        indifferent=frozenset(item.one_of(choices) for item in indifferent.entries()),
+        minimum=node.get("min").whole(0, 10**9) if numeric else 0,
+        maximum=node.get("max").whole(0, 10**9) if numeric else 0,
+    )
+
+
+def identifier(node: Node) -> str:
+    """An id: lower case letters, digits, '-' and '_'."""
+    text = node.text()
+    if text and not _ID.fullmatch(text):
+        node.problem(f"{text!r} is no id", "use lower case letters, digits, '-' and '_'")
+    return text
+
+
+def _prior(node: Node, choices: Mapping[str, str]) -> dict[Answer, float]:
+    prior: dict[Answer, float] = {}
+    for key, share in node.items():
+        if choices:
+            share.one_of(choices, key)
+        prior[key] = share.number(0, 1)
+    if abs(sum(prior.values()) - 1) > 1e-9:
+        node.problem("the prior must add up to 1")
+    return prior
+
+
+def orchestrator(node: Node, criteria: Criteria) -> Orchestrator:
+    """One file of orchestrators/."""
+    node.keys(
+        "schema_version", "reviewed", "id", "title", "version", "operate", "criteria", "adjustments"
+    )
+    rows = {}
+    for id, row in node.get("criteria").items():
+        row.one_of(criteria, id)
+        row.keys("scores", "points", "evidence")
+        if id in criteria:
+            scores = _scores(row, row.get("scores"), criteria[id], complete=True)
+            rows[id] = Row(scores, evidence(row.get("evidence")))
+    for id in criteria:
+        if id not in rows:
+            node.get("criteria").problem(f"there is no row for {id}", "score each criterion")
+    return Orchestrator(
+        id=identifier(node.get("id")),
+        title=node.get("title").text(),
+        version=node.get("version").text(),
+        operate=tuple(item.text() for item in node.get("operate").entries()),
+        rows=rows,
+        adjustments=tuple(_adjustment(n, criteria) for n in node.get("adjustments").entries()),
+    )
+
+
+def _scores(row: Node, cells: Node, criterion: Criterion, complete: bool) -> Scores:
+    if not criterion.choices:
+        points = []
+        for point in row.get("points").entries():
+            pair = point.entries()
+            if len(pair) != 2:
+                point.problem("a point is [number, score]")
+                continue
+            points.append((pair[0].whole(0, 10**9), pair[1].whole(0, MAX_SCORE)))
+        if not points or sorted({x for x, _ in points}) != [x for x, _ in points]:
+            row.problem("points must be a list of [number, score] with rising numbers")
+        return Scores(points=tuple(points))
+    found = {}
+    for choice, cell in cells.items():
+        cell.one_of(criterion.choices, choice)
+        found[choice] = cell.whole(0, MAX_SCORE)
+    missing = [choice for choice in criterion.choices if choice not in found]
+    if complete and missing:
+        row.problem(f"no score for {', '.join(missing)}", "score every choice from 0 to 4")
+    return Scores(cells=found)
+
+
+def _adjustment(node: Node, criteria: Criteria) -> Adjustment:
+    node.keys("when", "why", "set", "evidence")
+    scores = {}
+    for id, cells in node.get("set").items():
+        cells.one_of(criteria, id)
+        if id in criteria:
+            scores[id] = _scores(cells, cells, criteria[id], complete=False)
+    return Adjustment(
+        when=condition(node.get("when"), criteria),
+        why=node.get("why").text(),
+        scores=scores,
+        evidence=evidence(node.get("evidence")),
+    )
+
+
+def evidence(node: Node) -> tuple[Evidence, ...]:
+    """A list of dated claims; an empty one is a problem."""
+    entries = node.entries()
+    if not entries:
+        node.problem("there is no evidence", "give a claim, its source, date and version")
+    found = []
+    for entry in entries:
+        entry.keys("claim", "source", "date", "version")
+        found.append(
+            Evidence(
+                claim=entry.get("claim").text(),
+                source=entry.get("source").text(),
+                date=date(entry.get("date")),
+                version=entry.get("version").text(),
+            )
+        )
+    return tuple(found)
+
+
+def date(node: Node) -> str:
+    """A date as YYYY-MM-DD."""
+    text = node.text()
+    if text and not _DATE.fullmatch(text):
+        node.problem(f"{text!r} is no date", "write YYYY-MM-DD")
+    return text
+
+
+def condition(node: Node, criteria: Criteria) -> Condition:
+    """A mapping of criterion (or criterion_not) to one answer or a list of answers."""
+    met: dict[str, frozenset[str]] = {}
+    unless: dict[str, frozenset[str]] = {}
+    with_choices = {id: c for id, c in criteria.items() if c.choices}
+    for key, answers in node.items():
+        id = str(key).removesuffix("_not") if key not in criteria else str(key)
+        answers.one_of(with_choices, id)
+        if id in with_choices:
+            into = met if id == key else unless
+            into[id] = frozenset(answers.words(criteria[id].choices))
+    return Condition(met, unless)
+
+
+def policy(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Policy:
+    """The whole of policy.yaml."""
+    node.keys(
+        "schema_version", "reviewed", "policy", "vetoes", "gates", "tie_break", "confidence",
+        "combined_outcomes",
+    )  # fmt: skip
+    tie = node.get("tie_break")
+    tie.keys("order", "margin")
+    return Policy(
+        text=node.get("policy").text(),
+        vetoes=tuple(_veto(n, criteria, orchestrators) for n in node.get("vetoes").entries()),
+        gates=tuple(_gate(n, criteria, orchestrators) for n in node.get("gates").entries()),
+        order=tie.get("order").words(orchestrators),
+        margin=Fraction(str(tie.get("margin").number(0, 10))),
+        confidence=_confidence(node.get("confidence")),
+        combined=tuple(
+            _combined(n, criteria, orchestrators) for n in node.get("combined_outcomes").entries()
+        ),
+    )
+
+
+def _veto(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Veto:
+    node.keys("id", "orchestrators", "when", "message")
+    hit = node.get("orchestrators")
+    when = condition(node.get("when"), criteria)
+    if not when.met:
+        node.problem("a veto needs a condition", "add `when:` with at least one criterion")
+    return Veto(
+        id=identifier(node.get("id")),
+        orchestrators=orchestrators if hit.value == "all" else hit.words(orchestrators),
+        when=when,
+        message=node.get("message").text(),
+    )
+
+
+def _gate(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Gate:
+    node.keys("id", "orchestrator", "when", "may_win_if_any", "may_win_if_vetoed", "message")
+    vetoed = node.get("may_win_if_vetoed")
+    return Gate(
+        id=identifier(node.get("id")),
+        orchestrator=node.get("orchestrator").one_of(orchestrators),
+        when=condition(node.get("when"), criteria),
+        any_of=tuple(condition(n, criteria) for n in node.get("may_win_if_any").entries()),
+        vetoed=() if vetoed.value is None else vetoed.words(orchestrators),
+        message=node.get("message").text(),
+    )
+
+
+def _confidence(node: Node) -> ConfidencePolicy:
+    node.keys("draws", "seed", "weight_noise_cv", "labels", "unknown", "robust_needs_answers")
+    labels, unknown = node.get("labels"), node.get("unknown")
+    labels.keys("robust", "leaning")
+    unknown.keys(*CONCERNS)
+    return ConfidencePolicy(
+        draws=node.get("draws").whole(1, 100_000),
+        seed=node.get("seed").whole(0, 10**9),
+        cv=node.get("weight_noise_cv").number(0.01, 2),
+        robust=labels.get("robust").number(0, 1),
+        leaning=labels.get("leaning").number(0, 1),
+        unknown={key: unknown.get(key).number(0, 1) for key in CONCERNS},
+        robust_needs_answers=node.get("robust_needs_answers").whole(0, 100),
+    )
+
+
+def _combined(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> CombinedOutcome:
+    node.keys("winner", "when", "message")
+    return CombinedOutcome(
+        winner=node.get("winner").one_of(orchestrators),
+        when=condition(node.get("when"), criteria),
+        message=node.get("message").text(),
+    )

@@ -1,0 +1,118 @@
+"""YAML (and so JSON) to plain data, with the line of every value.
+
+Only what a document of answers or rules needs: mappings with string or whole-number keys, lists
+and scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
+tags and deep nesting are refused, so a hostile document can neither run code nor grow in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from mlpo_cli.errors import Problem
+
+Path = tuple[str | int, ...]
+
+MAX_DEPTH = 20
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,3})?")
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+@dataclass
+class Mapped:
+    """A document: its data, the line of each path in it, and what was wrong with it."""
+
+    name: str
+    data: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def where(self, path: Path) -> str:
+        """`file:line` of a value, or of the nearest one around it."""
+        while path not in self.lines and path:
+            path = path[:-1]
+        return f"{self.name}:{self.lines.get(path, 1)}"
+
+
+def read(text: str, name: str) -> Mapped:
+    """Parse a document. Never raises: `problems` of the result says what is wrong, with lines."""
+    mapped = Mapped(name)
+    try:
+        events = yaml.parse(text, Loader=_LOADER)
+        next(events)
+        if isinstance(next(events), yaml.DocumentStartEvent):
+            mapped.data = _node(next(events), events, mapped, ())
+    except _Refused as refused:
+        mapped.problems.append(refused.problem)
+    except yaml.YAMLError as error:
+        mapped.problems.append(_syntax_problem(error, name))
+    return mapped
+
+
+class _Refused(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+def _syntax_problem(error: yaml.YAMLError, name: str) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
+    where = f"{name}:{mark.line + 1}" if mark else name
+    return Problem(where, f"not valid YAML or JSON: {what}", "correct the syntax there")
+
+
+def _node(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
+    """The value that begins with `event`; its line is noted."""
+    where = f"{mapped.name}:{event.start_mark.line + 1}"
+    mapped.lines[path] = event.start_mark.line + 1
+    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        raise _Refused(Problem(where, "anchors and aliases are not supported", "write it out"))
+    if event.tag is not None:
+        raise _Refused(Problem(where, f"the tag {event.tag} is not supported", "remove the tag"))
+    if len(path) > MAX_DEPTH:
+        raise _Refused(Problem(where, "nested too deeply", f"use at most {MAX_DEPTH} levels"))
+    if isinstance(event, yaml.ScalarEvent):
+        return _scalar(event.value) if event.implicit[0] else event.value
+    if isinstance(event, yaml.SequenceStartEvent):
+        items: list[Any] = []
+        while not isinstance(item := next(events), yaml.SequenceEndEvent):
+            items.append(_node(item, events, mapped, (*path, len(items))))
+        return items
+    found: dict[str | int, Any] = {}
+    while not isinstance(key_event := next(events), yaml.MappingEndEvent):
+        key = _key(key_event, mapped)
+        line = key_event.start_mark.line + 1
+        value = _node(next(events), events, mapped, (*path, key))
+        if key in found:
+            mapped.problems.append(
+                Problem(f"{mapped.name}:{line}", f"{key} is given twice", "keep one of them")
+            )
+        found[key] = value
+        mapped.lines[(*path, key)] = line
+    return found
+
+
+def _key(event: Any, mapped: Mapped) -> str | int:
+    where = f"{mapped.name}:{event.start_mark.line + 1}"
+    if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
+        raise _Refused(Problem(where, "a key must be a plain word or number", "rename the key"))
+    number = _scalar(event.value) if event.implicit[0] else None
+    return number if type(number) is int else str(event.value)
+
+
+def _scalar(text: str) -> str | int | float | bool | None:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text

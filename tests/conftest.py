@@ -1,0 +1,11 @@
+from hypothesis import settings
+
+# Seconds matter in the inner loop, and a red run must be red again: no deadline, no randomness.
+settings.register_profile("mlpo", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.load_profile("mlpo")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--snapshot-update", action="store_true", help="write the snapshots of the trees anew"
+    )

@@ -1,0 +1,62 @@
+"""Real and constructed teams get the right answer, and each rule is seen from both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import RULES
+
+from mlpo_cli.decision.engine import decide
+from mlpo_cli.yamlmap import read
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def _personas(name):
+    return read((DATA / name).read_text(encoding="utf-8"), name).data["personas"]
+
+
+PUBLIC = _personas("personas_public.yaml")
+PERSONAS = [*PUBLIC, *_personas("personas_policy.yaml")]
+DECISIONS = {persona["id"]: decide(RULES, persona["answers"]) for persona in PERSONAS}
+
+
+@pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona["id"])
+def test_each_persona_gets_an_answer_that_is_right(persona):
+    said = DECISIONS[persona["id"]].orchestrator
+    right = [persona["expected"]]
+    if persona.get("ambiguous"):
+        right += persona["acceptable_second"]
+    assert said in right, persona["why"]
+    assert said not in persona.get("must_not", [])
+
+
+def test_the_public_personas_are_all_there():
+    assert len(PUBLIC) == 27
+
+
+@pytest.mark.parametrize("veto", RULES.policy.vetoes, ids=lambda veto: veto.id)
+def test_each_veto_has_a_persona_on_each_side(veto):
+    fired = {veto.when.holds(decision.answers) for decision in DECISIONS.values()}
+    assert fired == {True, False}
+
+
+@pytest.mark.parametrize("gate", RULES.policy.gates, ids=lambda gate: gate.id)
+def test_each_gate_has_a_persona_on_each_side(gate):
+    shut = {
+        any(fired.id == gate.id for fired in decision.gates)
+        for decision in DECISIONS.values()
+        if all(veto.orchestrator != gate.orchestrator for veto in decision.vetoes)
+    }
+    decisive = [
+        d for d in DECISIONS.values() if any(g.id == gate.id and g.decisive for g in d.gates)
+    ]
+    assert shut == {True, False}
+    assert decisive, "no persona shows that the gate matters"
+
+
+def test_no_answer_at_all_names_the_questions_to_settle_first():
+    decision = DECISIONS["c-all-unknown"]
+    assert decision.confidence.label != "robust"
+    assert decision.open_questions[0].alone

@@ -1,0 +1,134 @@
+"""Each way to end has its exit code and its message; a traceback is never one of them."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+import typer
+from support import mlpo
+
+from mlpo_cli.errors import (
+    AnswersError,
+    ExitCode,
+    NegativeFinding,
+    Problem,
+    TargetError,
+    UserError,
+    run_guarded,
+)
+
+
+def ending(error):
+    def command():
+        raise error
+
+    return command
+
+
+PROBLEMS = [Problem("team.yaml:3", "unknown key 'x'", "remove it"), Problem("--ci", "no")]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("x"), 2),
+        (AnswersError(PROBLEMS), 2),
+        (TargetError("x"), 2),
+        (NegativeFinding("x"), 1),
+        (typer.BadParameter("x"), 2),
+        (KeyboardInterrupt(), 130),
+        (typer.Abort(), 130),
+        (RuntimeError("x"), 3),
+        (OSError(errno.ENOSPC, "No space left on device", "/big"), 2),
+        (OSError(errno.EIO, "I/O error"), 3),
+    ],
+)
+def test_each_ending_has_its_exit_code_and_no_traceback(error, code, capsys):
+    assert run_guarded(ending(error), []) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_what_a_command_returns_is_the_exit_code():
+    assert run_guarded(lambda: ExitCode.NEGATIVE, []) == 1
+    assert run_guarded(lambda: None, []) == 0
+
+
+def test_all_problems_are_shown_with_place_and_fix(capsys):
+    run_guarded(ending(AnswersError(PROBLEMS)), [])
+    assert capsys.readouterr().err == (
+        "error: the answers cannot be used\n"
+        "  team.yaml:3: unknown key 'x'\n"
+        "    fix: remove it\n"
+        "  --ci: no\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--format", "json"], ["--format=json"]])
+def test_whoever_asked_for_json_gets_the_error_in_json(arguments, capsys):
+    run_guarded(ending(AnswersError(PROBLEMS)), ["recommend", *arguments])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert json.loads(captured.out) == {
+        "schema_version": 1,
+        "error": {
+            "kind": "answers",
+            "message": "the answers cannot be used",
+            "fix": "",
+            "problems": [
+                {"where": "team.yaml:3", "what": "unknown key 'x'", "fix": "remove it"},
+                {"where": "--ci", "what": "no", "fix": ""},
+            ],
+            "exit_code": 2,
+        },
+    }
+
+
+def test_our_own_error_leaves_a_crash_log_with_the_traceback(state, capsys):
+    assert run_guarded(ending(RuntimeError("boom")), []) == 3
+    log = state / "mlpo" / "crash.log"
+    assert str(log) in capsys.readouterr().err
+    assert "RuntimeError: boom" in log.read_text(encoding="utf-8")
+
+
+def test_our_own_error_in_json_names_the_crash_log(state, capsys):
+    run_guarded(ending(RuntimeError("boom")), ["--json"])
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["kind"], error["exit_code"]) == ("internal", 3)
+    assert error["crash_log"] == str(state / "mlpo" / "crash.log")
+
+
+def test_a_crash_log_falls_back_to_a_temporary_folder(state, monkeypatch, tmp_path, capsys):
+    (state / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(state / "file"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "other"))
+    run_guarded(ending(RuntimeError("boom")), [])
+    assert (tmp_path / "other" / "mlpo" / "crash.log").exists()
+    assert "other" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["recomend"],
+        ["recommend", "--nope"],
+        ["recommend", "--format", "xml"],
+        ["new", "a", "b"],
+    ],
+)
+def test_wrong_usage_exits_2_with_one_message(tmp_path, arguments):
+    ran = mlpo(*arguments, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: ")
+    assert "fix: mlpo --help" in ran.stderr
