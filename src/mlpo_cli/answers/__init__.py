@@ -1,0 +1,1 @@
+"""The answers document: load, validate, and settle the project's settings."""

@@ -1,0 +1,1 @@
+"""A Decision rendered for people and for scripts."""

@@ -1,0 +1,136 @@
+"""All problems of a document in one pass, each with its line and the fix."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import RULES
+
+from mlpo_cli.answers.validate import validate
+from mlpo_cli.errors import Problem
+from mlpo_cli.yamlmap import read
+
+
+def check(text):
+    return validate(read(text, "team.yaml"), RULES, ("metaflow",))
+
+
+def problems(text):
+    return check(text)[1]
+
+
+def test_a_good_document_has_no_problems_and_drops_what_is_not_sure():
+    answered, found = check(
+        "schema_version: 1\n"
+        "criteria: {team_size: 8, cloud: null, existing_kubernetes: none}\n"
+        "project: {name: my-project, orchestrator: null}\n"
+        "overrides: {weights: {local_dev_need: 2.5}}\n"
+    )
+    assert found == []
+    assert answered.criteria == {"team_size": 8, "existing_kubernetes": "none"}
+    assert answered.project == {"name": "my-project"}
+    assert answered.weights == {"local_dev_need": 2.5}
+
+
+def test_json_is_read_as_well():
+    document = {"schema_version": 1, "criteria": {"team_size": 8}}
+    answered, found = check(json.dumps(document, indent=2))
+    assert (answered.criteria, found) == ({"team_size": 8}, [])
+
+
+def test_every_problem_is_found_at_once_with_its_line_and_its_fix():
+    text = (
+        "schema_version: 2\n"
+        "criteria:\n"
+        "  team_sze: 5\n"
+        "  existing_kubernetes: yes\n"
+        "  team_size: 0\n"
+        "  cloud: awz\n"
+        "  cloud: aws\n"
+        "  local_dev_need: [must]\n"
+        "project:\n"
+        "  name: ../../etc\n"
+        "  package: class\n"
+        "  orchestrator: airflow\n"
+        "overrides:\n"
+        "  weights: {cloud: -1, tracking: .nan}\n"
+        "polcy: {}\n"
+    )
+    assert problems(text) == [
+        Problem("team.yaml:1", "schema_version 2 is not known", "write schema_version: 1"),
+        Problem("team.yaml:3", "unknown key 'team_sze'", "did you mean team_size?"),
+        Problem(
+            "team.yaml:4",
+            "existing_kubernetes cannot be 'yes'",
+            "use one of: production, planned, none, or null for not sure",
+        ),
+        Problem(
+            "team.yaml:5",
+            "team_size must be a whole number from 1 to 100000, not 0",
+            "write such a number, or null for not sure",
+        ),
+        Problem("team.yaml:7", "cloud is given twice", "keep one of them"),
+        Problem(
+            "team.yaml:8",
+            "local_dev_need cannot be a list",
+            "use one of: must, nice, not_needed, or null for not sure",
+        ),
+        Problem(
+            "team.yaml:10",
+            "name: '../../etc' will not do as a name",
+            "start with a letter, end with a letter or digit; between them letters, digits, "
+            "'-', '_' and single dots; 64 characters at most",
+        ),
+        Problem(
+            "team.yaml:11", "package: 'class' is a Python keyword", "choose another package name"
+        ),
+        Problem("team.yaml:12", "orchestrator: 'airflow' is not known", "use one of: metaflow"),
+        Problem(
+            "team.yaml:14",
+            "the weight of cloud must be a number from 0 to 100, not -1",
+            "3 usually decides, 1 tips a close call, 0 is off",
+        ),
+        Problem(
+            "team.yaml:14",
+            "the weight of tracking must be a number from 0 to 100, not '.nan'",
+            "3 usually decides, 1 tips a close call, 0 is off",
+        ),
+        Problem(
+            "team.yaml:15",
+            "unknown key 'polcy'",
+            "use one of: schema_version, criteria, project, overrides",
+        ),
+    ]
+
+
+def test_a_near_miss_of_a_choice_is_suggested():
+    (problem,) = problems("schema_version: 1\ncriteria: {cloud: azur}\n")
+    assert problem.fix.startswith("did you mean azure?")
+
+
+@pytest.mark.parametrize("text", ["", "null", "- 1\n", "word", "42", "criteria: 3"])
+def test_a_document_of_the_wrong_shape_is_a_problem_and_no_crash(text):
+    assert problems(text)
+
+
+@pytest.mark.parametrize("value", ["true", "8.0", '"8"', "1e3", "9" * 400, "-1", "[8]", "{a: 1}"])
+def test_only_a_whole_number_in_range_is_a_team_size(value):
+    (problem,) = problems(f"schema_version: 1\ncriteria: {{team_size: {value}}}\n")
+    assert "whole number from 1 to 100000" in problem.what
+    assert len(problem.what) < 160
+
+
+def test_hostile_text_is_escaped_before_it_is_shown():
+    (problem,) = problems('schema_version: 1\ncriteria: {cloud: "\\e[31mred\\u202e"}\n')
+    assert "\x1b" not in problem.what
+    assert "\u202e" not in problem.what
+
+
+def test_a_document_that_is_all_wrong_is_refused_quickly():
+    text = "schema_version: 1\ncriteria:\n" + "".join(f"  team_siz{n}: 1\n" for n in range(20_000))
+    started = time.perf_counter()
+    found = problems(text)
+    assert len(found) == 20_000
+    assert time.perf_counter() - started < 5

@@ -1,0 +1,74 @@
+"""The decision record stands on its own in a design review."""
+
+from __future__ import annotations
+
+import re
+
+from support import EXAMPLES, RULES
+
+from mlpo_cli.decision.engine import decide
+from mlpo_cli.reports import adr
+from mlpo_cli.yamlmap import read
+
+
+def example(name):
+    document = read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data
+    return decide(RULES, document["criteria"])
+
+
+def test_it_follows_madr_and_is_dated_by_the_rules():
+    text = adr.render(RULES, "metaflow", example("startup"))
+    assert text.startswith(f"---\nstatus: accepted\ndate: {RULES.reviewed}\n---\n\n# Use Metaflow")
+    headings = re.findall(r"^##? .*$", text, re.M)
+    assert headings == [
+        "# Use Metaflow for the ML pipeline",
+        "## Context and problem statement",
+        "## Decision drivers",
+        "## Considered options",
+        "## Decision outcome",
+        "## Contributions",
+        "## Vetoes and gates",
+        "## What would change the answer",
+        "## Questions still open that could change it",
+        "## Evidence",
+        "## More information",
+    ]
+    assert RULES.version in text
+
+
+def test_it_says_what_will_have_to_be_operated_and_links_the_evidence():
+    text = adr.render(RULES, "kubeflow", example("platform"))
+    assert RULES.orchestrator("kubeflow").operate[0] in text
+    assert "https://www.kubeflow.org/" in text
+    assert "| Who shares it | 3 | 0.462 (fit 4)" in text
+
+
+def test_without_answers_it_is_not_evaluated():
+    text = adr.render(RULES, "metaflow", None)
+    assert "not evaluated" in text
+    assert "Contributions" not in text
+    assert RULES.orchestrator("metaflow").operate[0] in text
+
+
+def test_a_toss_up_and_a_none_stay_proposed():
+    toss_up = decide(RULES, {"existing_platform": "vertex"})
+    none = decide(RULES, {"workload": "single_job"})
+    assert "status: proposed" in adr.render(RULES, "kubeflow", toss_up)
+    assert "spike both" in adr.render(RULES, "kubeflow", toss_up)
+    assert "status: proposed" in adr.render(RULES, None, none)
+    assert "None of the options fits." in adr.render(RULES, None, none)
+
+
+def test_a_choice_against_none_says_so():
+    text = adr.render(RULES, "metaflow", decide(RULES, {"workload": "single_job"}))
+    assert "status: accepted" in text
+    assert "mlpo would have said none of them because A single job gains nothing" in text
+
+
+def test_a_table_survives_a_pipe_in_a_text():
+    rows = [
+        line
+        for line in adr.render(RULES, "metaflow", example("startup")).splitlines()
+        if line.startswith("|")
+    ]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {3, 6}
