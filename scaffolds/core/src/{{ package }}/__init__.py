@@ -1,0 +1,1 @@
+"""A training pipeline: ingest, preprocess, validate, train, evaluate, register, deploy."""

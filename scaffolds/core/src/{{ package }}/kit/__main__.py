@@ -1,0 +1,114 @@
+"""The commands behind the Makefile: `python -m <package>.kit VERB`. Managed by mlpo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import settings
+from . import records
+from .errors import PipelineError
+from .store import Store, write_text
+
+if TYPE_CHECKING:
+    from .registry import Version
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0, or 1 when it could not be done."""
+    parser = argparse.ArgumentParser(prog="python -m kit", description=__doc__)
+    parser.add_argument("--profile", default="local", help="which file of configs/ to use")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("summary", help="what the newest run did, as a table")
+    report = verbs.add_parser("report", help="write report.html for a run")
+    report.add_argument("--run", help="the run's id; the newest one if not given")
+    report.add_argument("--output", type=Path, default=Path("report.html"))
+    serve = verbs.add_parser("serve", help="serve the champion")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    predict = verbs.add_parser("predict", help="ask the served champion about test rows")
+    predict.add_argument("--rows", type=int, default=5)
+    verbs.add_parser("rollback", help="make the previous champion the champion again")
+    verbs.add_parser("sample-data", help="write the digits where ingest.path points")
+    chosen = parser.parse_args(arguments)
+    try:
+        print(VERBS[chosen.verb](settings.load(chosen.profile), chosen))
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _summary(config: settings.Settings, _: argparse.Namespace) -> str:
+    from .summary import render
+
+    return render(_latest(config))
+
+
+def _report(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from .report import build
+
+    run_id = chosen.run or _latest(config)["run_id"]
+    write_text(chosen.output, build(Store(config.store_root), run_id))
+    return f"report of run {run_id}: {chosen.output.resolve()}"
+
+
+def _serve(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from .serve import serve
+
+    champion = _champion(config)
+    model = Store(config.store_root).open(champion.model)
+    serve(model, chosen.host, chosen.port, champion.number)
+    return "stopped"
+
+
+def _predict(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from .predict import predict
+
+    return predict(Store(config.store_root), _champion(config), chosen.rows)
+
+
+def _rollback(config: settings.Settings, _: argparse.Namespace) -> str:
+    from .registry import Registry
+
+    version = Registry(config.register.model_name, config.store_root).rollback()
+    return f"the champion is version {version.number} again (accuracy {version.accuracy:.4f})"
+
+
+def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:
+    from .sample_data import write
+
+    return write(config.ingest)
+
+
+def _latest(config: settings.Settings) -> dict[str, Any]:
+    summary = records.refresh_latest(Store(config.store_root))
+    if summary is None:
+        raise PipelineError(f"there is no run in {config.store_root} yet: `make run` starts one")
+    return summary
+
+
+def _champion(config: settings.Settings) -> Version:
+    from .registry import Registry
+
+    champion = Registry(config.register.model_name, config.store_root).champion()
+    if champion is None:
+        raise PipelineError("no model is deployed yet: `make run` trains and deploys one")
+    return champion
+
+
+VERBS = {
+    "summary": _summary,
+    "report": _report,
+    "serve": _serve,
+    "predict": _predict,
+    "rollback": _rollback,
+    "sample-data": _sample_data,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""What happened: one record per stage, and the run's summary derived from them.
+
+Managed by mlpo. A record is written when a stage starts and again when it ends, each time
+whole, so a run that was killed leaves true records too: a stage that says `running` while
+nobody holds its lock is dead. Nothing else is kept; the summary can always be made again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .store import Ref, Store, read_json, write_json
+
+SCHEMA_VERSION = 1
+STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stage of one run. Times are seconds since the epoch."""
+
+    run_id: str
+    orchestrator: str
+    stage: str
+    state: str  # running | ok | failed
+    started: float
+    code: str  # digest of the project's code as the stage began
+    ended: float | None = None
+    attempt: int = 1
+    settings: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Ref] = field(default_factory=dict)
+    outputs: dict[str, Ref] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the stage took, or None when nobody saw its end."""
+        return None if self.ended is None else round(self.ended - self.started, 3)
+
+
+def _path(store: Store, run_id: str, stage: str) -> Path:
+    return store.runs / run_id / f"{stage}.json"
+
+
+def stage_lock(store: Store, run_id: str, stage: str) -> FileLock:
+    """The lock that a stage holds while it runs; the operating system frees it at its death."""
+    path = store.runs / run_id / f".{stage}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
+def write(store: Store, record: Record) -> None:
+    """Write a record in one piece."""
+    write_json(_path(store, record.run_id, record.stage), asdict(record))
+
+
+def read(store: Store, run_id: str, stage: str) -> Record | None:
+    """The record of a stage as it is true now, or None when the stage never started.
+
+    A stage whose process died without a word reads as failed.
+    """
+    path = _path(store, run_id, stage)
+    if not path.is_file():
+        return None
+    document = read_json(path)
+    for group in ("inputs", "outputs"):
+        document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
+    record = Record(**document)
+    if record.state == "running" and not _is_held(stage_lock(store, run_id, stage)):
+        return replace(record, state="failed", error="killed: its process ended without a word")
+    return record
+
+
+def _is_held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def read_all(store: Store, run_id: str) -> dict[str, Record]:
+    """The records of a run's stages, in their order, those that started."""
+    found = {stage: read(store, run_id, stage) for stage in STAGES}
+    return {stage: record for stage, record in found.items() if record is not None}
+
+
+def newest_run(store: Store) -> str | None:
+    """The run that started last, or None in an empty store."""
+
+    def started(run: Path) -> float:
+        return min(float(read_json(file)["started"]) for file in run.glob("*.json"))
+
+    runs = [run for run in store.runs.glob("*") if any(run.glob("*.json"))]
+    return max(runs, key=started).name if runs else None
+
+
+def summarise(store: Store, run_id: str) -> dict[str, Any]:
+    """The run's summary, the same document whichever orchestrator ran it."""
+    records = read_all(store, run_id)
+    states = {stage: record.state for stage, record in records.items()}
+    values = {stage: record.values for stage, record in records.items()}
+    model = records["train"].outputs.get("model") if "train" in records else None
+    last = list(records.values())[-1]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "orchestrator": last.orchestrator,
+        "status": _run_status(states),
+        "started": _iso(min(record.started for record in records.values())),
+        "dataset": {"version": values.get("ingest", {}).get("version")},
+        "model": {
+            "digest": model.sha256 if model else None,
+            "version": values.get("register", {}).get("version"),
+            "alias": values.get("deploy", {}).get("alias"),
+        },
+        "metrics": values.get("evaluate", {}).get("metrics", {}),
+        "device": values.get("train", {}).get("device"),
+        "stages": [_stage_line(stage, records.get(stage)) for stage in STAGES],
+    }
+
+
+def _run_status(states: dict[str, str]) -> str:
+    """ok, failed, running, or incomplete when it stopped between two stages."""
+    for state in ("failed", "running"):
+        if state in states.values():
+            return state
+    return "ok" if len(states) == len(STAGES) else "incomplete"
+
+
+def _stage_line(stage: str, record: Record | None) -> dict[str, Any]:
+    return {
+        "name": stage,
+        "status": record.state if record else "not run",
+        "cache": "off",
+        "reason": record.error if record else None,
+        "seconds": record.seconds if record else None,
+    }
+
+
+def refresh_latest(store: Store) -> dict[str, Any] | None:
+    """Derive `runs/latest.json` from the newest run's records and return it."""
+    run_id = newest_run(store)
+    if run_id is None:
+        return None
+    summary = summarise(store, run_id)
+    write_json(store.runs / "latest.json", summary)
+    return summary
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

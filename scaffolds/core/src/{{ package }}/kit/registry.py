@@ -1,0 +1,174 @@
+"""The model registry: versions, their lineage, and the `champion` alias. Managed by mlpo.
+
+MLflow keeps it: in a SQLite file beside the runs, or on the server that MLFLOW_TRACKING_URI
+names. The weights stay in the store; a version holds their reference.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import quiet_mlflow  # isort: skip # noqa: F401 (sets what mlflow reads at its import)
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+from .errors import PipelineError
+from .store import Ref
+
+CHAMPION = "champion"
+_HISTORY = "champion_history"  # version numbers, oldest first, as a tag of the registered model
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version and the model that it stands for."""
+
+    number: int
+    model: Ref
+    accuracy: float
+    dataset_version: str
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a model came from, and how it did. Histories are per epoch."""
+
+    run_id: str
+    dataset_version: str
+    code_digest: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    history: Sequence[Mapping[str, float]]
+
+
+class Registry:
+    """The versions of one registered model."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        """Open the registry for the model `name`; `root` is the store's root folder."""
+        self.name = name
+        self._folder = root / "registry"
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        self._local = uri is None
+        if uri is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            uri = f"sqlite:///{self._folder / 'mlflow.db'}"
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def register(self, model: Ref, lineage: Lineage, files: Sequence[Path]) -> Version:
+        """The version of this model: the one it already has, or a new one with its lineage."""
+        known = self.find(model.sha256)
+        if known is not None:
+            return known
+        run_id = self._log_run(lineage, files)
+        self._ensure_model()
+        tags = {
+            "digest": model.sha256,
+            "uri": model.uri,
+            "size": model.size,
+            "accuracy": lineage.metrics["accuracy"],
+            "dataset_version": lineage.dataset_version,
+            "run_id": lineage.run_id,
+            "code_digest": lineage.code_digest,
+        }
+        version = self._client.create_model_version(
+            self.name, model.uri, run_id, {key: str(value) for key, value in tags.items()}
+        )
+        return _version(version)
+
+    def find(self, digest: str) -> Version | None:
+        """The version with these weights, or None."""
+        query = f"name = '{self.name}' and tags.digest = '{digest}'"
+        found = self._client.search_model_versions(query)
+        return _version(found[0]) if found else None
+
+    def champion(self) -> Version | None:
+        """The version that is served, or None before the first deployment."""
+        try:
+            return _version(self._client.get_model_version_by_alias(self.name, CHAMPION))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def promote(self, number: int) -> None:
+        """Make a version the champion and remember the one before."""
+        history = self._history()
+        if history[-1:] != [number]:
+            # The history first: after a crash in between, `rollback` still finds its place.
+            self._set_history([*history, number])
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
+
+    def rollback(self) -> Version:
+        """Make the previous champion the champion again.
+
+        Raises PipelineError when there is none.
+        """
+        current = self.champion()
+        if current is None:
+            raise PipelineError(f"{self.name} has no champion: `make run` deploys one")
+        history = self._history()
+        numbers = [str(number) for number in history]
+        place = len(history) - 1 - history[::-1].index(current.number)
+        if place == 0:
+            raise PipelineError(f"{self.name} has no champion before version {current.number}")
+        self._client.set_registered_model_alias(self.name, CHAMPION, numbers[place - 1])
+        self._set_history(history[:place])
+        return _version(self._client.get_model_version(self.name, numbers[place - 1]))
+
+    def _history(self) -> list[int]:
+        tags = self._client.get_registered_model(self.name).tags
+        return [int(number) for number in tags.get(_HISTORY, "").split(",") if number]
+
+    def _set_history(self, numbers: list[int]) -> None:
+        self._client.set_registered_model_tag(self.name, _HISTORY, ",".join(map(str, numbers)))
+
+    def _ensure_model(self) -> None:
+        try:
+            self._client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _log_run(self, lineage: Lineage, files: Sequence[Path]) -> str:
+        """Write parameters, metrics per epoch and files to a tracking run; returns its id."""
+        experiment = self._client.get_experiment_by_name(self.name)
+        place = (self._folder / "artifacts").as_uri() if self._local else None
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
+            else self._client.create_experiment(self.name, artifact_location=place)
+        )
+        tags = {"dataset_version": lineage.dataset_version, "code_digest": lineage.code_digest}
+        run = self._client.create_run(experiment_id, run_name=lineage.run_id, tags=tags)
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(value), now, int(epoch["epoch"]))
+            for epoch in lineage.history
+            for name, value in epoch.items()
+            if name != "epoch"
+        ]
+        metrics += [Metric(f"test_{k}", v, now, 0) for k, v in lineage.metrics.items()]
+        params = [Param(name, str(value)) for name, value in lineage.params.items()]
+        run_id: str = run.info.run_id
+        self._client.log_batch(run_id, metrics=metrics[:1000], params=params)
+        for file in files:
+            self._client.log_artifact(run_id, str(file))
+        self._client.set_terminated(run_id)
+        return run_id
+
+
+def _version(found: Any) -> Version:
+    tags = found.tags
+    return Version(
+        number=int(found.version),
+        model=Ref(tags["uri"], tags["digest"], int(tags["size"])),
+        accuracy=float(tags["accuracy"]),
+        dataset_version=tags["dataset_version"],
+    )

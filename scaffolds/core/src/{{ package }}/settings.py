@@ -1,0 +1,199 @@
+"""Every setting of the pipeline: one section per stage, typed, checked before anything runs.
+
+`configs/base.yaml` holds the values, a profile such as `configs/local.yaml` what differs from
+them. A stage receives its own section and no other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.dataclasses import dataclass
+
+from .kit.errors import PipelineError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+
+
+STRICT = ConfigDict(extra="forbid")  # an unknown name is an error
+Share = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+SplitShare = Annotated[float, Field(gt=0, lt=0.5)]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class IngestSettings:
+    """Where the data comes from."""
+
+    source: Literal["digits", "images", "table"] = "digits"
+    path: Path | None = None  # images: a folder per class; table: a .npz or .parquet file
+    version: str = "latest"  # or the content hash that the data must have
+    image_size: Annotated[int, Field(ge=8)] = 32  # images: resized to this many pixels a side
+    grayscale: bool = False  # images
+    label: str = "label"  # table: the column with the class
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PreprocessSettings:
+    """How the data is split; what is not in val or test is for training."""
+
+    val_share: SplitShare = 0.15
+    test_share: SplitShare = 0.15
+    seed: int = 7
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ValidateSettings:
+    """What the prepared data must look like."""
+
+    min_rows_per_class: PositiveInt = 20  # in the training split
+    max_imbalance: Annotated[float, Field(ge=1)] = 10.0  # largest class / smallest class
+    max_constant_share: Share = 0.05  # blank images, rows of one value
+    value_range: tuple[float, float] | None = None  # smallest and largest value allowed
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelSettings:
+    """The size of the network."""
+
+    width: Annotated[int, Field(ge=4)] = 32  # channels at first; each later stage doubles them
+    blocks: tuple[PositiveInt, ...] = (1, 1)  # residual blocks per stage
+    dropout: BelowOne = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainSettings:
+    """The training loop."""
+
+    epochs: PositiveInt = 20
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: PositiveFloat = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    warmup_share: BelowOne = 0.1  # of all steps
+    clip_norm: PositiveFloat = 1.0
+    label_smoothing: BelowOne = 0.05
+    patience: PositiveInt = 8  # epochs without a better validation loss
+    seed: int = 7
+    threads: PositiveInt = 2  # fixed, for the same result on the same machine
+    device: Device = "auto"
+    model: ModelSettings = ModelSettings()
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EvaluateSettings:
+    """How the model is measured on the test split."""
+
+    batch_size: PositiveInt = 256
+    calibration_bins: Annotated[int, Field(ge=2)] = 10
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RegisterSettings:
+    """When a model may enter the registry, and under which name."""
+
+    model_name: str
+    min_accuracy: Share = 0.85
+    max_regression: Share = 0.01  # accuracy that may be lost to the champion
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DeploySettings:
+    """How the candidate must prove itself before it becomes the champion."""
+
+    rows: PositiveInt = 64  # test rows sent to the served candidate
+    tolerance: PositiveFloat = 1e-3  # largest difference of a probability
+    startup_seconds: PositiveFloat = 120
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Resources:
+    """What a stage asks for where an orchestrator places it; a laptop ignores it."""
+
+    cpu: PositiveInt = 1
+    memory_mb: Annotated[int, Field(ge=128)] = 4096
+    gpu: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Settings:
+    """All settings of a run."""
+
+    project: str
+    storage_root: Path = Path()  # relative to the project's folder
+    ingest: IngestSettings = IngestSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    validate: ValidateSettings = ValidateSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    register: RegisterSettings
+    deploy: DeploySettings = DeploySettings()
+    resources: dict[str, Resources] = Field(default_factory=dict)
+
+    @property
+    def store_root(self) -> Path:
+        """The folder that holds `runs/` and the local registry."""
+        return (ROOT / self.storage_root).resolve()
+
+
+_SETTINGS = TypeAdapter(Settings)
+
+
+def load(profile: str = "local") -> Settings:
+    """The settings of a profile: `configs/base.yaml` with the profile's own values on top."""
+    path = CONFIGS / f"{profile}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
+        raise PipelineError(f"there is no profile {profile!r} in {CONFIGS}; there is: {known}")
+    return from_document(parse(path.read_text(encoding="utf-8")))
+
+
+def parse(profile_text: str) -> dict[str, Any]:
+    """A profile's text merged into the base, as one plain document."""
+    base = _read_yaml((CONFIGS / "base.yaml").read_text(encoding="utf-8"))
+    return merge(base, _read_yaml(profile_text))
+
+
+def from_document(document: dict[str, Any]) -> Settings:
+    """Check a merged document; raises PipelineError that names every bad setting."""
+    try:
+        return _SETTINGS.validate_python(document)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise PipelineError("these settings in configs/ are wrong:\n" + "\n".join(lines)) from None
+
+
+def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Lay one document over another, section by section."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = merge(below, value)
+        merged[key] = value
+    return merged
+
+
+def _read_yaml(text: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise PipelineError(f"a file in configs/ is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise PipelineError("a file in configs/ must hold `name: value` lines")
+    return document

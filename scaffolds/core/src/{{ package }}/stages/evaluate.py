@@ -1,0 +1,106 @@
+"""Measure the model on the test split, which nothing has looked at so far."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..kit.arrays import load_arrays, load_note, save_arrays
+from ..kit.device import choose
+from ..kit.runner import Workspace
+from ..kit.store import Ref, write_json
+from ..model import load
+from ..settings import EvaluateSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Headline metrics, the whole report, and the test rows with their predictions."""
+
+    report: Ref
+    predictions: Ref
+    metrics: dict[str, float]
+
+
+def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Ref) -> Evaluated:
+    """Predict every test row and report accuracy, classes, confusion and calibration."""
+    path = work.open(splits)
+    test = load_arrays(path, "test_x", "test_y")
+    x, y, classes = test["test_x"], test["test_y"], load_note(path)["classes"]
+    probabilities = predict(work.open(model), x, settings)
+
+    save_arrays(
+        work.path("predictions.safetensors"),
+        {"x": x, "y": y, "probabilities": probabilities},
+        {"classes": classes},
+    )
+    report = measure(probabilities, y, classes, settings.calibration_bins)
+    write_json(work.path("evaluation.json"), report)
+    metrics: dict[str, float] = report["metrics"]
+    log.info("test accuracy %.4f on %d rows", metrics["accuracy"], len(y))
+    return Evaluated(work.ref("evaluation.json"), work.ref("predictions.safetensors"), metrics)
+
+
+@torch.inference_mode()
+def predict(weights: Path, x: np.ndarray, settings: EvaluateSettings) -> np.ndarray:
+    """Probabilities [n, classes], float32."""
+    device = choose(settings.device)
+    model = load(weights, device)
+    batches = torch.split(torch.from_numpy(x), settings.batch_size)
+    scores = torch.cat([model(batch.to(device)).cpu() for batch in batches])
+    return np.asarray(scores.softmax(1).numpy())
+
+
+def measure(
+    probabilities: np.ndarray, y: np.ndarray, classes: list[str], bins: int
+) -> dict[str, Any]:
+    """The evaluation report: metrics, per class, confusion [truth][prediction], calibration."""
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    right = predicted == y
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (y, predicted), 1)
+    hits, truths, guesses = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    precision, recall = hits / np.maximum(guesses, 1), hits / np.maximum(truths, 1)
+    f1 = 2 * hits / np.maximum(truths + guesses, 1)
+
+    # Expected calibration error: Guo et al. 2017, arXiv 1706.04599, equation 3.
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    calibration = [
+        {
+            "confidence": float(confidence[place == i].mean()),
+            "accuracy": float(right[place == i].mean()),
+            "rows": int((place == i).sum()),
+        }
+        for i in range(bins)
+        if (place == i).any()
+    ]
+    gaps = sum(abs(b["confidence"] - b["accuracy"]) * b["rows"] for b in calibration)
+    likelihood = np.maximum(probabilities[np.arange(len(y)), y], 1e-12)
+    return {
+        "metrics": {
+            "accuracy": float(right.mean()),
+            "macro_f1": float(f1.mean()),
+            "log_loss": float(-np.log(likelihood).mean()),
+            "calibration_error": float(gaps / len(y)),
+        },
+        "per_class": [
+            {
+                "class": name,
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "rows": int(truths[i]),
+            }
+            for i, name in enumerate(classes)
+        ],
+        "classes": list(classes),
+        "confusion": confusion.tolist(),
+        "calibration": calibration,
+    }

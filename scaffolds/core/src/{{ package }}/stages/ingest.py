@@ -1,0 +1,41 @@
+"""Read the source once and name the data by its content."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from ..data import load
+from ..kit.arrays import save_arrays
+from ..kit.errors import PipelineError
+from ..kit.runner import Workspace
+from ..kit.store import Ref
+from ..settings import IngestSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The data as it was read, and its version: the hash of its content."""
+
+    dataset: Ref
+    version: str
+    rows: int
+    classes: tuple[str, ...]
+
+
+def ingest(settings: IngestSettings, work: Workspace) -> Ingested:
+    """Copy the source into the store.
+
+    Raises PipelineError when the settings name a version and the content is another.
+    """
+    data = load(settings)
+    if settings.version not in ("latest", data.version):
+        raise PipelineError(
+            f"ingest.version asks for the data {settings.version[:12]}, and {settings.source} now "
+            f"holds {data.version[:12]}. Bring the old data back, or say `version: latest`."
+        )
+    save_arrays(work.path("raw.safetensors"), {"x": data.x, "y": data.y}, {"classes": data.classes})
+    log.info("read %d rows of %d classes: %s", len(data.y), len(data.classes), data.version[:12])
+    return Ingested(work.ref("raw.safetensors"), data.version, len(data.y), data.classes)

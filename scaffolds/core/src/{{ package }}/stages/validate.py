@@ -1,0 +1,124 @@
+"""Look at the prepared data before anything expensive trains on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kit.arrays import load_arrays, load_note
+from ..kit.errors import PipelineError
+from ..kit.runner import Workspace
+from ..kit.store import Ref, write_json
+from ..settings import ValidateSettings
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("train", "val", "test")
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What was checked and measured."""
+
+    report: Ref
+    rows_per_class: dict[str, int]
+
+
+def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Validated:
+    """Check the splits; raises PipelineError with every problem found."""
+    path = work.open(splits)
+    arrays, classes = load_arrays(path), load_note(path)["classes"]
+    problems = list(find_problems(arrays, classes, settings))
+    counts = np.bincount(arrays["train_y"], minlength=len(classes)).tolist()
+    rows_per_class = dict(zip(classes, counts, strict=False))
+    write_json(work.path("validation.json"), {"problems": problems, "train_rows": rows_per_class})
+    if problems:
+        listed = "\n  - ".join(problems)
+        raise PipelineError(f"the data is not fit to train on:\n  - {listed}")
+    log.info("the data is fit to train on: %d rows", sum(counts))
+    return Validated(work.ref("validation.json"), rows_per_class)
+
+
+def find_problems(arrays: Arrays, classes: list[str], settings: ValidateSettings) -> Iterator[str]:
+    """Every reason not to train on these splits, in words."""
+    broken = list(_schema(arrays, len(classes)))
+    yield from broken
+    if broken:  # the other checks count on it
+        return
+    yield from _values(arrays, settings)
+    yield from _balance(arrays["train_y"], classes, settings)
+    yield from _coverage(arrays, classes)
+    yield from _leakage(arrays)
+
+
+def _schema(arrays: Arrays, classes: int) -> Iterator[str]:
+    if classes < 2:
+        yield f"there must be at least 2 classes, and there is {classes}"
+    for name in SPLITS:
+        x, y = arrays[f"{name}_x"], arrays[f"{name}_y"]
+        if len(x) == 0 or len(x) != len(y):
+            yield f"{name} has {len(x)} samples and {len(y)} labels"
+        elif x.shape[1:] != arrays["train_x"].shape[1:]:
+            yield f"{name} samples are {x.shape[1:]}, train's are {arrays['train_x'].shape[1:]}"
+        if len(y) and (y.min() < 0 or y.max() >= classes):
+            yield f"{name} has labels from {y.min()} to {y.max()}; there are {classes} classes"
+
+
+def _values(arrays: Arrays, settings: ValidateSettings) -> Iterator[str]:
+    for name in SPLITS:
+        x = arrays[f"{name}_x"].reshape(len(arrays[f"{name}_x"]), -1)
+        bad = ~np.isfinite(x)
+        if bad.any():
+            columns = np.flatnonzero(bad.any(axis=0))[:5].tolist()
+            yield (
+                f"{name} has {int(bad.sum())} missing or infinite values in "
+                f"{int(bad.any(axis=1).sum())} rows, first in columns {columns}"
+            )
+            continue
+        constant = float((x.min(axis=1) == x.max(axis=1)).mean()) if x.shape[1] > 1 else 0.0
+        if constant > settings.max_constant_share:
+            yield f"{constant:.0%} of the samples in {name} are blank: all their values are equal"
+        if settings.value_range is not None:
+            low, high = settings.value_range
+            if x.min() < low or x.max() > high:
+                yield (
+                    f"{name} has values from {x.min():g} to {x.max():g}; "
+                    f"validate.value_range allows {low:g} to {high:g}"
+                )
+
+
+def _balance(y: np.ndarray, classes: list[str], settings: ValidateSettings) -> Iterator[str]:
+    counts = np.bincount(y, minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if count < settings.min_rows_per_class:
+            yield (
+                f"class {name!r} has {count} training samples; at least "
+                f"{settings.min_rows_per_class} are asked for (validate.min_rows_per_class)"
+            )
+    if counts.max() > settings.max_imbalance * max(counts.min(), 1):
+        most, least = classes[int(counts.argmax())], classes[int(counts.argmin())]
+        yield (
+            f"class {most!r} has {counts.max()} training samples and {least!r} {counts.min()}: "
+            f"more than {settings.max_imbalance:g} times as many (validate.max_imbalance)"
+        )
+
+
+def _coverage(arrays: Arrays, classes: list[str]) -> Iterator[str]:
+    for name in ("val", "test"):
+        missing = [classes[i] for i in set(range(len(classes))) - set(arrays[f"{name}_y"].tolist())]
+        if missing:
+            yield f"{name} has no sample of {', '.join(sorted(missing))}"
+
+
+def _leakage(arrays: Arrays) -> Iterator[str]:
+    """Samples with the same content in two splits make the test look better than it is."""
+    content = {name: {row.tobytes() for row in arrays[f"{name}_x"]} for name in SPLITS}
+    for index, one in enumerate(SPLITS):
+        for other in SPLITS[index + 1 :]:
+            shared = len(content[one] & content[other])
+            if shared:
+                yield f"{shared} samples are in both {one} and {other}"
