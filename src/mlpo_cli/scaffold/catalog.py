@@ -1,0 +1,40 @@
+"""Which scaffolds there are, and the layers that each is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlpo_cli.resources import scaffolds_dir
+
+CORE = "core"
+_DESCRIPTION = "scaffold.yaml"
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """A project template: the shared core, and the orchestrator's own layer on top."""
+
+    orchestrator: str
+    facts: Mapping[str, Any]  # of its scaffold.yaml: what templates of the core ask for
+    layers: tuple[Path, ...]
+
+
+def available() -> tuple[str, ...]:
+    """The orchestrators that a project can be generated for, sorted."""
+    return tuple(sorted(path.parent.name for path in scaffolds_dir().glob(f"*/{_DESCRIPTION}")))
+
+
+def find(orchestrator: str) -> Scaffold:
+    """The scaffold of an orchestrator that `available` names."""
+    root = scaffolds_dir()
+    facts = yaml.safe_load((root / orchestrator / _DESCRIPTION).read_text(encoding="utf-8"))
+    return Scaffold(
+        orchestrator=orchestrator,
+        facts=facts,
+        layers=(root / CORE, root / orchestrator),
+    )

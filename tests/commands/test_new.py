@@ -1,0 +1,152 @@
+"""`mlpo new` follows the Decision, or the team; and writes nothing when it cannot."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import EXAMPLES, RULES, mlpo
+
+from mlpo_cli import scaffold
+from mlpo_cli.commands.new import Request, new
+from mlpo_cli.errors import AnswersError, NegativeFinding, UserError
+from mlpo_cli.scaffold import Generated
+
+
+@pytest.fixture
+def generated(monkeypatch, tmp_path):
+    """What `generate` was called with, in a world where only Metaflow has a scaffold."""
+    calls = []
+
+    def generate(project, target, adr, provenance):
+        calls.append((project, target, adr, provenance))
+        return Generated(target, ("README.md", "Makefile"), "abc123")
+
+    monkeypatch.setattr(scaffold, "generate", generate)
+    monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def ask(answers=None, accept=False, as_json=False, **options):
+    return new(Request(options, answers, accept, as_json))
+
+
+def answers_file(tmp_path, **criteria):
+    path = tmp_path / "team.json"
+    path.write_text(json.dumps({"schema_version": 1, "criteria": criteria}))
+    return str(path)
+
+
+def test_the_recommendation_is_generated_with_its_record(generated, tmp_path):
+    assert ask(str(EXAMPLES / "startup.yaml")) == 0
+    ((project, target, adr, provenance),) = generated
+    assert (project.name, project.package, project.orchestrator) == (
+        "churn-model", "churn_model", "metaflow",
+    )  # fmt: skip
+    assert (project.data_source, project.ci) == ("digits", "github")
+    assert target == tmp_path / "churn-model"
+    assert "Chosen: Metaflow, because" in adr
+    assert provenance.rules_version == RULES.version
+    assert provenance.criteria["team_size"] == 5
+    assert provenance.criteria["tracking"] is None
+    assert set(provenance.criteria) == {c.id for c in RULES.criteria}
+
+
+def test_options_beat_the_answers_file(generated):
+    ask(str(EXAMPLES / "startup.yaml"), name="other", ci="none", data_source="table")
+    project = generated[0][0]
+    assert (project.name, project.package, project.ci) == ("other", "other", "none")
+    assert project.data_source == "table"
+
+
+def test_an_orchestrator_alone_is_enough_and_is_not_evaluated(generated):
+    ask(name="x", orchestrator="metaflow")
+    assert "not evaluated" in generated[0][2]
+
+
+def test_nothing_known_says_what_to_pass(generated):
+    with pytest.raises(UserError, match="nothing is known") as caught:
+        ask(name="x")
+    assert caught.value.exit_code == 2
+    assert generated == []
+
+
+def test_a_toss_up_is_generated_only_when_accepted(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaffold, "available", lambda: ("kubeflow", "metaflow"))
+    answers = answers_file(tmp_path, existing_platform="vertex")
+    with pytest.raises(NegativeFinding, match="toss-up") as caught:
+        ask(answers, name="x")
+    assert caught.value.exit_code == 1
+    assert "--accept-toss-up" in caught.value.fix
+    assert generated == []
+    ask(answers, accept=True, name="x")
+    assert generated[0][0].orchestrator == "kubeflow"
+
+
+def test_none_fits_is_a_negative_finding_even_when_toss_ups_are_accepted(generated, tmp_path):
+    answers = answers_file(tmp_path, workload="single_job")
+    with pytest.raises(NegativeFinding, match="none of the orchestrators fits"):
+        ask(answers, accept=True, name="x")
+    assert generated == []
+
+
+def test_a_recommendation_without_a_scaffold_names_what_exists(generated):
+    with pytest.raises(NegativeFinding, match="Kubeflow is recommended, and has no") as caught:
+        ask(str(EXAMPLES / "platform.yaml"))
+    assert caught.value.exit_code == 1
+    assert "(metaflow)" in caught.value.fix
+    assert generated == []
+
+
+def test_a_choice_against_the_decision_is_generated_with_a_warning(generated, capsys):
+    ask(str(EXAMPLES / "platform.yaml"), orchestrator="metaflow", as_json=True)
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    said = "you chose Metaflow; mlpo would have said Kubeflow because it fits better on"
+    assert document["warnings"][0].startswith(said)
+    assert captured.err.startswith(f"warning: {said}")
+    assert "Chosen: Metaflow, by the team; mlpo would have said Kubeflow because" in generated[0][2]
+
+
+def test_a_choice_against_a_veto_says_the_veto(generated, tmp_path, capsys):
+    ask(answers_file(tmp_path, dev_os="windows"), name="x", orchestrator="metaflow")
+    assert "because Metaflow supports Linux and macOS" in capsys.readouterr().err
+
+
+def test_the_json_document_is_complete(generated, capsys):
+    ask(str(EXAMPLES / "startup.yaml"), as_json=True, data_source="images")
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert captured.err == ""
+    assert document["schema_version"] == 1
+    assert document["project"]["package"] == "churn_model"
+    assert (document["tree_hash"], document["files"]) == ("abc123", 2)
+    assert document["decision"]["orchestrator"] == "metaflow"
+    assert document["warnings"] == []
+    assert document["next"] == ["cd churn-model", "make setup sample-data run"]
+
+
+def test_people_are_told_the_next_commands(generated, capsys, tmp_path):
+    ask(str(EXAMPLES / "startup.yaml"))
+    captured = capsys.readouterr()
+    assert captured.out == f"{tmp_path / 'churn-model'}\n"
+    assert captured.err.endswith("Next:\n  cd churn-model\n  make setup run\n")
+
+
+def test_problems_of_file_and_options_come_together(generated, tmp_path):
+    path = tmp_path / "team.yaml"
+    path.write_text("schema_version: 1\ncriteria: {cloud: awz}\nproject: {name: a/b}\n")
+    with pytest.raises(AnswersError) as caught:
+        ask(str(path), ci="jenkins", orchestrator="kubeflow")
+    places = [problem.where for problem in caught.value.problems]
+    assert places == [f"{path}:2", f"{path}:3", "--ci", "--orchestrator"]
+    assert generated == []
+
+
+def test_a_directory_that_exists_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    ran = mlpo("new", "mine", "--orchestrator", "metaflow", "--json", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert json.loads(ran.stdout)["error"]["kind"] == "target"
+    assert list((tmp_path / "mine").iterdir()) == []

@@ -1,0 +1,62 @@
+"""Generated projects for the tests, and the commands that a user would type in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
+MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
+NO_USER = ("USER", "USERNAME", "SUDO_USER", "LOGNAME")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project."""
+
+    path: Path
+
+    def make(self, *arguments: str, check: bool = True, **variables: str):
+        """Run make in the project, with no user name in the environment."""
+        kept = {name: value for name, value in os.environ.items() if name not in NO_USER}
+        done = subprocess.run(
+            ["make", *arguments],
+            cwd=self.path,
+            env={**kept, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def latest(self) -> Any:
+        """The newest run's summary."""
+        return json.loads((self.path / "runs" / "latest.json").read_text())
+
+    def states(self) -> dict[str, str]:
+        """The newest run's stages and how they ended."""
+        return {stage["name"]: stage["status"] for stage in self.latest()["stages"]}
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a file as a user would; `old` must be in it once."""
+        path = self.path / name
+        text = path.read_text()
+        assert text.count(old) == 1, (name, old, text.count(old))
+        path.write_text(text.replace(old, new))
+
+
+def generate(folder: Path, *arguments: str) -> Project:
+    """Generate a Metaflow project with the real command."""
+    command = [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--orchestrator", "metaflow"]
+    done = subprocess.run(
+        [*command, "--json"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Project(Path(json.loads(done.stdout)["path"]))

@@ -1,0 +1,74 @@
+"""What is generated: the same every time, whole, and clean."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from projects import MAXIMAL, MINIMAL, generate
+
+from mlpo_cli.scaffold.place import files_of, tree_hash
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+@pytest.fixture(scope="module")
+def minimal(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
+
+
+@pytest.fixture(scope="module")
+def maximal(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("a folder"), *MAXIMAL)
+
+
+@pytest.mark.parametrize("which", ["minimal", "maximal"])
+def test_the_tree_is_the_one_that_was_reviewed(which, request):
+    """After a change on purpose: pytest --snapshot-update writes the lists anew."""
+    files = "\n".join(files_of(request.getfixturevalue(which).path)) + "\n"
+    snapshot = SNAPSHOTS / f"{which}.txt"
+    if request.config.getoption("--snapshot-update"):
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(files)
+    assert files == snapshot.read_text()
+
+
+def test_the_same_answers_give_the_same_bytes(minimal, tmp_path):
+    again = generate(tmp_path, *MINIMAL).path
+    files = files_of(again)
+    assert tree_hash(again, files) == tree_hash(minimal.path, files_of(minimal.path))
+
+
+def test_the_kit_is_the_same_in_every_project(minimal, maximal):
+    kits = [minimal.path / "src/my_project/kit", maximal.path / "src/pets_v2/kit"]
+    assert tree_hash(kits[0], files_of(kits[0])) == tree_hash(kits[1], files_of(kits[1]))
+
+
+def test_nothing_of_the_templates_is_left(minimal, maximal):
+    for project in (minimal, maximal):
+        for name in files_of(project.path):
+            assert not name.endswith(".jinja")
+            if name.endswith((".j2", ".lock")) or name.startswith(".github"):
+                continue
+            text = (project.path / name).read_text(encoding="utf-8")
+            assert "{{" not in text or name.endswith(".py"), name
+            assert "{%" not in text, name
+
+
+def test_no_module_is_too_long_to_read(minimal):
+    for path in (minimal.path / "src").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 250, path
+
+
+@pytest.mark.parametrize("package", ["a1", "x" * 40])
+def test_style_holds_for_short_and_long_package_names(package, tmp_path):
+    project = generate(tmp_path, "styled", "--package", package)
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "src", "pipeline", "tests", "scripts"],
+            cwd=project.path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
