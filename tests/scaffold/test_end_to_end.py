@@ -1,0 +1,263 @@
+"""Generated projects, used as their README says: set up, run, served, broken and mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from projects import MAXIMAL, MINIMAL, Project, generate
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUICK = "ARGS=--epochs 3"
+
+
+@pytest.fixture(scope="module")
+def green(tmp_path_factory) -> Project:
+    """A minimal project on a path with a space, set up and run once with its defaults."""
+    project = generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
+    project.make("setup")
+    project.make("run")
+    return project
+
+
+@pytest.fixture
+def fresh(green, tmp_path) -> Project:
+    """A project of its own, without runs, that borrows the environment of the green one."""
+    project = generate(tmp_path, *MINIMAL)
+    (project.path / ".venv").symlink_to(green.path / ".venv")
+    (green.path / ".venv" / "ready").touch()  # newer than this project's locks: nothing to install
+    # The environment holds the green project's package; this one's must come first.
+    project.edit("Makefile", "SHELL := /bin/sh", f"export PYTHONPATH := {project.path}/src")
+    return project
+
+
+def champion(project: Project) -> int | None:
+    code = (
+        "from my_project import settings; from my_project.kit.registry import Registry;"
+        "s = settings.load(); c = Registry(s.register.model_name, s.store_root).champion();"
+        "print(c.number if c else None)"
+    )
+    python = project.path / ".venv" / "bin" / "python"
+    environment = {**os.environ, "PYTHONPATH": str(project.path / "src")}
+    done = subprocess.run(
+        [python, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1].replace("None", "null"))
+
+
+def test_the_defaults_reach_the_accuracy_that_we_promise(green):
+    latest = green.latest()
+    assert latest["status"] == "ok"
+    assert latest["metrics"]["accuracy"] >= 0.97
+    assert latest["model"]["version"] == 1
+    assert latest["model"]["alias"] == "champion"
+    assert green.states() == dict.fromkeys(green.states(), "ok")
+
+
+def test_the_summary_document_has_the_published_shape(green):
+    latest = green.latest()
+    assert latest["schema_version"] == 1
+    assert latest["orchestrator"] == "metaflow"
+    assert re.fullmatch("[0-9a-f]{64}", latest["dataset"]["version"])
+    assert re.fullmatch("[0-9a-f]{64}", latest["model"]["digest"])
+    assert latest["device"].startswith("cpu")
+    for stage in latest["stages"]:
+        assert set(stage) == {"name", "status", "cache", "reason", "seconds"}
+
+
+def test_the_report_is_one_file_that_needs_no_network(green):
+    said = green.make("report").stdout
+    page = (green.path / "report.html").read_text()
+    assert str(green.path / "report.html") in said
+    assert green.latest()["run_id"] in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "url(" not in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to open the report in")
+def test_the_report_opens_in_a_real_browser_without_a_network(green, tmp_path):
+    green.make("report")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    offline = ["--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    picture = tmp_path / "report.png"
+    subprocess.run(
+        [
+            *(*command, *quiet, *offline, f"--user-data-dir={tmp_path / 'profile'}"),
+            *("--window-size=1200,2300", f"--screenshot={picture}"),
+            (green.path / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    # A page that failed to render is a few kilobytes of one colour.
+    assert picture.stat().st_size > 100_000
+
+
+def test_predictions_come_from_the_served_champion(green):
+    said = green.make("predict").stdout
+    assert "version 1 at http://127.0.0.1:" in said
+    assert len(re.findall(r"^  \d \(\d+\.\d%\), it is \d$", said, re.MULTILINE)) == 5
+
+
+def test_serve_answers_over_http_until_it_is_stopped(green):
+    command = ["make", "serve", "PORT=0"]
+    with subprocess.Popen(
+        command, cwd=green.path, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        try:
+            line = server.stdout.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+", line)[0]
+            with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:
+                health = json.load(answer)
+            assert health["version"] == 1
+            assert health["digest"] == green.latest()["model"]["digest"]
+        finally:
+            os.killpg(server.pid, signal.SIGINT)
+
+
+def test_there_is_nothing_to_roll_back_to_yet(green):
+    done = green.make("rollback", check=False)
+    assert done.returncode != 0
+    assert "no champion before version 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_style_types_and_tests_of_a_minimal_project_pass(green):
+    green.make("lint")
+    green.make("test")
+
+
+def test_a_second_run_from_scratch_gives_the_same_model(green, fresh):
+    fresh.make("run")
+    assert fresh.latest()["model"] == green.latest()["model"]
+    assert fresh.latest()["metrics"] == green.latest()["metrics"]
+
+
+def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
+    """One story, for each chapter needs the champion of the one before."""
+    fresh.make("run", QUICK)
+    fresh.make("run", "ARGS=--epochs 4")
+    assert champion(fresh) == 2
+    assert "version 1 again" in fresh.make("rollback").stdout
+    assert champion(fresh) == 1
+
+    fresh.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0.999")
+    stopped = fresh.make("run", "ARGS=--epochs 2", check=False)
+    assert stopped.returncode != 0
+    assert "register failed: test accuracy" in stopped.stdout
+    assert fresh.states()["register"] == "failed"
+    assert fresh.states()["deploy"] == "not run"
+    assert champion(fresh) == 1
+    fresh.edit("configs/base.yaml", "min_accuracy: 0.999", "min_accuracy: 0.85")
+
+    server = "src/my_project/kit/serve.py"
+    fresh.edit(
+        server, "model(torch.from_numpy(x)).softmax(1)", "model(-torch.from_numpy(x)).softmax(1)"
+    )
+    stopped = fresh.make("run", "ARGS=--epochs 5", check=False)
+    assert stopped.returncode != 0
+    assert "deploy failed: the served model differs from the evaluation" in stopped.stdout
+    assert fresh.states()["register"] == "ok"
+    assert fresh.states()["deploy"] == "failed"
+    assert champion(fresh) == 1
+
+    killed = subprocess.Popen(
+        ["make", "run"], cwd=fresh.path, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    before = fresh.latest()["run_id"]
+    deadline = time.monotonic() + 120
+    while fresh.latest()["run_id"] == before or fresh.states()["train"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    page = fresh.make("report")
+    assert fresh.latest()["run_id"] in page.stdout
+    assert fresh.latest()["status"] == "failed"
+    assert fresh.states()["validate"] == "ok"
+    assert fresh.states()["train"] == "failed"
+    assert "killed" in (fresh.path / "report.html").read_text()
+    assert champion(fresh) == 1
+
+
+def test_bad_data_stops_the_run_before_anything_trains(fresh):
+    fresh.edit(
+        "configs/base.yaml", "  source: digits", "  source: table\n  path: data/rows.parquet"
+    )
+    fresh.make("sample-data")
+    python = fresh.path / ".venv" / "bin" / "python"
+    spoil = """
+import pyarrow
+from pyarrow import parquet
+
+table = parquet.read_table("data/rows.parquet")
+column = table.column_names.index("pixel_9")
+values = [None, *table["pixel_9"].to_pylist()[1:]]
+table = table.set_column(column, "pixel_9", pyarrow.array(values))
+parquet.write_table(table, "data/rows.parquet")
+"""
+    subprocess.run([python, "-c", spoil], cwd=fresh.path, check=True)
+    stopped = fresh.make("run", check=False)
+    assert stopped.returncode != 0
+    assert "validate failed: the data is not fit to train on" in stopped.stdout
+    assert "1 missing or infinite values in 1 rows, first in columns [9]" in stopped.stdout
+    assert fresh.states()["train"] == "not run"
+
+
+def test_your_data_and_your_model_as_the_readme_says(fresh):
+    fresh.edit(
+        "src/my_project/data.py",
+        "SOURCES: dict",
+        '''def load_blobs(settings: IngestSettings) -> Dataset:
+    """Two clouds of points."""
+    from sklearn.datasets import make_blobs
+
+    x, y = make_blobs(1000, centers=[(0, 0), (3, 3)], random_state=0)
+    return Dataset(x.astype(np.float32), y.astype(np.int64), ("low", "high"))
+
+
+SOURCES: dict''',
+    )
+    fresh.edit(
+        "src/my_project/data.py",
+        '    "table": load_table,',
+        '    "table": load_table,\n    "blobs": load_blobs,',
+    )
+    fresh.edit(
+        "src/my_project/settings.py", '"images", "table"] = ', '"images", "table", "blobs"] = '
+    )
+    fresh.edit("configs/base.yaml", "  source: digits", "  source: blobs")
+    fresh.edit(
+        "src/my_project/model.py",
+        "    return _convolutions(spec) if len(spec.input_shape) == 3 else _layers(spec)",
+        "    return nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, len(spec.classes)))",
+    )
+    fresh.make("run")
+    assert fresh.latest()["status"] == "ok"
+    assert fresh.latest()["metrics"]["accuracy"] > 0.95
+    fresh.make("lint")
+
+
+def test_a_maximal_project_works_with_pictures(tmp_path):
+    project = generate(tmp_path, *MAXIMAL)
+    project.make("setup")
+    missing = project.make("run", check=False)
+    assert missing.returncode != 0
+    assert "make sample-data" in missing.stdout
+    project.make("sample-data")
+    project.edit("configs/base.yaml", "image_size: 32", "image_size: 16")
+    project.make("run", "ARGS=--epochs 4")
+    assert project.latest()["metrics"]["accuracy"] > 0.9
+    project.make("lint")
+    project.make("test")
