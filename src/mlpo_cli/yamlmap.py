@@ -27,18 +27,22 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 @dataclass
 class Mapped:
-    """A document: its data, the line of each path in it, and what was wrong with it."""
+    """A document: its data, the line of each path in it, and what was wrong with it.
+
+    `names` holds the file of paths that come from another one than `name`.
+    """
 
     name: str
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    names: dict[Path, str] = field(default_factory=dict)
 
     def where(self, path: Path) -> str:
         """`file:line` of a value, or of the nearest one around it."""
         while path not in self.lines and path:
             path = path[:-1]
-        return f"{self.name}:{self.lines.get(path, 1)}"
+        return f"{self.names.get(path, self.name)}:{self.lines.get(path, 1)}"
 
 
 def read(text: str, name: str) -> Mapped:
@@ -52,7 +56,7 @@ def read(text: str, name: str) -> Mapped:
     except _Refused as refused:
         mapped.problems.append(refused.problem)
     except yaml.YAMLError as error:
-        mapped.problems.append(_syntax_problem(error, name))
+        mapped.problems.append(_syntax_problem(error, text, name))
     return mapped
 
 
@@ -62,10 +66,12 @@ class _Refused(Exception):
         self.problem = problem
 
 
-def _syntax_problem(error: yaml.YAMLError, name: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
+    """Where the parser stopped; at the end of the file that is its last line."""
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
-    where = f"{name}:{mark.line + 1}" if mark else name
+    last = text.rstrip().count("\n") + 1
+    where = f"{name}:{min(mark.line + 1, last)}" if mark else name
     return Problem(where, f"not valid YAML or JSON: {what}", "correct the syntax there")
 
 
