@@ -95,6 +95,8 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
     try:
         result = command()
         sys.stdout.flush()
+        if result == ExitCode.INTERRUPTED:  # newer releases of Typer return it, older ones raise
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else ExitCode.OK
     except UserError as error:
         return _report(error, as_json)
