@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from mlpo_cli import __version__
 
+
+class _AsItIs:
+    """Stands in for what turns an option into its type."""
+
+    def coerce(self, value: Any, **_: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+class _Plain:
+    """A command whose options are texts and switches, taken as they are.
+
+    Newer releases of Typer import pydantic to turn each option into its type, which takes longer
+    than all that mlpo does. There is nothing to turn here, so it is left out; older ones ignore
+    this. A choice therefore arrives as its text, and `_format` checks it.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            parameter._runtime_param = _AsItIs()
+        return parameters
+
+
+class Verb(_Plain, TyperCommand):
+    """One verb."""
+
+
+class Root(_Plain, TyperGroup):
+    """All of them."""
+
+
 app = typer.Typer(
     name="mlpo",
+    cls=Root,
     help="Find the ML pipeline orchestrator that fits your team, and start a project on it.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -89,7 +123,7 @@ def _root(
     """Find the ML pipeline orchestrator that fits your team, and start a project on it."""
 
 
-@app.command()
+@app.command(cls=Verb)
 def recommend(
     answers: AnswersOption = None,
     format: Annotated[
@@ -123,13 +157,18 @@ def recommend(
     return run(answers, form, inputs, output)
 
 
-def _format(format: Enum | None, json: bool, default: Enum) -> str:
-    if json and format is not None and format.value != "json":
+def _format(format: str | None, json: bool, default: Enum) -> str:
+    """The format asked for. Raises BadParameter for one that is not known, or for two."""
+    known = [str(one.value) for one in type(default)]
+    asked = str(getattr(format, "value", format or ("json" if json else default.value)))
+    if asked not in known:
+        raise typer.BadParameter(f"--format {asked!r} is not known; use one of: {', '.join(known)}")
+    if json and asked != "json":
         raise typer.BadParameter("--json and --format contradict each other")
-    return "json" if json else str((format or default).value)
+    return asked
 
 
-@app.command()
+@app.command(cls=Verb)
 def new(
     name: Annotated[str | None, typer.Argument(help="The project, and its directory here.")] = None,
     orchestrator: Annotated[
@@ -176,7 +215,7 @@ def new(
     return run(Request(options, answers, accept_toss_up, json, inputs))
 
 
-@app.command()
+@app.command(cls=Verb)
 def compare(
     format: Annotated[
         Comparison | None,
@@ -196,7 +235,7 @@ def compare(
     return run(_format(format, json, Comparison.TABLE), rules, output, yes)
 
 
-@app.command()
+@app.command(cls=Verb)
 def schema(output: OutputOption = None, yes: YesOption = False, rules: RulesOption = None) -> int:
     """Print the JSON Schema of the answers document, for editors and scripts.
 

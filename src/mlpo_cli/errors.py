@@ -131,13 +131,17 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return ("--format", "json") in pairwise(arguments)
 
 
+MOST_PROBLEMS = 100
+
+
 def _report(error: UserError, as_json: bool) -> int:
     if as_json:
         document = {
             "kind": error.kind,
             "message": error.message,
             "fix": error.fix,
-            "problems": [asdict(problem) for problem in error.problems],
+            "problems": [asdict(problem) for problem in error.problems[:MOST_PROBLEMS]],
+            "more_problems": max(0, len(error.problems) - MOST_PROBLEMS),
         }
         _write_json(document, error.exit_code)
     else:
@@ -147,10 +151,12 @@ def _report(error: UserError, as_json: bool) -> int:
 
 def _as_text(error: UserError) -> str:
     lines = [f"error: {error.message}"]
-    for problem in error.problems:
+    for problem in error.problems[:MOST_PROBLEMS]:
         lines.append("  " + ": ".join(filter(None, (problem.where, problem.what))))
         if problem.fix:
             lines.append(f"    fix: {problem.fix}")
+    if len(error.problems) > MOST_PROBLEMS:
+        lines.append(f"  and {len(error.problems) - MOST_PROBLEMS:,} more problems")
     if error.fix:
         lines.append(f"  fix: {error.fix}")
     return "\n".join(lines) + "\n"

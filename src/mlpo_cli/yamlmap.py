@@ -2,7 +2,8 @@
 
 Only what a document of answers or rules needs: mappings with string or whole-number keys, lists
 and scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
-tags and deep nesting are refused, so a hostile document can neither run code nor grow in memory.
+tags, deep nesting and great length are refused, so a hostile document can neither run code nor take
+long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mlpo_cli.errors import Problem
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 20
+MAX_VALUES = 50_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,3})?")
@@ -37,6 +39,7 @@ class Mapped:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     names: dict[Path, str] = field(default_factory=dict)
+    values: int = 0
 
     def where(self, path: Path) -> str:
         """`file:line` of a value, or of the nearest one around it."""
@@ -79,6 +82,9 @@ def _node(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
     """The value that begins with `event`; its line is noted."""
     where = f"{mapped.name}:{event.start_mark.line + 1}"
     mapped.lines[path] = event.start_mark.line + 1
+    mapped.values += 1
+    if mapped.values > MAX_VALUES:
+        raise _Refused(Problem(where, "too many values", f"use at most {MAX_VALUES:,}"))
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise _Refused(Problem(where, "anchors and aliases are not supported", "write it out"))
     if event.tag is not None:

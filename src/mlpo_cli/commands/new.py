@@ -170,19 +170,21 @@ def _print(
     following = [f"cd {shlex.quote(settings.name)}", f"make {targets}"]
     for warning in warnings:
         console.warn(warning)
-    from mlpo_cli.reports import explain
-
     if request.json:
         from mlpo_cli.reports import jsondoc
 
         document = _document(settings, generated, decision, warnings, following)
         if request.inputs.explain:
+            from mlpo_cli.reports import explain
+
             document["sources"] = explain.sources_document(gathered)
         console.answer(jsondoc.dumps(document))
         return
     console.answer(f"{generated.path}\n")
     console.talk(f"{len(generated.files)} files, tree {generated.tree_hash}")
     if request.inputs.explain:
+        from mlpo_cli.reports import explain
+
         console.talk(explain.sources(gathered).plain)
     console.talk("Next:\n" + "\n".join(f"  {line}" for line in following))
 

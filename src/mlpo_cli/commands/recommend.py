@@ -55,11 +55,12 @@ def recommend(
 def _report(rules: Rules, decision: Decision, format: str, explain: Gathered | None) -> str | Text:
     """The report in a format; with `explain`, where each value comes from and the evidence."""
     if format == "json":
-        from mlpo_cli.reports import explain as explained
         from mlpo_cli.reports import jsondoc
 
         document = jsondoc.decision_document(decision)
         if explain is not None:
+            from mlpo_cli.reports import explain as explained
+
             document["sources"] = explained.sources_document(explain)
         return jsondoc.dumps(document)
     if format == "adr":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Policy, Rules
 from mlpo_cli.errors import Problem, RulesError
-from mlpo_cli.rules import layer as layers
 from mlpo_cli.rules import parse
 from mlpo_cli.rules.node import Node
 from mlpo_cli.yamlmap import Mapped, read
@@ -90,6 +89,8 @@ class _Files:
         else:
             document = self._read(self._directory / name, name)
             if self._layer is not None and has_layer:
+                from mlpo_cli.rules import layer as layers
+
                 upper = self._read(self._layer / name, f"layer/{name}")
                 document = layers.over(document, upper)
         self.documents.append(document)
