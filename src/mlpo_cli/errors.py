@@ -136,13 +136,14 @@ MOST_PROBLEMS = 100
 
 def _report(error: UserError, as_json: bool) -> int:
     if as_json:
-        document = {
+        document: dict[str, object] = {
             "kind": error.kind,
             "message": error.message,
             "fix": error.fix,
             "problems": [asdict(problem) for problem in error.problems[:MOST_PROBLEMS]],
-            "more_problems": max(0, len(error.problems) - MOST_PROBLEMS),
         }
+        if len(error.problems) > MOST_PROBLEMS:
+            document["more_problems"] = len(error.problems) - MOST_PROBLEMS
         _write_json(document, error.exit_code)
     else:
         sys.stderr.write(_as_text(error))
