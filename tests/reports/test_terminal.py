@@ -24,8 +24,7 @@ Sum                                             89.0                   74.0
 
 Policy         Kubeflow is out: Kubeflow Pipelines needs a Kubernetes cluster
                and you have none (on Google Cloud, Vertex AI Pipelines runs KFP
-               without one). Lifted by Platform in use = kubeflow or vertex
-               (you: not sure).
+               without one). Lifted by Platform in use = vertex (you: not sure).
 Would flip it  GPUs: tpu gives ZenML
                Workload: single_job or plain_etl gives none of them
                Vendor neutrality: must gives ZenML

@@ -178,7 +178,7 @@ class CombinedOutcome:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Answers that cannot be true together. The engine does not read it; validation does."""
+    """Answers that cannot be true together: refused where given, and never proposed."""
 
     id: str
     when: Condition
@@ -225,6 +225,10 @@ class Rules:
     reviewed: str
     version: str
     contradictions: tuple[Contradiction, ...] = ()
+
+    def contradicted(self, answers: Answers) -> bool:
+        """Whether some of these answers cannot be true together."""
+        return any(one.when.holds(answers) for one in self.contradictions)
 
     def criterion(self, id: str) -> Criterion:
         """The criterion with this id. Raises KeyError if there is none."""

@@ -42,7 +42,7 @@ def next_question(
             return Question(criterion, why, f"Question {position} of {len(core)}.", optional=False)
     askable = {id: weight for id, weight in weights.items() if id not in unsure}
     known = {id: answer for id, answer in answers.items() if id in askable}
-    changes = flips.find(rules, known, askable)
+    changes = flips.possible(rules, known, askable)
     left = questions.find(rules, known, askable, changes)
     if not left:
         return None
