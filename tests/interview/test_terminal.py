@@ -159,3 +159,26 @@ def test_defaults_decide_without_a_question(start):
     shown, code = start("recommend", "--defaults").end()
     assert code == 0
     assert shown.startswith("Metaflow")
+
+
+def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path):
+    session = start("new")
+    session.expect("Name of the project")
+    session.send("my-project", ENTER)
+    the_four(session)
+    enough(session)
+    session.send(ENTER)
+    session.expect("because it fits better on", "Generate my-project for Metaflow here?")
+    session.send("y")
+    shown, code = session.end()
+    assert code == 0
+    assert (tmp_path / "my-project" / "docs" / "adr" / "0001-orchestrator.md").is_file()
+    start_of_replay = shown.index("  mlpo new ")
+    replay = shown[start_of_replay:].replace("\n", "").strip()
+    (tmp_path / "again").mkdir()
+    again = subprocess.run(
+        [sys.executable, "-m", "mlpo_cli", *shlex.split(replay)[1:]],
+        capture_output=True, text=True, check=True, cwd=tmp_path / "again",
+    )  # fmt: skip
+    tree = re.search(r"tree ([0-9a-f]{64})", again.stderr)[1]
+    assert f"tree {tree}" in shown

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support import EXAMPLES, IDS, RULES, mlpo
 
 from mlpo_cli import rules
@@ -84,6 +90,12 @@ def test_a_gate_is_changed_by_its_id_and_its_conditions_are_replaced(layered):
     assert gates[0].message == RULES.policy.gates[0].message
 
 
+def test_a_key_without_a_value_changes_nothing_but_the_version(layered):
+    other = layered({"policy.yaml": "gates:\nvetoes: []\ncombined_outcomes:\n"})
+    assert other.policy == RULES.policy
+    assert other.version != RULES.version
+
+
 def test_a_problem_names_the_file_and_line_it_is_in(layered, tmp_path):
     found = refused(layered, {"criteria.yaml": "criteria:\n  - id: cloud\n    weight: heavy\n"})
     assert found == [
@@ -113,6 +125,8 @@ def test_a_new_criterion_needs_a_row_from_every_orchestrator(layered):
     [
         ("policy.yaml", "vetoes: [{id: nope, drop: true}]\n", 3, "nope cannot be dropped"),
         ("criteria.yaml", "criteria: [{id: cloud, drop: true}]\n", 3, "cloud cannot be dropped"),
+        ("policy.yaml", "vetoes: [{orchestrators: [zenml]}]\n", 3, "an entry has no id"),
+        ("policy.yaml", "vetoes: [3]\n", 3, "an entry has no id"),
         ("policy.yaml", "vetos: []\n", 3, "'vetos' is not known here"),
         ("orchestrators/mine.yaml", "id: metaflow\n", 3, "metaflow is there twice"),
         ("policy.yaml", "vetoes: [{id: a, when: {}}]\n", 3, "a veto needs a condition"),
@@ -142,3 +156,40 @@ def test_every_verb_that_reads_rules_takes_them(tmp_path):
     (folder / "policy.yaml").write_text(HEAD + "tie_break: 3\n", encoding="utf-8")
     ran = mlpo("compare", "--rules", str(folder), "--json", cwd=tmp_path)
     assert (ran.returncode, '"kind": "rules"' in ran.stdout) == (2, True)
+
+
+hostile = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(IDS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "when", "drop", "scores", "weight", *IDS]), inner)
+    ),
+    max_leaves=8,
+)
+KEYS = [
+    "criteria",
+    "vetoes",
+    "gates",
+    "tie_break",
+    "confidence",
+    "policy",
+    "operate",
+    "adjustments",
+]
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(["criteria.yaml", "policy.yaml", "orchestrators/zenml.yaml"]),
+    st.dictionaries(st.sampled_from(KEYS), hostile, max_size=3),
+)
+def test_rules_of_any_shape_are_refused_with_a_place_or_loaded(file, content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file
+        path.parent.mkdir(exist_ok=True)
+        head = {"schema_version": 1, "reviewed": "2026-11-23"}
+        path.write_text(json.dumps({**head, **content}), encoding="utf-8")
+        try:
+            rules.load(rules_dir(), Path(folder))
+        except RulesError as error:
+            assert all(re.search(r":\d+$", problem.where) for problem in error.problems)

@@ -3,6 +3,7 @@
 Mappings are merged key by key, and lists whose entries have an `id` entry by entry: one that is
 known is changed, a new one is added, and `{id: X, drop: true}` takes one out. Everything else is
 replaced, and so is the whole of a prior, a condition and the evidence: half of each is nonsense.
+A key without a value leaves what is there.
 """
 
 from __future__ import annotations
@@ -42,9 +43,15 @@ def _merge(out: Mapped, base: Mapped, at: Path, layer: Mapped, by: Path, to: Pat
             else:
                 result[key] = _merge(out, base, (*at, key), layer, (*by, key), (*to, key))
         return result
-    if _has_ids(old) and _has_ids(new):
-        _place(out, base, at, to)
-        return _merge_entries(out, base, at, layer, by, to)
+    if new is None and isinstance(old, (dict, list)):
+        return _copy(out, base, at, to)
+    if old and _has_ids(old) and isinstance(new, list):
+        if _has_ids(new):
+            _place(out, base, at, to)
+            return _merge_entries(out, base, at, layer, by, to)
+        fix = "say which one it changes, or give a new one an id of its own"
+        _problem(out, layer, by, "an entry has no id", fix)
+        return _copy(out, base, at, to)
     return _copy(out, layer, by, to)
 
 
