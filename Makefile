@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format bench locks clean
+.PHONY: help setup demo test test-fast lint format bench docs locks clean
 PY := .venv/bin/python
 READY := .venv/ready
 
@@ -37,7 +37,11 @@ format: $(READY) ## put the code into shape
 	@$(PY) -m ruff format .
 
 bench: $(READY) ## measure; ratios in one run, nothing is gated on them
+	@$(PY) benchmarks/startup.py
 	@$(PY) benchmarks/first_run.py
+
+docs: $(READY) ## write docs/cli.md and docs/answers.schema.json anew
+	@$(PY) scripts/docs.py
 
 locks: $(READY) ## resolve every lock file again; needs the network
 	@$(PY) scripts/locks.py

@@ -16,8 +16,10 @@ def test_the_version(tmp_path):
 
 
 def test_help_names_every_verb_and_its_exit_codes(tmp_path):
-    assert {"recommend", "new"} <= set(mlpo("--help", cwd=tmp_path).stdout.split())
-    for verb in ("recommend", "new"):
+    assert {"recommend", "new", "compare", "schema"} <= set(
+        mlpo("--help", cwd=tmp_path).stdout.split()
+    )
+    for verb in ("recommend", "new", "compare", "schema"):
         ran = mlpo(verb, "--help", cwd=tmp_path)
         assert ran.returncode == 0
         assert "Exit codes: 0" in ran.stdout
@@ -31,3 +33,22 @@ def test_starting_up_imports_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_recommendation_imports_no_more_than_it_needs(tmp_path):
+    """Newer releases of Typer would import pydantic: it takes longer than our own work."""
+    code = (
+        "import sys; from mlpo_cli.__main__ import main\n"
+        "sys.argv = ['mlpo', 'recommend', '--set', 'team_size=3', '--format', 'json']\n"
+        "main()\n"
+        "heavy = {'copier', 'rich', 'questionary', 'pydantic', 'jinja2', 'prompt_toolkit'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_format_that_is_not_known_is_a_usage_error_that_names_the_known_ones(tmp_path):
+    ran = mlpo("compare", "--format", "html", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "use one of: table, markdown, json" in ran.stderr

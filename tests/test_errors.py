@@ -132,3 +132,15 @@ def test_wrong_usage_exits_2_with_one_message(tmp_path, arguments):
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("error: ")
     assert "fix: mlpo --help" in ran.stderr
+
+
+def test_of_very_many_problems_the_first_hundred_are_shown_and_the_rest_counted(capsys):
+    error = AnswersError([Problem(f"f:{n}", "no") for n in range(1_250)])
+    run_guarded(ending(error), [])
+    shown = capsys.readouterr().err
+    assert "f:99: no" in shown
+    assert "f:100: no" not in shown
+    assert shown.endswith("  and 1,150 more problems\n")
+    run_guarded(ending(error), ["--json"])
+    document = json.loads(capsys.readouterr().out)["error"]
+    assert (len(document["problems"]), document["more_problems"]) == (100, 1_150)

@@ -46,3 +46,13 @@ def test_duplicate_keys_are_a_problem_at_every_level():
         ("f:1", "b is given twice"),
         ("f:2", "a is given twice"),
     ]
+
+
+def test_a_syntax_error_at_the_end_names_the_last_line_and_not_one_after_it():
+    (problem,) = read("a: 1\nb: [1, 2\n\n", "f").problems
+    assert problem.where == "f:2"
+
+
+def test_too_many_values_are_refused():
+    (problem,) = read("[" + "1," * 60_000 + "1]", "f").problems
+    assert "too many values" in problem.what

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from mlpo_cli import __version__
 
+
+class _AsItIs:
+    """Stands in for what turns an option into its type."""
+
+    def coerce(self, value: Any, **_: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+class _Plain:
+    """A command whose options are texts and switches, taken as they are.
+
+    Newer releases of Typer import pydantic to turn each option into its type, which takes longer
+    than all that mlpo does. There is nothing to turn here, so it is left out; older ones ignore
+    this. A choice therefore arrives as its text, and `_format` checks it.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            parameter._runtime_param = _AsItIs()
+        return parameters
+
+
+class Verb(_Plain, TyperCommand):
+    """One verb."""
+
+
+class Root(_Plain, TyperGroup):
+    """All of them."""
+
+
 app = typer.Typer(
     name="mlpo",
+    cls=Root,
     help="Find the ML pipeline orchestrator that fits your team, and start a project on it.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,6 +59,15 @@ class Format(str, Enum):
     TABLE = "table"
     JSON = "json"
     ADR = "adr"
+    HTML = "html"
+
+
+class Comparison(str, Enum):
+    """How the comparison is printed."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
 
 
 AnswersOption = Annotated[
@@ -32,6 +75,36 @@ AnswersOption = Annotated[
     typer.Option("--answers", metavar="FILE", help="Answers in YAML or JSON; - is standard input."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="One answer: a criterion's id, project.KEY or overrides.weights.ID. Repeatable.",
+    ),
+]
+RulesOption = Annotated[
+    str | None,
+    typer.Option("--rules", metavar="DIR", help="Rules of your own, laid over those of mlpo."),
+]
+NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask.")]
+DefaultsOption = Annotated[
+    bool,
+    typer.Option("--defaults", help="Never ask; what is not answered is not sure, or its default."),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Skip confirmations; replace files that are there.")
+]
+SaveOption = Annotated[
+    str | None,
+    typer.Option("--save-answers", metavar="FILE", help="Write the answers, as YAML or .json."),
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Where each value comes from, and the evidence.")
+]
+OutputOption = Annotated[
+    str | None, typer.Option("--output", metavar="FILE", help="Write it to a file.")
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -50,27 +123,52 @@ def _root(
     """Find the ML pipeline orchestrator that fits your team, and start a project on it."""
 
 
-@app.command()
+@app.command(cls=Verb)
 def recommend(
     answers: AnswersOption = None,
     format: Annotated[
         Format | None,
-        typer.Option("--format", help="table (the default), json, or adr: a decision record."),
+        typer.Option("--format", help="table (the default), json, adr (a decision record), html."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    output: OutputOption = None,
+    explain: ExplainOption = False,
+    set_: SetOption = None,
+    no_input: NoInputOption = False,
+    defaults: DefaultsOption = False,
+    yes: YesOption = False,
+    save_answers: SaveOption = None,
+    rules: RulesOption = None,
 ) -> int:
     """Recommend Metaflow, Kubeflow or ZenML, and say why.
 
+    Asks in a terminal, unless --answers is given. Each criterion can also be set by --set, or by
+    an environment variable such as MLPO_TEAM_SIZE. Flags beat the environment, and that the file.
+
     Exit codes: 0 a recommendation or a toss-up, 1 none of them fits, 2 the answers cannot be used.
     """
+    from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.recommend import recommend as run
 
-    if json and format not in (None, Format.JSON):
+    form = _format(format, json, Format.TABLE)
+    if explain and form in ("adr", "html"):
+        raise typer.BadParameter(f"--explain is for table and json; {form} has the evidence anyway")
+    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    return run(answers, form, inputs, output)
+
+
+def _format(format: str | None, json: bool, default: Enum) -> str:
+    """The format asked for. Raises BadParameter for one that is not known, or for two."""
+    known = [str(one.value) for one in type(default)]
+    asked = str(getattr(format, "value", format or ("json" if json else default.value)))
+    if asked not in known:
+        raise typer.BadParameter(f"--format {asked!r} is not known; use one of: {', '.join(known)}")
+    if json and asked != "json":
         raise typer.BadParameter("--json and --format contradict each other")
-    return run(answers, "json" if json else (format or Format.TABLE).value)
+    return asked
 
 
-@app.command()
+@app.command(cls=Verb)
 def new(
     name: Annotated[str | None, typer.Argument(help="The project, and its directory here.")] = None,
     orchestrator: Annotated[
@@ -88,12 +186,20 @@ def new(
         bool, typer.Option("--accept-toss-up", help="Take the leader of a toss-up.")
     ] = False,
     json: JsonOption = False,
+    explain: ExplainOption = False,
+    set_: SetOption = None,
+    no_input: NoInputOption = False,
+    defaults: DefaultsOption = False,
+    yes: YesOption = False,
+    save_answers: SaveOption = None,
+    rules: RulesOption = None,
 ) -> int:
     """Generate a project for the recommended orchestrator, or for the one you name.
 
     Exit codes: 0 generated, 1 no recommendation to follow, 2 the answers cannot be used or the
     directory exists. Nothing is written unless it is 0.
     """
+    from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.new import Request
     from mlpo_cli.commands.new import new as run
 
@@ -105,4 +211,36 @@ def new(
         "ci": ci,
     }
     options = {key: value for key, value in settings.items() if value is not None}
-    return run(Request(options, answers, accept_toss_up, json))
+    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    return run(Request(options, answers, accept_toss_up, json, inputs))
+
+
+@app.command(cls=Verb)
+def compare(
+    format: Annotated[
+        Comparison | None,
+        typer.Option("--format", help="table (the default), markdown or json."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    output: OutputOption = None,
+    yes: YesOption = False,
+    rules: RulesOption = None,
+) -> int:
+    """Show the orchestrators side by side, with the evidence.
+
+    Exit codes: 0 shown, 2 the rules cannot be used or the file may not be written.
+    """
+    from mlpo_cli.commands.compare import compare as run
+
+    return run(_format(format, json, Comparison.TABLE), rules, output, yes)
+
+
+@app.command(cls=Verb)
+def schema(output: OutputOption = None, yes: YesOption = False, rules: RulesOption = None) -> int:
+    """Print the JSON Schema of the answers document, for editors and scripts.
+
+    Exit codes: 0 printed, 2 the rules cannot be used or the file may not be written.
+    """
+    from mlpo_cli.commands.schema import schema as run
+
+    return run(rules, output, yes)

@@ -95,6 +95,8 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
     try:
         result = command()
         sys.stdout.flush()
+        if result == ExitCode.INTERRUPTED:  # newer releases of Typer return it, older ones raise
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else ExitCode.OK
     except UserError as error:
         return _report(error, as_json)
@@ -129,14 +131,19 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return ("--format", "json") in pairwise(arguments)
 
 
+MOST_PROBLEMS = 100
+
+
 def _report(error: UserError, as_json: bool) -> int:
     if as_json:
-        document = {
+        document: dict[str, object] = {
             "kind": error.kind,
             "message": error.message,
             "fix": error.fix,
-            "problems": [asdict(problem) for problem in error.problems],
+            "problems": [asdict(problem) for problem in error.problems[:MOST_PROBLEMS]],
         }
+        if len(error.problems) > MOST_PROBLEMS:
+            document["more_problems"] = len(error.problems) - MOST_PROBLEMS
         _write_json(document, error.exit_code)
     else:
         sys.stderr.write(_as_text(error))
@@ -145,10 +152,12 @@ def _report(error: UserError, as_json: bool) -> int:
 
 def _as_text(error: UserError) -> str:
     lines = [f"error: {error.message}"]
-    for problem in error.problems:
+    for problem in error.problems[:MOST_PROBLEMS]:
         lines.append("  " + ": ".join(filter(None, (problem.where, problem.what))))
         if problem.fix:
             lines.append(f"    fix: {problem.fix}")
+    if len(error.problems) > MOST_PROBLEMS:
+        lines.append(f"  and {len(error.problems) - MOST_PROBLEMS:,} more problems")
     if error.fix:
         lines.append(f"  fix: {error.fix}")
     return "\n".join(lines) + "\n"

@@ -2,7 +2,8 @@
 
 Only what a document of answers or rules needs: mappings with string or whole-number keys, lists
 and scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
-tags and deep nesting are refused, so a hostile document can neither run code nor grow in memory.
+tags, deep nesting and great length are refused, so a hostile document can neither run code nor take
+long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mlpo_cli.errors import Problem
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 20
+MAX_VALUES = 50_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,3})?")
@@ -27,18 +29,23 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 @dataclass
 class Mapped:
-    """A document: its data, the line of each path in it, and what was wrong with it."""
+    """A document: its data, the line of each path in it, and what was wrong with it.
+
+    `names` holds the file of paths that come from another one than `name`.
+    """
 
     name: str
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    names: dict[Path, str] = field(default_factory=dict)
+    values: int = 0
 
     def where(self, path: Path) -> str:
         """`file:line` of a value, or of the nearest one around it."""
         while path not in self.lines and path:
             path = path[:-1]
-        return f"{self.name}:{self.lines.get(path, 1)}"
+        return f"{self.names.get(path, self.name)}:{self.lines.get(path, 1)}"
 
 
 def read(text: str, name: str) -> Mapped:
@@ -52,7 +59,7 @@ def read(text: str, name: str) -> Mapped:
     except _Refused as refused:
         mapped.problems.append(refused.problem)
     except yaml.YAMLError as error:
-        mapped.problems.append(_syntax_problem(error, name))
+        mapped.problems.append(_syntax_problem(error, text, name))
     return mapped
 
 
@@ -62,10 +69,12 @@ class _Refused(Exception):
         self.problem = problem
 
 
-def _syntax_problem(error: yaml.YAMLError, name: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
+    """Where the parser stopped; at the end of the file that is its last line."""
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
-    where = f"{name}:{mark.line + 1}" if mark else name
+    last = text.rstrip().count("\n") + 1
+    where = f"{name}:{min(mark.line + 1, last)}" if mark else name
     return Problem(where, f"not valid YAML or JSON: {what}", "correct the syntax there")
 
 
@@ -73,6 +82,9 @@ def _node(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
     """The value that begins with `event`; its line is noted."""
     where = f"{mapped.name}:{event.start_mark.line + 1}"
     mapped.lines[path] = event.start_mark.line + 1
+    mapped.values += 1
+    if mapped.values > MAX_VALUES:
+        raise _Refused(Problem(where, "too many values", f"use at most {MAX_VALUES:,}"))
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise _Refused(Problem(where, "anchors and aliases are not supported", "write it out"))
     if event.tag is not None:

@@ -127,7 +127,7 @@ def test_no_cluster_vetoes_kubeflow_and_names_the_answers_that_would_lift_it():
     (veto,) = decide(RULES, {"existing_kubernetes": "none"}).vetoes
     lifts = {need.criterion: need.answers for need in veto.lifted_by}
     assert (veto.id, veto.orchestrator) == ("no-cluster", "kubeflow")
-    assert lifts == {"existing_platform": ("kubeflow", "vertex"), "cloud": ("gcp",)}
+    assert lifts == {"existing_platform": ("vertex",), "cloud": ("gcp",)}
     assert not decide(RULES, {"existing_kubernetes": "none", "cloud": "gcp"}).vetoes
 
 

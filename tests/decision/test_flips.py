@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from support import RULES, WEIGHTS, some_answers, some_weights
 
-from mlpo_cli.decision.flips import find
+from mlpo_cli.decision.flips import find, possible
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import effective_weights
 
@@ -64,3 +64,21 @@ def test_flips_of_a_number_respect_the_tie_margin(margin):
     assert set(winners.values()) == {"metaflow", "kubeflow"}
     for number, winner in winners.items():
         assert any(f.to <= number <= f.upto for f in flips) == (winner != now), number
+
+
+@settings(max_examples=60)
+@given(some_answers())
+def test_no_flip_is_proposed_that_the_other_answers_rule_out(answers):
+    proposed = possible(RULES, answers, WEIGHTS)
+    refused = [f for f in find(RULES, answers, WEIGHTS) if f not in proposed]
+    for flip in proposed:
+        assert not RULES.contradicted({**answers, flip.criterion: flip.to})
+    for flip in refused:
+        assert RULES.contradicted({**answers, flip.criterion: flip.to})
+
+
+def test_workstations_only_is_no_proposal_for_who_is_on_vertex():
+    known = {"existing_platform": "vertex"}
+    everything = {(f.criterion, f.to) for f in find(RULES, known, WEIGHTS)}
+    proposed = {(f.criterion, f.to) for f in possible(RULES, known, WEIGHTS)}
+    assert everything - proposed == {("cloud", "local")}

@@ -24,8 +24,7 @@ Sum                                             89.0                   74.0
 
 Policy         Kubeflow is out: Kubeflow Pipelines needs a Kubernetes cluster
                and you have none (on Google Cloud, Vertex AI Pipelines runs KFP
-               without one). Lifted by Platform in use = kubeflow or vertex
-               (you: not sure).
+               without one). Lifted by Platform in use = vertex (you: not sure).
 Would flip it  GPUs: tpu gives ZenML
                Workload: single_job or plain_etl gives none of them
                Vendor neutrality: must gives ZenML
@@ -75,3 +74,15 @@ def test_a_gate_says_what_is_missing():
 
 def test_a_criterion_that_is_switched_off_is_said():
     assert "Switched off by weight 0: Where it runs." in shown({"team_size": 3}, {"cloud": 0})
+
+
+def test_a_leader_that_the_draws_do_not_favour_is_said_to_be_one():
+    answers = {"existing_platform": "vertex"}
+    decision = decide(RULES, answers)
+    shares = decision.confidence.shares
+    favourite = max(shares, key=shares.get)
+    text = " ".join(shown(answers).split())
+    assert ("in the draws" in text) == (favourite != decision.orchestrator)
+    assert favourite != decision.orchestrator, "a case that tells the two apart"
+    name = RULES.orchestrator(favourite).title
+    assert f"in the draws {name} wins more often ({shares[favourite]:.0%})" in text

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import keyword
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlpo_cli.answers import stdlib
+from mlpo_cli.answers.kinds import Choice, Kind, Taken, Text
 from mlpo_cli.errors import Problem
 
 DATA_SOURCES = ("digits", "images", "table")
 CI_PROVIDERS = ("github", "none")
+DEFAULTS = {"data_source": DATA_SOURCES[0], "ci": CI_PROVIDERS[0]}
+HELP = {
+    "name": "The project, and its directory.",
+    "orchestrator": "Instead of the recommendation; null takes the recommendation.",
+    "package": "The Python package under src/; derived from the name if left out.",
+    "data_source": "Built-in digits, a folder of pictures per class, or a .parquet or .npz file.",
+    "ci": "With or without a GitHub workflow.",
+}
 KEYS = ("name", "orchestrator", "package", "data_source", "ci")
 
 Refusal = tuple[str, str]
 """What is wrong with a value, and what would be right."""
 
-_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-# Generated import lines hold it: longer names would not fit the project's line length.
-_PACKAGE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{device}{n}" for device in ("com", "lpt") for n in range(10)}
 )
@@ -33,6 +39,25 @@ _TAKEN = frozenset({
     "setuptools", "sklearn", "sqlalchemy", "src", "stages", "starlette", "test", "tests", "torch",
     "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
 })  # fmt: skip
+
+_NAME = Text(
+    r"(?!.*\.\.)[A-Za-z](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?",
+    "start with a letter, end with a letter or digit; between them letters, digits, "
+    "'-', '_' and single dots; 64 characters at most",
+    [Taken(_WINDOWS_DEVICES, "is a reserved device name on Windows", stem=True)],
+)
+_PACKAGE = Text(
+    # Generated import lines hold it: longer names would not fit the project's line length.
+    r"[a-z][a-z0-9_]{0,39}",
+    "start with a lower case letter; then lower case letters, digits and '_'; "
+    "40 characters at most",
+    [
+        Taken(frozenset(keyword.kwlist), "is a Python keyword"),
+        Taken(stdlib.NAMES, "would hide the module of that name in Python's standard library"),
+        Taken(_TAKEN, "would hide a package or folder that the project itself uses"),
+    ],
+)
+_SPOKEN = {"name": "name", "package": "package name"}
 
 
 @dataclass(frozen=True)
@@ -56,46 +81,32 @@ def check(key: str, value: object, orchestrators: Sequence[str]) -> Refusal | No
 
     `orchestrators` are those that a project can be generated for.
     """
+    kind = kinds(orchestrators)[key]
+    if kind.accepts(value):
+        return None
     if not isinstance(value, str):
         return "it must be text", "put it in quotes"
-    if key == "name":
-        return _check_name(value)
-    if key == "package":
-        return _check_package(value)
-    choices = {"orchestrator": orchestrators, "data_source": DATA_SOURCES, "ci": CI_PROVIDERS}[key]
-    if value in choices:
-        return None
-    return f"{shown(value)} is not known", f"use one of: {', '.join(choices)}"
+    if isinstance(kind, Text):
+        if not kind.has_form(value):
+            return f"{shown(value)} will not do as a {key}", kind.rule
+        says = next(taken.says for taken in kind.taken if taken.covers(value))
+        return f"{value!r} {says}", f"choose another {_SPOKEN[key]}"
+    return f"{shown(value)} is not known", f"use one of: {', '.join(_words(kind))}"
 
 
-def _check_name(name: str) -> Refusal | None:
-    if not _NAME.fullmatch(name) or ".." in name:
-        return f"{shown(name)} will not do as a name", (
-            "start with a letter, end with a letter or digit; between them letters, digits, "
-            "'-', '_' and single dots; 64 characters at most"
-        )
-    if name.partition(".")[0].lower() in _WINDOWS_DEVICES:
-        return f"{name!r} is a reserved device name on Windows", "choose another name"
-    return None
+def kinds(orchestrators: Sequence[str]) -> dict[str, Kind]:
+    """What each setting may be."""
+    return {
+        "name": _NAME,
+        "orchestrator": Choice(dict.fromkeys(orchestrators, "")),
+        "package": _PACKAGE,
+        "data_source": Choice(dict.fromkeys(DATA_SOURCES, "")),
+        "ci": Choice(dict.fromkeys(CI_PROVIDERS, "")),
+    }
 
 
-def _check_package(package: str) -> Refusal | None:
-    if not _PACKAGE.fullmatch(package):
-        return f"{shown(package)} will not do as a package", (
-            "start with a lower case letter; then lower case letters, digits and '_'; "
-            "40 characters at most"
-        )
-    if keyword.iskeyword(package):
-        return f"{package!r} is a Python keyword", "choose another package name"
-    if package in sys.stdlib_module_names:
-        return f"{package!r} would hide the module of that name in Python's standard library", (
-            "choose another package name"
-        )
-    if package in _TAKEN:
-        return f"{package!r} would hide a package or folder that the project itself uses", (
-            "choose another package name"
-        )
-    return None
+def _words(kind: Kind) -> list[str]:
+    return list(kind.texts) if isinstance(kind, Choice) else []
 
 
 def shown(value: object) -> str:
@@ -114,14 +125,14 @@ def settle(
 
     The orchestrator is left out where neither names one.
     """
-    merged = {"data_source": DATA_SOURCES[0], "ci": CI_PROVIDERS[0], **file, **options}
+    merged = {**DEFAULTS, **file, **options}
     problems: list[Problem] = []
     if "name" not in merged:
         fix = "mlpo new NAME, or `project: {name: ...}` in the answers"
         problems.append(Problem("", "the project has no name", fix))
     elif "package" not in merged:
         merged["package"] = derive_package(merged["name"])
-        if refusal := _check_package(merged["package"]):
+        if refusal := check("package", merged["package"], ()):
             what = f"no package name follows from the name: {refusal[0]}"
             problems.append(Problem("", what, "pass --package, or set project.package"))
     return merged, problems

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from mlpo_cli.answers import project
+from mlpo_cli.answers.fields import SCHEMA_VERSION, WEIGHTS, Field, Place, describe
 from mlpo_cli.answers.project import shown
-from mlpo_cli.decision.model import Answer, Criterion, Rules
+from mlpo_cli.decision.model import Answer, Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
 
-SCHEMA_VERSION = 1
-MAX_WEIGHT = 100
 _MOST_GUESSES = 50
 _TOP = ("schema_version", "criteria", "project", "overrides")
 
@@ -36,18 +33,42 @@ def validate(
 
     `orchestrators` are those that a project can be generated for.
     """
+    answered, found = fields_of(document, describe(rules, orchestrators))
+    found += contradictions(rules, answered.criteria, lambda id: document.where(("criteria", id)))
+    return answered, sorted(found, key=_line)
+
+
+def fields_of(document: Mapped, fields: Sequence[Field]) -> tuple[Answered, list[Problem]]:
+    """What each field says, on its own: answers may still contradict each other."""
     check = _Check(document)
     top = check.mapping((), document.data, _TOP, "the document")
     version = top.get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:
         said = "is missing" if version is None else f"{shown(version)} is not known"
         check.problem(("schema_version",), f"schema_version {said}", "write schema_version: 1")
-    criteria = _criteria(check, top.get("criteria"), rules)
+    criteria = _valid(check, ("criteria",), top.get("criteria"), fields)
     overrides = check.mapping(("overrides",), top.get("overrides"), ("weights",), "overrides")
-    weights = _weights(check, overrides.get("weights"), rules)
-    settings = _project(check, top.get("project"), orchestrators)
-    found = [*document.problems, *check.problems]
-    return Answered(criteria, settings, weights), sorted(found, key=_line)
+    weights = _valid(check, WEIGHTS, overrides.get("weights"), fields)
+    settings = _valid(check, ("project",), top.get("project"), fields)
+    found = sorted([*document.problems, *check.problems], key=_line)
+    return Answered(criteria, settings, weights), found
+
+
+def contradictions(
+    rules: Rules, criteria: Mapping[str, Answer], where: Callable[[str], str]
+) -> list[Problem]:
+    """Answers that cannot be true together. `where` says where an answer comes from."""
+    found = []
+    for one in rules.contradictions:
+        if one.when.holds(criteria):
+            said = " and ".join(f"{id}: {criteria[id]}" for id in one.when.met)
+            fix = "change one of them, or make it null for not sure"
+            places = dict.fromkeys(where(id) for id in one.when.met)
+            *others, last = sorted(places, key=_line)
+            besides = f" (see {', '.join(others)} too)" if others else ""
+            what = f"{said} cannot both be true{besides}: {one.message}"
+            found.append(Problem(last, what, fix))
+    return found
 
 
 class _Check:
@@ -81,61 +102,21 @@ class _Check:
         return f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
 
 
-def _criteria(check: _Check, value: Any, rules: Rules) -> dict[str, Answer]:
-    given = check.mapping(("criteria",), value, [c.id for c in rules.criteria], "criteria")
-    valid: dict[str, Answer] = {}
-    for id, answer in given.items():
-        criterion = rules.criterion(id)
-        if criterion.accepts(answer):
-            valid[id] = answer
-        elif answer is not None:
-            check.problem(("criteria", id), *_refusal(criterion, answer))
-    return valid
-
-
-def _refusal(criterion: Criterion, answer: object) -> tuple[str, str]:
-    """What is wrong with an answer, and what to write instead."""
-    if not criterion.choices:
-        allowed = f"a whole number from {criterion.minimum} to {criterion.maximum}"
-        return (
-            f"{criterion.id} must be {allowed}, not {shown(answer)}",
-            "write such a number, or null for not sure",
-        )
-    choices = tuple(criterion.choices)
-    what = f"{criterion.id} cannot be {shown(answer)}"
-    close = get_close_matches(answer[:80], choices, n=1) if isinstance(answer, str) else []
-    hint = f"did you mean {close[0]}? " if close else ""
-    return what, f"{hint}use one of: {', '.join(choices)}, or null for not sure"
-
-
-def _weights(check: _Check, value: Any, rules: Rules) -> dict[str, float]:
-    path = ("overrides", "weights")
-    given = check.mapping(path, value, [c.id for c in rules.criteria], "weights")
-    valid: dict[str, float] = {}
-    for id, weight in given.items():
-        is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-        if is_number and math.isfinite(weight) and 0 <= weight <= MAX_WEIGHT:
-            valid[id] = weight
-        elif weight is not None:
-            what = (
-                f"the weight of {id} must be a number from 0 to {MAX_WEIGHT}, not {shown(weight)}"
-            )
-            check.problem((*path, id), what, "3 usually decides, 1 tips a close call, 0 is off")
-    return valid
-
-
-def _project(check: _Check, value: Any, orchestrators: Sequence[str]) -> dict[str, str]:
-    given = check.mapping(("project",), value, project.KEYS, "project")
-    valid: dict[str, str] = {}
-    for key, setting in given.items():
-        if setting is None:
+def _valid(check: _Check, place: Place, value: Any, fields: Sequence[Field]) -> dict[str, Any]:
+    """The valid entries of one mapping of the document. Null ones are left out."""
+    known = {field.key: field for field in fields if field.place[:-1] == place}
+    valid: dict[str, Any] = {}
+    for key, given in check.mapping(place, value, known, place[-1]).items():
+        if given is None:
             continue
-        if refusal := project.check(key, setting, orchestrators):
-            check.problem(("project", key), f"{key}: {refusal[0]}", refusal[1])
+        if refusal := known[key].refuse(given):
+            check.problem((*place, key), *refusal)
         else:
-            valid[key] = setting
+            valid[key] = given
     return valid
 
 
-def _line(problem: Problem) -> int:
-    return int(problem.where.rpartition(":")[2])
+def _line(problem: Problem | str) -> int:
+    """The line of a problem or place; those without one come first."""
+    line = (problem if isinstance(problem, str) else problem.where).rpartition(":")[2]
+    return int(line) if line.isdecimal() else 0

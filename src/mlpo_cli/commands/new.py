@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpo_cli import __version__, console
 from mlpo_cli.answers import project
 from mlpo_cli.answers.project import ProjectSettings
-from mlpo_cli.errors import AnswersError, ExitCode, NegativeFinding, Problem, UserError
+from mlpo_cli.commands import inputs as common
+from mlpo_cli.commands.inputs import NO_INPUTS, Inputs
+from mlpo_cli.errors import AnswersError, ExitCode, NegativeFinding, TargetError, UserError
 
 if TYPE_CHECKING:
-    from mlpo_cli.answers.validate import Answered
+    from mlpo_cli.answers.gather import Gathered
     from mlpo_cli.decision.model import Rules
     from mlpo_cli.decision.outcome import Decision
     from mlpo_cli.scaffold import Generated
@@ -28,6 +30,7 @@ class Request:
     answers: str | None
     accept_toss_up: bool
     json: bool
+    inputs: Inputs = NO_INPUTS
 
 
 def new(request: Request) -> int:
@@ -36,19 +39,27 @@ def new(request: Request) -> int:
     Raises AnswersError for answers or options that cannot be used, NegativeFinding when there is
     no recommendation to follow, TargetError when the directory exists. Nothing is written then.
     """
-    from mlpo_cli import rules as rule_files
     from mlpo_cli.decision.engine import decide
     from mlpo_cli.reports import adr
-    from mlpo_cli.resources import rules_dir
     from mlpo_cli.scaffold import Provenance, available, generate
 
-    rules = rule_files.load(rules_dir())
-    given, merged = _validated(request, rules, available())
-    decision = decide(rules, given.criteria, given.weights) if given.criteria else None
-    chosen = merged.get("orchestrator") or _recommended(
-        rules, decision, request.accept_toss_up, available()
-    )
+    inputs = request.inputs
+    rules = common.load_rules(inputs)
+    asking = common.may_ask(request.answers, inputs, request.json)
+    gathered = common.collect(request.answers, inputs, rules, available(), request.options)
+    if asking:
+        gathered = _ask(request, rules, common.usable(gathered))
+    given = gathered.answered
+    merged, missing = project.settle(given.project, {})
+    if problems := gathered.problems or missing:
+        raise AnswersError(problems)
+    evaluated = bool(given.criteria) or (inputs.defaults and "orchestrator" not in merged)
+    decision = decide(rules, given.criteria, given.weights) if evaluated else None
+    accept = request.accept_toss_up or (asking and _accepted(rules, decision, merged))
+    chosen = merged.get("orchestrator") or _recommended(rules, decision, accept, available())
     settings = ProjectSettings(**{**merged, "orchestrator": chosen})
+    if asking and not inputs.yes:
+        _confirm(rules, settings, decision)
     generated = generate(
         settings,
         Path.cwd() / settings.name,
@@ -60,34 +71,53 @@ def new(request: Request) -> int:
             given.weights,
         ),
     )
-    _print(request, settings, generated, decision, _warnings(rules, chosen, decision))
+    common.save(inputs, given, rules)
+    _print(request, settings, generated, decision, _warnings(rules, chosen, decision), gathered)
+    if asking:
+        flags = {"--accept-toss-up": None} if accept else {}
+        common.tell_replay("new", inputs, given, flags)
     return ExitCode.OK
 
 
-def _validated(
-    request: Request, rules: Rules, orchestrators: Sequence[str]
-) -> tuple[Answered, dict[str, str]]:
-    """The answers and the merged settings, all problems of file and options in one pass."""
-    from mlpo_cli.answers.document import load
-    from mlpo_cli.answers.validate import Answered, validate
+def _ask(request: Request, rules: Rules, gathered: Gathered) -> Gathered:
+    """Ask for the name, and for criteria unless the orchestrator is chosen already."""
+    from mlpo_cli.interview.terminal import ask_name
 
-    given = Answered({}, {}, {})
-    problems: list[Problem] = []
-    if request.answers is not None:
-        given, problems = validate(load(request.answers), rules, orchestrators)
-    for key, value in request.options.items():
-        if refusal := project.check(key, value, orchestrators):
-            problems.append(Problem(_option(key), *refusal))
-    merged, missing = project.settle(given.project, request.options)
-    if not problems:
-        problems = missing
-    if problems:
-        raise AnswersError(problems)
-    return given, merged
+    known = gathered.answered.project
+    name = known["name"] if "name" in known else ask_name()
+    if (Path.cwd() / name).exists():
+        raise TargetError(f"{name} is there already", "choose another name, or another folder")
+    answered = replace(gathered.answered, project={**known, "name": name})
+    gathered = replace(gathered, answered=answered)
+    if "orchestrator" in known:
+        return gathered
+    return common.interview(rules, gathered, review=not request.inputs.yes)
 
 
-def _option(key: str) -> str:
-    return "NAME" if key == "name" else f"--{key.replace('_', '-')}"
+def _accepted(rules: Rules, decision: Decision | None, settings: Mapping[str, str]) -> bool:
+    """Whether the leader of a toss-up is good enough for who sits at the terminal."""
+    if decision is None or decision.verdict != "toss-up" or "orchestrator" in settings:
+        return False
+    from mlpo_cli.interview.terminal import confirm
+    from mlpo_cli.reports import words
+
+    console.talk(words.toss_up(rules, decision))
+    return confirm(f"Take {words.title(rules, decision.orchestrator)} all the same?", False)
+
+
+def _confirm(rules: Rules, settings: ProjectSettings, decision: Decision | None) -> None:
+    """Say what is about to be generated. Raises KeyboardInterrupt when it is not wanted."""
+    from mlpo_cli.interview.terminal import confirm
+    from mlpo_cli.reports import words
+
+    if decision is not None and decision.orchestrator is not None:
+        said = words.title(rules, decision.orchestrator)
+        console.talk(
+            f"\n{said} ({words.confidence(decision)}), because {words.because(rules, decision)}."
+        )
+    title = words.title(rules, settings.orchestrator)
+    if not confirm(f"Generate {settings.name} for {title} here?", True):
+        raise KeyboardInterrupt
 
 
 def _recommended(
@@ -134,6 +164,7 @@ def _print(
     generated: Generated,
     decision: Decision | None,
     warnings: Sequence[str],
+    gathered: Gathered,
 ) -> None:
     targets = "setup run" if settings.data_source == "digits" else "setup sample-data run"
     following = [f"cd {shlex.quote(settings.name)}", f"make {targets}"]
@@ -142,10 +173,19 @@ def _print(
     if request.json:
         from mlpo_cli.reports import jsondoc
 
-        console.answer(jsondoc.dumps(_document(settings, generated, decision, warnings, following)))
+        document = _document(settings, generated, decision, warnings, following)
+        if request.inputs.explain:
+            from mlpo_cli.reports import explain
+
+            document["sources"] = explain.sources_document(gathered)
+        console.answer(jsondoc.dumps(document))
         return
     console.answer(f"{generated.path}\n")
     console.talk(f"{len(generated.files)} files, tree {generated.tree_hash}")
+    if request.inputs.explain:
+        from mlpo_cli.reports import explain
+
+        console.talk(explain.sources(gathered).plain)
     console.talk("Next:\n" + "\n".join(f"  {line}" for line in following))
 
 

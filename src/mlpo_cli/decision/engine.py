@@ -35,7 +35,7 @@ def decide(
     winner = policy.best(may_win, points, rules.policy.margin)
     gates = policy.fired_gates(rules, known, points)
     sure = confidence.measure(rules, known, in_force, winner)
-    changes = flips.find(rules, known, in_force)
+    changes = flips.possible(rules, known, in_force)
     return Decision(
         verdict=_verdict(winner, sure),
         orchestrator=winner,

@@ -32,6 +32,15 @@ def find(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
     return tuple(found)
 
 
+def possible(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
+    """The flips to an answer that can be true together with the others: what a person is told."""
+    return tuple(
+        flip
+        for flip in find(rules, answers, weights)
+        if not rules.contradicted({**answers, flip.criterion: flip.to})
+    )
+
+
 def _number_ranges(
     rules: Rules, answers: Answers, weights: Weights, criterion: Criterion
 ) -> list[tuple[int, int, str | None]]:

@@ -86,10 +86,14 @@ class Scores:
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one orchestrator on one criterion, with the evidence for each of them."""
+    """The scores of one orchestrator on one criterion, with the evidence for each of them.
+
+    `brief` says in a few words what the evidence comes to.
+    """
 
     scores: Scores
     evidence: tuple[Evidence, ...]
+    brief: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Orchestrator:
     operate: tuple[str, ...]
     rows: Mapping[str, Row]
     adjustments: tuple[Adjustment, ...] = ()
+    best_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,15 @@ class CombinedOutcome:
     """Advice to use two of them together, given the winner and the answers."""
 
     winner: str
+    when: Condition
+    message: str
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Answers that cannot be true together: refused where given, and never proposed."""
+
+    id: str
     when: Condition
     message: str
 
@@ -210,6 +224,11 @@ class Rules:
     policy: Policy
     reviewed: str
     version: str
+    contradictions: tuple[Contradiction, ...] = ()
+
+    def contradicted(self, answers: Answers) -> bool:
+        """Whether some of these answers cannot be true together."""
+        return any(one.when.holds(answers) for one in self.contradictions)
 
     def criterion(self, id: str) -> Criterion:
         """The criterion with this id. Raises KeyError if there is none."""

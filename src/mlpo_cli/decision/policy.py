@@ -65,19 +65,21 @@ def leader(rules: Rules, answers: Answers, weights: Weights) -> str | None:
 def fired_vetoes(rules: Rules, answers: Answers) -> tuple[FiredVeto, ...]:
     """Each veto that fired, once per orchestrator, with the open answers that would lift it."""
     return tuple(
-        FiredVeto(veto.id, o, veto.message, _lifted_by(veto, answers))
+        FiredVeto(veto.id, o, veto.message, _lifted_by(rules, veto, answers))
         for veto in rules.policy.vetoes
         if veto.when.holds(answers)
         for o in veto.orchestrators
     )
 
 
-def _lifted_by(veto: Veto, answers: Answers) -> tuple[Need, ...]:
-    return tuple(
-        Need(id, tuple(sorted(exceptions)), None)
-        for id, exceptions in veto.when.unless.items()
-        if id not in answers
-    )
+def _lifted_by(rules: Rules, veto: Veto, answers: Answers) -> tuple[Need, ...]:
+    """The open answers that would lift it, without those that the others rule out."""
+    found = []
+    for id, exceptions in veto.when.unless.items():
+        if id not in answers:
+            fits = [e for e in sorted(exceptions) if not rules.contradicted({**answers, id: e})]
+            found += [Need(id, tuple(fits), None)] if fits else []
+    return tuple(found)
 
 
 def fired_gates(

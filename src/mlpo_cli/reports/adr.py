@@ -67,7 +67,7 @@ def _outcome(rules: Rules, chosen: str | None, decision: Decision | None) -> lis
         f"Confidence: {words.confidence(decision)}.",
     ]
     if decision.verdict == "toss-up":
-        parts.append(words.TOSS_UP_ADVICE)
+        parts.append(words.toss_up(rules, decision))
     return parts + ([_bullets(decision.combined)] if decision.combined else [])
 
 

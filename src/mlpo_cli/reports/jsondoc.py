@@ -68,12 +68,13 @@ def _criterion(contribution: Contribution) -> dict[str, Any]:
         "weight": float(contribution.weight),
         "fit": _floats(contribution.fit),
         "evidence": {
-            id: [_evidence(item) for item in items] for id, items in contribution.evidence.items()
+            id: [evidence(item) for item in items] for id, items in contribution.evidence.items()
         },
     }
 
 
-def _evidence(item: Evidence) -> dict[str, str]:
+def evidence(item: Evidence) -> dict[str, str]:
+    """A claim with its source, date and version."""
     return {
         "claim": item.claim,
         "source": item.source,

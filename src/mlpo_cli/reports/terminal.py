@@ -45,7 +45,8 @@ def _headline(out: Text, rules: Rules, decision: Decision) -> None:
         out.append(f"{name} leads" if decision.verdict == "toss-up" else name, style=style)
     out.append(f"  {words.confidence(decision)}; rules {decision.rules_version}\n")
     if decision.verdict == "toss-up":
-        out.append(f"{words.TOSS_UP_ADVICE}\n")
+        lines = textwrap.wrap(words.toss_up(rules, decision), WIDTH)
+        out.append("\n".join(lines) + "\n")
 
 
 def _bars(out: Text, rules: Rules, decision: Decision, first: str, second: str) -> None:

@@ -31,6 +31,19 @@ def confidence(decision: Decision) -> str:
     return f"{sure.label}, {sure.share:.0%} of {sure.draws:,} draws"
 
 
+def toss_up(rules: Rules, decision: Decision) -> str:
+    """What to do about a toss-up, and whom the draws favour where it is not the leader."""
+    shares = decision.confidence.shares
+    favourite = max(shares, key=lambda id: shares[id])
+    leader = decision.orchestrator
+    if leader is None or shares[favourite] <= shares[leader]:
+        return TOSS_UP_ADVICE
+    return (
+        f"{TOSS_UP_ADVICE} {title(rules, leader)} leads on the answers given, but in the draws "
+        f"{title(rules, favourite)} wins more often ({shares[favourite]:.0%})."
+    )
+
+
 def need(rules: Rules, wanted: Need) -> str:
     """What a rule asks for: `Kubernetes today = production (you: not sure)`."""
     choices = " or ".join(wanted.answers)

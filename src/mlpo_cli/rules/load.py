@@ -14,53 +14,102 @@ from mlpo_cli.yamlmap import Mapped, read
 SCHEMA_VERSION = 1
 
 
-def load(directory: Path) -> Rules:
-    """The rules in `directory`, complete and checked.
+def load(directory: Path, layer: Path | None = None) -> Rules:
+    """The rules in `directory`, with those in `layer` laid over them, complete and checked.
 
-    Raises RulesError with every problem of every file, each with file and line.
+    A layer holds any of the files, and in them only what it changes or adds. Raises RulesError
+    with every problem of every file, each with file and line.
     """
-    texts: dict[str, str] = {}
-    documents: list[Mapped] = []
-    criteria_doc = _open(directory, Path("criteria.yaml"), texts, documents)
+    files = _Files(directory, layer)
+    criteria_doc = files.open("criteria.yaml")
     criteria_node = Node(criteria_doc)
-    criteria_node.keys("schema_version", "reviewed", "criteria")
+    criteria_node.keys("schema_version", "reviewed", "criteria", "contradictions")
     criteria = _by_id(criteria_node, "criteria")
+    contradictions = tuple(
+        parse.contradiction(n, criteria) for n in criteria_node.get("contradictions").entries()
+    )
     orchestrators: dict[str, Orchestrator] = {}
-    for file in sorted((directory / "orchestrators").glob("*.yaml")):
-        document = _open(directory, file.relative_to(directory), texts, documents)
-        found = parse.orchestrator(Node(document), criteria)
+    for name in files.orchestrators():
+        node = Node(files.open(name))
+        found = parse.orchestrator(node, criteria)
+        if found.id in orchestrators:
+            node.get("id").problem(f"{found.id} is there twice", f"change it in {found.id}.yaml")
         orchestrators[found.id] = found
-    policy_doc = _open(directory, Path("policy.yaml"), texts, documents)
+    policy_doc = files.open("policy.yaml")
     policy = parse.policy(Node(policy_doc), criteria, tuple(orchestrators))
     _check_indifference(criteria, orchestrators, policy, criteria_doc)
-    if problems := [problem for document in documents for problem in document.problems]:
+    if problems := [problem for document in files.documents for problem in document.problems]:
         raise RulesError(problems)
-    reviewed = max(Node(document).get("reviewed").value for document in documents)
+    reviewed = max(Node(document).get("reviewed").value for document in files.documents)
     return Rules(
         criteria=tuple(criteria.values()),
         orchestrators=tuple(orchestrators.values()),
         policy=policy,
         reviewed=reviewed,
-        version=f"{reviewed}+{_digest(texts)}",
+        version=f"{reviewed}+{_digest(files.texts)}",
+        contradictions=contradictions,
     )
 
 
-def _open(directory: Path, file: Path, texts: dict[str, str], documents: list[Mapped]) -> Mapped:
-    """Parse one file and check its head."""
-    name = file.as_posix()
-    try:
-        text = (directory / file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulesError([Problem(str(directory / file), f"cannot be read: {error}")]) from error
-    document = read(text, str(directory / file))
-    texts[name] = text
-    documents.append(document)
-    if document.data is None and document.problems:
-        raise RulesError(document.problems)
-    node = Node(document)
-    node.get("schema_version").whole(SCHEMA_VERSION, SCHEMA_VERSION)
-    parse.date(node.get("reviewed"))
-    return document
+class _Files:
+    """The files of a directory, and of the one laid over it. Remembers what was read."""
+
+    def __init__(self, directory: Path, layer: Path | None) -> None:
+        self._directory, self._layer = directory, layer
+        self.texts: dict[str, str] = {}
+        self.documents: list[Mapped] = []
+        if layer is not None:
+            self._check(layer)
+
+    def _check(self, layer: Path) -> None:
+        if not layer.is_dir():
+            raise RulesError([Problem(str(layer), "is no folder", "name a folder of rules")])
+        known = {"criteria.yaml", "policy.yaml", *self.orchestrators()}
+        files = [p for p in layer.rglob("*") if p.is_file() and p.suffix in (".yaml", ".yml")]
+        strangers = [p for p in sorted(files) if p.relative_to(layer).as_posix() not in known]
+        fix = "use criteria.yaml, policy.yaml and orchestrators/ID.yaml"
+        if strangers:
+            raise RulesError([Problem(str(p), "would not be read", fix) for p in strangers])
+        if not files:
+            raise RulesError([Problem(str(layer), "there are no rules", fix)])
+
+    def orchestrators(self) -> list[str]:
+        """The files of the orchestrators: ours in their order, then those that a layer adds."""
+        names: dict[str, None] = {}
+        for folder in filter(None, (self._directory, self._layer)):
+            files = sorted((folder / "orchestrators").glob("*.yaml"))
+            names |= dict.fromkeys(file.relative_to(folder).as_posix() for file in files)
+        return list(names)
+
+    def open(self, name: str) -> Mapped:
+        """One file, with the one of the layer over it where there is one."""
+        has_layer = self._layer is not None and (self._layer / name).is_file()
+        if self._layer is not None and has_layer and not (self._directory / name).is_file():
+            document = self._read(self._layer / name, f"layer/{name}")
+        else:
+            document = self._read(self._directory / name, name)
+            if self._layer is not None and has_layer:
+                from mlpo_cli.rules import layer as layers
+
+                upper = self._read(self._layer / name, f"layer/{name}")
+                document = layers.over(document, upper)
+        self.documents.append(document)
+        return document
+
+    def _read(self, path: Path, name: str) -> Mapped:
+        """Parse one file and check its head."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RulesError([Problem(str(path), f"cannot be read: {error}")]) from error
+        document = read(text, str(path))
+        self.texts[name] = text
+        if document.data is None and document.problems:
+            raise RulesError(document.problems)
+        node = Node(document)
+        node.get("schema_version").whole(SCHEMA_VERSION, SCHEMA_VERSION)
+        parse.date(node.get("reviewed"))
+        return document
 
 
 def _by_id(node: Node, key: str) -> dict[str, Criterion]:

@@ -12,6 +12,7 @@ from mlpo_cli.decision.model import (
     CombinedOutcome,
     Condition,
     ConfidencePolicy,
+    Contradiction,
     Criterion,
     Evidence,
     Gate,
@@ -83,15 +84,17 @@ def _prior(node: Node, choices: Mapping[str, str]) -> dict[Answer, float]:
 def orchestrator(node: Node, criteria: Criteria) -> Orchestrator:
     """One file of orchestrators/."""
     node.keys(
-        "schema_version", "reviewed", "id", "title", "version", "operate", "criteria", "adjustments"
-    )
+        "schema_version", "reviewed", "id", "title", "version", "best_for", "operate", "criteria",
+        "adjustments",
+    )  # fmt: skip
     rows = {}
     for id, row in node.get("criteria").items():
         row.one_of(criteria, id)
-        row.keys("scores", "points", "evidence")
+        row.keys("brief", "scores", "points", "evidence")
         if id in criteria:
             scores = _scores(row, row.get("scores"), criteria[id], complete=True)
-            rows[id] = Row(scores, evidence(row.get("evidence")))
+            brief = row.get("brief").text(optional=True)
+            rows[id] = Row(scores, evidence(row.get("evidence")), brief)
     for id in criteria:
         if id not in rows:
             node.get("criteria").problem(f"there is no row for {id}", "score each criterion")
@@ -101,6 +104,7 @@ def orchestrator(node: Node, criteria: Criteria) -> Orchestrator:
         version=node.get("version").text(),
         operate=tuple(item.text() for item in node.get("operate").entries()),
         rows=rows,
+        best_for=node.get("best_for").text(optional=True),
         adjustments=tuple(_adjustment(n, criteria) for n in node.get("adjustments").entries()),
     )
 
@@ -128,7 +132,7 @@ def _scores(row: Node, cells: Node, criterion: Criterion, complete: bool) -> Sco
 
 
 def _adjustment(node: Node, criteria: Criteria) -> Adjustment:
-    node.keys("when", "why", "set", "evidence")
+    node.keys("id", "when", "why", "set", "evidence")
     scores = {}
     for id, cells in node.get("set").items():
         cells.one_of(criteria, id)
@@ -218,6 +222,15 @@ def _veto(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Vet
     )
 
 
+def contradiction(node: Node, criteria: Criteria) -> Contradiction:
+    """One entry of `contradictions` in criteria.yaml."""
+    node.keys("id", "when", "message")
+    when = condition(node.get("when"), criteria)
+    if not when.met:
+        node.problem("a contradiction needs a condition", "add `when:` with two criteria")
+    return Contradiction(identifier(node.get("id")), when, node.get("message").text())
+
+
 def _gate(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Gate:
     node.keys("id", "orchestrator", "when", "may_win_if_any", "may_win_if_vetoed", "message")
     vetoed = node.get("may_win_if_vetoed")
@@ -248,7 +261,7 @@ def _confidence(node: Node) -> ConfidencePolicy:
 
 
 def _combined(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> CombinedOutcome:
-    node.keys("winner", "when", "message")
+    node.keys("id", "winner", "when", "message")
     return CombinedOutcome(
         winner=node.get("winner").one_of(orchestrators),
         when=condition(node.get("when"), criteria),

@@ -1,0 +1,22 @@
+"""`mlpo compare`: the orchestrators side by side."""
+
+from __future__ import annotations
+
+from mlpo_cli.commands import inputs as common
+from mlpo_cli.commands.inputs import Inputs
+from mlpo_cli.errors import ExitCode
+
+
+def compare(
+    format: str, rules: str | None = None, output: str | None = None, yes: bool = False
+) -> int:
+    """Print the comparison as table, markdown or json, or write it to the file `output`.
+
+    `rules` is a folder laid over our rules. Raises RulesError, and TargetError for a file that
+    may not be written.
+    """
+    from mlpo_cli.reports import compare as report
+
+    loaded = common.load_rules(Inputs(rules=rules))
+    common.deliver(report.RENDERERS[format](loaded), output, yes)
+    return ExitCode.OK

@@ -1,0 +1,48 @@
+"""Write one file: whole or not at all, and over nothing that is there unless that was asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from mlpo_cli.errors import TargetError
+
+
+def check(path: str, replace: bool) -> None:
+    """Refuse, before any work is done, what `write` would refuse.
+
+    Raises TargetError when something is there and may not be replaced, or the folder is missing.
+    """
+    target = Path(path)
+    if os.path.lexists(target) and not (replace and target.is_file()):
+        fix = "name another file" + ("" if target.is_dir() else ", or pass --yes to replace it")
+        raise TargetError(f"{path} is there already", fix)
+    if not target.parent.is_dir():
+        raise TargetError(f"{target.parent} is no folder", "make it first, or name another file")
+
+
+def write(path: str, text: str, replace: bool) -> None:
+    """Write UTF-8 text to a file. Its old content stays until the new one is complete.
+
+    Raises TargetError like `check`, and when the file cannot be written.
+    """
+    check(path, replace)
+    target = Path(path)
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".mlpo-")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise TargetError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,129 @@
+"""Flag over environment over file over default, and each value knows where it is from."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import pairwise
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from support import IDS, RULES, some_answers, some_weights
+
+from mlpo_cli.answers.gather import Origin, gather
+from mlpo_cli.answers.save import as_json, as_yaml, replay
+from mlpo_cli.answers.validate import Answered
+from mlpo_cli.yamlmap import read
+
+ORCHESTRATORS = [o.id for o in RULES.orchestrators]
+
+
+def put(text=None, environ=None, sets=(), options=None):
+    document = None if text is None else read(text, "team.yaml")
+    return gather(RULES, ORCHESTRATORS, document, environ, sets, options)
+
+
+FILE = "schema_version: 1\ncriteria:\n  cloud: aws\n  team_size: 3\n  trigger: event\n"
+
+
+def test_a_flag_beats_the_environment_and_that_beats_the_file():
+    found = put(FILE, {"MLPO_CLOUD": "gcp", "MLPO_TEAM_SIZE": "5"}, ["cloud=azure"])
+    assert found.problems == ()
+    assert found.answered.criteria == {"cloud": "azure", "team_size": 5, "trigger": "event"}
+    assert found.origins["cloud"] == Origin("flag", "--set cloud")
+    assert found.origins["team_size"] == Origin("environment", "MLPO_TEAM_SIZE")
+    assert found.origins["trigger"] == Origin("file", "team.yaml:5")
+    assert found.origins["project.ci"] == Origin("default", "")
+
+
+def test_an_option_of_a_setting_beats_everything_and_defaults_are_not_made_answers():
+    found = put(sets=["project.ci=none", "project.name=a"], options={"ci": "github"})
+    assert found.answered.project == {"name": "a", "ci": "github"}
+    assert found.origins["project.ci"] == Origin("flag", "--ci")
+    assert put().answered == Answered({}, {}, {})
+
+
+def test_null_unsays_what_a_lower_place_says_and_an_empty_variable_says_nothing():
+    found = put(FILE, {"MLPO_CLOUD": ""}, ["team_size=null"])
+    assert found.answered.criteria == {"cloud": "aws", "trigger": "event"}
+    assert "team_size" not in found.origins
+
+
+def test_the_last_of_two_flags_counts_and_long_names_are_the_same():
+    assert put(sets=["cloud=aws", "criteria.cloud=gcp"]).answered.criteria == {"cloud": "gcp"}
+
+
+def test_values_get_the_type_of_their_key():
+    sets = ["team_size=12", "overrides.weights.cloud=0.5", "overrides.weights.trigger=2"]
+    answered = put(sets=sets).answered
+    assert answered.criteria == {"team_size": 12}
+    assert answered.weights == {"cloud": 0.5, "trigger": 2}
+
+
+def test_every_problem_of_every_place_is_found_and_names_its_place():
+    found = put(
+        "schema_version: 1\ncriteria: {cloud: awz}\n",
+        {"MLPO_TEAM_SIZE": "many"},
+        [
+            "clod=aws",
+            "cloud=moon",
+            "cloud",
+            "project.name=../x",
+            "overrides.weights.cloud=nan",
+            "=",
+        ],
+        {"package": "class"},
+    )
+    assert [(p.where, bool(p.fix)) for p in found.problems] == [
+        ("team.yaml:2", True),
+        ("MLPO_TEAM_SIZE", True),
+        ("--set clod", True),
+        ("--set cloud", True),
+        ("--set cloud", True),
+        ("--set project.name", True),
+        ("--set overrides.weights.cloud", True),
+        ("--set ", True),
+        ("--package", True),
+    ]
+    assert found.problems[2].fix == "did you mean cloud?"
+    assert "whole number" in found.problems[1].what
+
+
+def test_answers_of_two_places_may_contradict_each_other():
+    text = "schema_version: 1\ncriteria: {existing_kubernetes: none}\n"
+    (problem,) = put(text, sets=["existing_platform=kubeflow"]).problems
+    assert "cannot both be true" in problem.what
+    assert problem.where == "team.yaml:2"
+    assert "--set existing_platform" in problem.what
+
+
+def test_a_contradiction_that_a_flag_resolves_is_none():
+    text = "schema_version: 1\ncriteria: {existing_kubernetes: none, existing_platform: kubeflow}\n"
+    assert put(text, sets=["existing_platform=null"]).problems == ()
+
+
+PROJECTS = st.fixed_dictionaries(
+    {}, optional={"name": st.sampled_from(["a", "my-project", "null", "x1"]), "ci": st.just("none")}
+)
+
+
+@given(some_answers(), some_weights(), PROJECTS)
+def test_saved_answers_and_the_replay_give_the_same_answers_again(answers, weights, project):
+    answered = Answered(answers, project, weights)
+    if put(sets=[f"{id}={answer}" for id, answer in answers.items()]).problems:
+        return  # they contradict each other; no such answers are ever saved
+    for text in (as_yaml(answered, RULES), as_json(answered, RULES)):
+        found = put(text)
+        assert (found.problems, found.answered) == ((), answered)
+    if "null" in project.values():
+        return
+    line = shlex.split(replay("recommend", answered))
+    sets = [value for flag, value in pairwise(line) if flag == "--set"]
+    assert put(sets=sets).answered == answered
+
+
+def test_a_saved_document_names_every_criterion_so_that_it_can_be_completed():
+    text = as_yaml(Answered({"cloud": "aws"}, {}, {}), RULES)
+    saved = yaml.safe_load(text)["criteria"]
+    assert list(saved) == IDS
+    assert {id for id, answer in saved.items() if answer is None} == set(IDS) - {"cloud"}

@@ -1,0 +1,143 @@
+"""Scripts: answers from flags and the environment, files that are written, nothing ever asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import EXAMPLES, mlpo
+
+STARTUP = str(EXAMPLES / "startup.yaml")
+
+
+def test_flags_alone_are_enough(tmp_path):
+    ran = mlpo("recommend", "--set", "vendor_neutral=must", "--json", cwd=tmp_path)
+    assert (ran.returncode, json.loads(ran.stdout)["orchestrator"]) == (0, "zenml")
+
+
+def test_explain_tells_scripts_where_each_value_is_from(tmp_path):
+    (tmp_path / "t.yaml").write_text(
+        "schema_version: 1\ncriteria:\n  cloud: aws\n  trigger: event\n"
+    )
+    ran = mlpo(
+        "recommend", "--answers", "t.yaml", "--set", "team_size=3", "--explain", "--json",
+        cwd=tmp_path, MLPO_CLOUD="gcp",
+    )  # fmt: skip
+    sources = json.loads(ran.stdout)["sources"]
+    assert sources["cloud"] == {"value": "gcp", "source": "environment", "where": "MLPO_CLOUD"}
+    assert sources["team_size"]["source"] == "flag"
+    assert sources["trigger"] == {"value": "event", "source": "file", "where": "t.yaml:4"}
+    assert sources["project.ci"]["source"] == "default"
+    assert "sources" not in json.loads(
+        mlpo("recommend", "--answers", "t.yaml", "--json", cwd=tmp_path).stdout
+    )
+
+
+def test_explain_shows_people_sources_and_evidence(tmp_path):
+    ran = mlpo("recommend", "--answers", STARTUP, "--explain", cwd=tmp_path)
+    assert "Values, and where they come from" in ran.stdout
+    assert f"file {STARTUP}:4" in ran.stdout
+    assert "docs.metaflow.org" in ran.stdout
+
+
+@pytest.mark.parametrize("form", ["adr", "html"])
+def test_explain_is_refused_where_the_evidence_is_in_the_report_anyway(tmp_path, form):
+    ran = mlpo("recommend", "--answers", STARTUP, "--explain", "--format", form, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "has the evidence anyway" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("html", "<!doctype html>"), ("json", "{"), ("adr", "---"), ("table", "M")]
+)
+def test_output_writes_a_file_and_leaves_stdout_empty(tmp_path, form, said):
+    ran = mlpo(
+        "recommend", "--answers", STARTUP, "--format", form, "--output", "out", cwd=tmp_path,
+        FORCE_COLOR="1",
+    )  # fmt: skip
+    text = (tmp_path / "out").read_text(encoding="utf-8")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert text.startswith(said)
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("option", ["--output", "--save-answers"])
+def test_a_file_that_is_there_is_replaced_only_with_yes(tmp_path, option):
+    (tmp_path / "mine").write_text("mine")
+    arguments = ("recommend", "--answers", STARTUP, option, "mine")
+    ran = mlpo(*arguments, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "pass --yes to replace it" in ran.stderr
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert mlpo(*arguments, "--yes", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "mine").read_text() != "mine"
+
+
+def test_bad_answers_write_neither_file(tmp_path):
+    ran = mlpo(
+        "recommend", "--set", "cloud=moon", "--save-answers", "a.yaml", "--output", "o",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert [p.name for p in tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_saved_answers_give_the_same_recommendation(tmp_path, name):
+    sets = ("--set", "team_size=80", "--set", "multi_tenant=isolated")
+    first = mlpo("recommend", *sets, "--json", "--save-answers", name, cwd=tmp_path)
+    again = mlpo("recommend", "--answers", name, "--json", cwd=tmp_path)
+    assert first.stdout == again.stdout != ""
+
+
+def test_without_answers_and_a_terminal_it_is_a_usage_error_unless_defaults_are_taken(tmp_path):
+    assert mlpo("recommend", "--no-input", cwd=tmp_path).returncode == 2
+    assert mlpo("recommend", "--yes", cwd=tmp_path).returncode == 2
+    ran = mlpo("recommend", "--defaults", "--json", cwd=tmp_path)
+    assert json.loads(ran.stdout)["answers"] == {}
+
+
+def test_new_takes_the_same_flags_and_names_every_problem(tmp_path):
+    ran = mlpo(
+        "new", "--set", "cloud=moon", "--set", "project.name=../x", "--ci", "jenkins", "--json",
+        cwd=tmp_path, MLPO_TEAM_SIZE="x",
+    )  # fmt: skip
+    error = json.loads(ran.stdout)["error"]
+    assert [p["where"] for p in error["problems"]] == [
+        "MLPO_TEAM_SIZE", "--set cloud", "--set project.name", "--ci",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_follows_flags_and_says_where_values_are_from(tmp_path, monkeypatch, capsys):
+    from mlpo_cli import scaffold
+    from mlpo_cli.commands.inputs import Inputs
+    from mlpo_cli.commands.new import Request, new
+    from mlpo_cli.scaffold import Generated
+
+    calls = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
+    monkeypatch.setattr(
+        scaffold, "generate", lambda *call: (calls.append(call), Generated(call[1], (), "x"))[1]
+    )
+    inputs = Inputs(("local_dev_need=must", "project.ci=none"), save_answers="a.yaml", explain=True)
+    assert new(Request({"name": "x"}, None, True, True, inputs)) == 0
+    project, _, _, provenance = calls[0]
+    assert (project.ci, provenance.criteria["local_dev_need"]) == ("none", "must")
+    sources = json.loads(capsys.readouterr().out)["sources"]
+    assert sources["project.name"] == {"value": "x", "source": "flag", "where": "NAME"}
+    assert "ci: none" in (tmp_path / "a.yaml").read_text(encoding="utf-8")
+
+
+def test_a_none_that_is_written_to_a_file_still_exits_1(tmp_path):
+    ran = mlpo("recommend", "--set", "workload=plain_etl", "--output", "o", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert (tmp_path / "o").is_file()
+
+
+def test_schema_and_compare_write_files_too(tmp_path):
+    for verb in ("schema", "compare"):
+        assert mlpo(verb, "--output", verb, cwd=tmp_path).returncode == 0
+        assert (tmp_path / verb).stat().st_size > 1000
+        assert mlpo(verb, "--output", verb, cwd=tmp_path).returncode == 2

@@ -1,0 +1,67 @@
+"""Only questions that can still change the answer are asked, and each says why."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import EXAMPLES, IDS, RULES, WEIGHTS, all_answers
+
+from mlpo_cli.decision.policy import leader
+from mlpo_cli.interview.plan import CORE, next_question
+from mlpo_cli.yamlmap import read
+
+
+def interviewed(answers, unsure=()):
+    """Ask to the end; reply with `answers`, and with "not sure" where they have none."""
+    known, open_, asked = {}, set(), []
+    while question := next_question(RULES, WEIGHTS, known, open_):
+        id = question.criterion.id
+        asked.append(question)
+        if id in answers and id not in unsure:
+            known[id] = answers[id]
+        else:
+            open_.add(id)
+    return asked, known
+
+
+def test_the_products_own_four_come_first_and_say_so():
+    asked, _ = interviewed({})
+    assert [q.criterion.id for q in asked[:CORE]] == IDS[:CORE]
+    assert asked[0].progress == "Question 1 of 4."
+    assert not any(q.optional for q in asked[:CORE])
+    assert all(q.optional for q in asked[CORE:])
+
+
+def test_a_question_says_how_the_answer_stands_and_what_it_can_become():
+    answers = read((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data["criteria"]
+    asked, _ = interviewed(answers)
+    first = asked[CORE]
+    assert first.progress.startswith("So far: Metaflow. ")
+    assert first.progress.endswith("more questions could still change this.")
+    assert first.why.startswith("your answer alone can turn Metaflow into")
+
+
+@settings(max_examples=40)
+@given(all_answers(), st.sets(st.sampled_from(IDS), max_size=3))
+def test_whatever_was_not_asked_could_not_have_changed_the_winner(answers, unsure):
+    asked, known = interviewed(answers, unsure)
+    ids = [q.criterion.id for q in asked]
+    assert len(ids) == len(set(ids))
+    skipped = {id: a for id, a in answers.items() if id not in ids}
+    assert leader(RULES, {**known, **skipped}, WEIGHTS) == leader(RULES, known, WEIGHTS)
+
+
+def test_a_criterion_that_is_switched_off_is_never_asked():
+    weights = {id: weight for id, weight in WEIGHTS.items() if id not in ("team_size", "cloud")}
+    known, asked = {}, []
+    while question := next_question(RULES, weights, {}, known):
+        asked.append(question.criterion.id)
+        known[question.criterion.id] = None
+    assert "team_size" not in asked
+    assert "cloud" not in asked
+
+
+def test_when_nothing_fits_whatever_comes_next_the_questions_end():
+    core = {"team_size": 3, "existing_kubernetes": "none", "local_dev_need": "must"}
+    answers = {**core, "gpu_scheduling": "none", "workload": "single_job"}
+    assert next_question(RULES, WEIGHTS, answers) is None

@@ -1,0 +1,184 @@
+"""The interview in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pexpect
+import pytest
+
+DOWN, ENTER, CTRL_C, CTRL_D = "\x1b[B", "\r", "\x03", "\x04"
+_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")
+
+
+class Session:
+    """mlpo in a terminal of 80 x 24."""
+
+    def __init__(self, folder, *arguments):
+        env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+        self.process = pexpect.spawn(
+            sys.executable,
+            ["-m", "mlpo_cli", *arguments],
+            cwd=str(folder),
+            env={**env, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            encoding="utf-8",
+            dimensions=(24, 80),
+            timeout=20,
+        )
+
+    def expect(self, *texts):
+        for text in texts:
+            self.process.expect(re.escape(text))
+
+    def send(self, *keys):
+        for key in keys:
+            self.process.send(key)
+
+    def end(self):
+        """Everything that follows, without escape codes, and the exit code."""
+        rest = _CODES.sub("", self.process.read())
+        self.process.close()
+        return rest.replace("\r\n", "\n"), self.process.exitstatus
+
+
+@pytest.fixture
+def start(tmp_path):
+    sessions = []
+
+    def start(*arguments):
+        sessions.append(Session(tmp_path, *arguments))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.process.close(force=True)
+
+
+def the_four(session):
+    """Five people, no Kubernetes, local development a must, GPUs on demand."""
+    session.expect("Question 1 of 4.", "Asked because", "How many people")
+    session.send("5", ENTER)
+    session.expect("Question 2 of 4.", "Kubernetes cluster", "Not sure")
+    session.send(DOWN, DOWN, ENTER)
+    session.expect("Question 3 of 4.", "on a laptop")
+    session.send(ENTER)
+    session.expect("Question 4 of 4.", "How are GPUs obtained")
+    session.send(DOWN, ENTER)
+    session.expect("So far: Metaflow.", "could still change this", "Asked because")
+
+
+def enough(session):
+    """Up from the first choice wraps around to the last one."""
+    session.expect("Enough questions")
+    session.send("\x1b[A", ENTER)
+    session.expect("Your answers")
+
+
+def test_from_the_first_question_to_the_replay_command(start, tmp_path):
+    session = start("recommend", "--save-answers", "team.yaml")
+    the_four(session)
+    enough(session)
+    session.expect("Team size: 5")
+    session.send(ENTER)
+    shown, code = session.end()
+    assert code == 0
+    assert "Metaflow  " in shown
+    replay = next(line.strip() for line in shown.splitlines() if line.startswith("  mlpo "))
+    words = shlex.split(replay)
+    again = subprocess.run(
+        [sys.executable, "-m", "mlpo_cli", *words[1:]],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert again.stdout.splitlines()[0] in shown
+    saved = (tmp_path / "team.yaml").read_text(encoding="utf-8")
+    assert "team_size: 5" in saved
+    assert "gpu_scheduling: on_demand" in saved
+
+
+def test_back_not_sure_and_a_number_that_will_not_do(start):
+    session = start("recommend", "--format", "adr")
+    session.expect("How many people")
+    session.send("0", ENTER)
+    session.expect("A whole number from 1")
+    session.send("\x7f", ENTER)  # empty: not sure
+    session.expect("Question 2 of 4.", "Back to the question before")
+    session.send("\x1b[A", ENTER)
+    session.expect("Question 1 of 4.")
+    session.send(ENTER)
+    session.expect("Question 2 of 4.")
+    session.send(CTRL_C)
+    assert session.end()[1] == 130
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
+def test_leaving_exits_130_and_writes_nothing(start, tmp_path, key):
+    session = start("new", "--save-answers", "team.yaml")
+    session.expect("Name of the project")
+    session.send("my-project", ENTER)
+    session.expect("How many people")
+    session.send(key)
+    shown, code = session.end()
+    assert code == 130
+    assert "interrupted" in shown
+    assert "Traceback" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_review_takes_a_change(start):
+    session = start("recommend")
+    the_four(session)
+    enough(session)
+    session.send(DOWN, ENTER)
+    session.expect("you want to change it", "How many people")
+    session.send("7", ENTER)
+    session.expect("Team size: 7")
+    session.send(ENTER)
+    assert "team_size=7" in session.end()[0]
+
+
+def test_new_asks_to_confirm_and_takes_no_for_an_answer(start, tmp_path):
+    session = start("new", "--set", "project.name=mine", "--orchestrator", "metaflow")
+    session.expect("Generate mine for Metaflow here?")
+    session.send("n")
+    assert session.end()[1] == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--no-input", "--json"])
+def test_nothing_is_asked_where_that_was_ruled_out(start, flag):
+    shown, code = start("recommend", flag).end()
+    assert code == 2
+    assert "no answers to decide on" in shown
+
+
+def test_defaults_decide_without_a_question(start):
+    shown, code = start("recommend", "--defaults").end()
+    assert code == 0
+    assert shown.startswith("Metaflow")
+
+
+def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path):
+    session = start("new")
+    session.expect("Name of the project")
+    session.send("my-project", ENTER)
+    the_four(session)
+    enough(session)
+    session.send(ENTER)
+    session.expect("because it fits better on", "Generate my-project for Metaflow here?")
+    session.send("y")
+    shown, code = session.end()
+    assert code == 0
+    assert (tmp_path / "my-project" / "docs" / "adr" / "0001-orchestrator.md").is_file()
+    start_of_replay = shown.index("  mlpo new ")
+    replay = shown[start_of_replay:].replace("\n", "").strip()
+    (tmp_path / "again").mkdir()
+    again = subprocess.run(
+        [sys.executable, "-m", "mlpo_cli", *shlex.split(replay)[1:]],
+        capture_output=True, text=True, check=True, cwd=tmp_path / "again",
+    )  # fmt: skip
+    tree = re.search(r"tree ([0-9a-f]{64})", again.stderr)[1]
+    assert f"tree {tree}" in shown

@@ -1,0 +1,58 @@
+"""Side by side from the rules: nothing left out, and the evidence with it."""
+
+from __future__ import annotations
+
+import json
+
+from support import EXAMPLES, RULES
+
+from mlpo_cli import rules
+from mlpo_cli.reports import compare
+from mlpo_cli.reports.terminal import WIDTH
+from mlpo_cli.resources import rules_dir
+
+
+def test_the_table_fits_80_columns_and_has_every_criterion():
+    text = compare.table(RULES).plain
+    assert max(map(len, text.splitlines())) <= WIDTH
+    for criterion in RULES.criteria:
+        assert f"\n{criterion.label} " in text
+
+
+def test_every_cell_of_our_rules_has_words():
+    for orchestrator in RULES.orchestrators:
+        assert orchestrator.best_for
+        for id, row in orchestrator.rows.items():
+            assert row.brief, (orchestrator.id, id)
+
+
+def test_markdown_has_each_fit_and_each_claim():
+    text = compare.markdown(RULES)
+    for orchestrator in RULES.orchestrators:
+        for row in orchestrator.rows.values():
+            assert f"(fit: {compare.fits(row.scores)})" in text
+            assert all(item.claim in text for item in row.evidence)
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == len(RULES.criteria) + 3
+    assert {line.count(" | ") for line in table} == {3}
+
+
+def test_json_has_fits_and_evidence_for_scripts():
+    document = json.loads(compare.RENDERERS["json"](RULES))
+    assert document["schema_version"] == 1
+    zenml = next(o for o in document["orchestrators"] if o["id"] == "zenml")
+    assert zenml["criteria"]["vendor_neutral"]["fit"]["must"] == 4
+    evidence = zenml["criteria"]["vendor_neutral"]["evidence"][0]
+    assert evidence.keys() == {"claim", "source", "date", "version"}
+
+
+def test_the_seeds_table_is_corrected():
+    """What the first table of this product said and what is not so."""
+    text = compare.markdown(RULES)
+    assert 'There is no "--local" option' in text
+    assert '"needs a cluster" is out of date' in text
+
+
+def test_a_fourth_orchestrator_gets_a_column():
+    text = compare.table(rules.load(rules_dir(), EXAMPLES / "rules")).plain
+    assert text.splitlines()[0].split()[0] == "Flyte"

@@ -1,0 +1,98 @@
+"""The HTML report is one file that fetches nothing, and says all of the Decision."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from hypothesis import given, settings
+from support import EXAMPLES, RULES, some_answers
+
+from mlpo_cli.decision.engine import decide
+from mlpo_cli.reports import html
+from mlpo_cli.yamlmap import read
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the text, and whether all that opens closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page(answers):
+    return Page(html.render(RULES, decide(RULES, answers)))
+
+
+def example(name):
+    return read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data["criteria"]
+
+
+def test_it_has_the_answer_the_flips_and_each_piece_of_evidence():
+    answers = example("startup")
+    shown = page(answers)
+    for text in ("Metaflow", "robust, ", "What would change the answer", "tpu gives ZenML"):
+        assert text in shown.text
+    for orchestrator in RULES.orchestrators:
+        for id in answers:
+            for item in orchestrator.rows[id].evidence:
+                assert item.claim in shown.text
+    links = {attrs["href"] for tag, attrs in shown.tags if tag == "a"}
+    assert "https://docs.metaflow.org/scaling/remote-tasks/gpu-compute" in links
+
+
+@settings(max_examples=25)
+@given(some_answers())
+def test_it_fetches_nothing_and_is_well_formed(answers):
+    shown = page(answers)
+    assert shown.open == []
+    fetching = {"script", "img", "link", "iframe", "object", "embed", "video", "audio", "base"}
+    assert not fetching & {tag for tag, _ in shown.tags}
+    assert not any("src" in attrs or "srcset" in attrs for _, attrs in shown.tags)
+    source = html.render(RULES, decide(RULES, answers))
+    assert "url(" not in source
+    assert "@import" not in source
+    assert "default-src 'none'" in source
+
+
+def test_the_longest_bar_of_a_score_is_the_best_score():
+    decision = decide(RULES, example("startup"))
+    source = html.render(RULES, decision)
+    assert f"width:{100 * float(decision.scores['metaflow']) / 4:.1f}%" in source
+
+
+def test_none_and_a_toss_up_are_said_as_they_are():
+    assert "None of these fits" in page({"workload": "single_job"}).text
+    shown = page({"existing_platform": "vertex"}).text
+    assert "a toss-up" in shown
+    assert "spike both for two days" in shown
+
+
+def test_text_of_the_rules_cannot_become_markup():
+    from dataclasses import replace
+
+    policy = replace(RULES.policy, text="<script>alert(1)</script>")
+    hostile = replace(RULES, policy=policy)
+    source = html.render(hostile, decide(hostile, {}))
+    assert "<script>" not in source
+    assert "&lt;script&gt;" in source
+
+
+def test_the_same_decision_gives_the_same_bytes():
+    answers = example("platform")
+    assert html.render(RULES, decide(RULES, answers)) == html.render(RULES, decide(RULES, answers))
