@@ -6,6 +6,8 @@ ARGS ?=
 .PHONY: help setup demo test test-fast lint format bench docs locks clean
 PY := .venv/bin/python
 READY := .venv/ready
+# A file stays on one core: its generated project is set up once.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 - \2/'
@@ -22,10 +24,10 @@ demo: $(READY) ## recommend, generate, train, register, deploy and ask a model; 
 	@$(MAKE) --no-print-directory -C demo/churn-model setup run report predict
 
 test: $(READY) lint ## everything: minutes, generated projects run for real
-	@$(PY) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-fast: $(READY) ## the inner loop: seconds
-	@$(PY) -m pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 lint: $(READY) ## style and types
 	@$(PY) -m ruff check .

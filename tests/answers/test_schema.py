@@ -34,7 +34,7 @@ def agrees(document):
 def test_the_checked_in_schema_is_the_one_of_the_rules(capsys):
     schema()
     printed = capsys.readouterr().out
-    assert CHECKED_IN.read_text(encoding="utf-8") == printed, "make schema"
+    assert CHECKED_IN.read_text(encoding="utf-8") == printed, "make docs"
     jsonschema.Draft7Validator.check_schema(json.loads(printed))
 
 
