@@ -261,3 +261,15 @@ def test_a_maximal_project_works_with_pictures(tmp_path):
     assert project.latest()["metrics"]["accuracy"] > 0.9
     project.make("lint")
     project.make("test")
+
+    def pins() -> set[str]:
+        text = (project.path / "requirements.lock").read_text()
+        return set(re.findall(r"^\S+==\S+", text, re.MULTILINE))
+
+    before = pins()
+    project.edit("pyproject.toml", '"fastapi>=0.115",', '"fastapi>=0.115",\n    "humanize>=4",')
+    project.make("lock")
+    assert before <= pins()
+    assert {pin.split("==")[0] for pin in pins() - before} == {"humanize"}
+    python = project.path / ".venv" / "bin" / "python"
+    subprocess.run([python, "-c", "import humanize"], check=True)

@@ -161,9 +161,11 @@ def load(profile: str = "local") -> Settings:
 
 
 def parse(profile_text: str) -> dict[str, Any]:
-    """A profile's text merged into the base, as one plain document."""
+    """A profile's text merged into the base, as one plain document that was checked."""
     base = _read_yaml((CONFIGS / "base.yaml").read_text(encoding="utf-8"))
-    return merge(base, _read_yaml(profile_text))
+    document = merge(base, _read_yaml(profile_text))
+    from_document(document)
+    return document
 
 
 def from_document(document: dict[str, Any]) -> Settings:

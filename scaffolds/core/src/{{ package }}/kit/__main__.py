@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m kit", description=__doc__)
     parser.add_argument("--profile", default="local", help="which file of configs/ to use")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("summary", help="what the newest run did, as a table")
+    summary = verbs.add_parser("summary", help="what the newest run did, as a table")
+    summary.add_argument("--since", type=float, default=0, help="seconds since the epoch")
     report = verbs.add_parser("report", help="write report.html for a run")
     report.add_argument("--run", help="the run's id; the newest one if not given")
     report.add_argument("--output", type=Path, default=Path("report.html"))
@@ -43,10 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _summary(config: settings.Settings, _: argparse.Namespace) -> str:
+def _summary(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .summary import render
 
-    return render(_latest(config))
+    latest = _latest(config)
+    if records.last_start(Store(config.store_root), latest["run_id"]) < chosen.since:
+        raise PipelineError("the run ended before its first stage; see above")
+    return render(latest)
 
 
 def _report(config: settings.Settings, chosen: argparse.Namespace) -> str:

@@ -37,6 +37,7 @@ class Record:
     outputs: dict[str, Ref] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    taken_from: str | None = None  # the run that did it, where a resumed run did not
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -92,14 +93,25 @@ def read_all(store: Store, run_id: str) -> dict[str, Record]:
     return {stage: record for stage, record in found.items() if record is not None}
 
 
+def take_over(store: Store, origin: str, run_id: str, before: str) -> None:
+    """Give a resumed run the records of the stages before `before` that it has not run itself."""
+    for stage in STAGES[: STAGES.index(before)]:
+        done = read(store, origin, stage)
+        if done is not None and done.state == "ok" and read(store, run_id, stage) is None:
+            source = done.taken_from or origin
+            write(store, replace(done, run_id=run_id, taken_from=source))
+
+
 def newest_run(store: Store) -> str | None:
-    """The run that started last, or None in an empty store."""
+    """The run in which a stage started last, or None in an empty store."""
+    runs = [run.name for run in store.runs.glob("*") if any(run.glob("*.json"))]
+    return max(runs, key=lambda run_id: last_start(store, run_id)) if runs else None
 
-    def started(run: Path) -> float:
-        return min(float(read_json(file)["started"]) for file in run.glob("*.json"))
 
-    runs = [run for run in store.runs.glob("*") if any(run.glob("*.json"))]
-    return max(runs, key=started).name if runs else None
+def last_start(store: Store, run_id: str) -> float:
+    """When a stage of this run started last, in seconds since the epoch."""
+    records = (store.runs / run_id).glob("*.json")
+    return max(float(read_json(file)["started"]) for file in records)
 
 
 def summarise(store: Store, run_id: str) -> dict[str, Any]:
@@ -140,9 +152,15 @@ def _stage_line(stage: str, record: Record | None) -> dict[str, Any]:
         "name": stage,
         "status": record.state if record else "not run",
         "cache": "off",
-        "reason": record.error if record else None,
+        "reason": _reason(record) if record else None,
         "seconds": record.seconds if record else None,
     }
+
+
+def _reason(record: Record) -> str | None:
+    if record.taken_from is not None:
+        return f"taken over from run {record.taken_from}"
+    return record.error
 
 
 def refresh_latest(store: Store) -> dict[str, Any] | None:

@@ -80,7 +80,8 @@ def _lines(path: Path | None) -> list[str]:
 
 
 def _timeline(found: list[Record]) -> list[dict[str, Any]]:
-    """Start and length of each stage in percent of the run."""
+    """Start and length in percent of the run, of the stages that it ran itself."""
+    found = [record for record in found if record.taken_from is None] or found
     begin = min(record.started for record in found)
     end = max(record.ended or record.started for record in found)
     span = max(end - begin, 1e-9)

@@ -30,6 +30,7 @@ class Run:
     id: str
     orchestrator: str
     settings: Settings
+    resumes: str | None = None  # the id of the run that this one goes on from
 
     @property
     def store(self) -> Store:
@@ -79,6 +80,8 @@ def run_stage(
     section = getattr(run.settings, name)
     store = run.store
     with records.stage_lock(store, run.id, name):
+        if run.resumes is not None:
+            records.take_over(store, run.resumes, run.id, before=name)
         before = records.read(store, run.id, name)
         record = records.Record(
             run_id=run.id,

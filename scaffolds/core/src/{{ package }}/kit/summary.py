@@ -10,9 +10,10 @@ def render(summary: dict[str, Any]) -> str:
     lines = ["", f"run {summary['run_id']} ({summary['orchestrator']}): {summary['status']}", ""]
     for stage in summary["stages"]:
         seconds = "" if stage["seconds"] is None else f"{stage['seconds']:.1f} s"
-        lines.append(f"  {stage['name']:<11} {stage['status']:<8} {seconds:>8}".rstrip())
+        note = stage["reason"] if stage["status"] == "ok" and stage["reason"] else ""
+        lines.append(f"  {stage['name']:<11} {stage['status']:<8} {seconds:>8}  {note}".rstrip())
     for stage in summary["stages"]:
-        if stage["reason"]:
+        if stage["status"] == "failed":
             lines += ["", f"{stage['name']} failed: {stage['reason']}"]
     lines.append("")
     model = summary["model"]

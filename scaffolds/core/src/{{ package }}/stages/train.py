@@ -63,7 +63,8 @@ def train(
     device = choose(settings.device)
     path = work.open(splits)
     note = load_note(path)
-    data = {name: torch.from_numpy(array).to(device) for name, array in load_arrays(path).items()}
+    arrays = load_arrays(path, "train_x", "train_y", "val_x", "val_y")
+    data = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     x, y = data["train_x"], data["train_y"]
 
     spec = ModelSpec(tuple(x.shape[1:]), tuple(note["classes"]), **asdict(settings.model))
