@@ -12,7 +12,13 @@ from typing import Any
 
 MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
 MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
-NO_USER = ("USER", "USERNAME", "SUDO_USER", "LOGNAME")
+# No user name, as in many containers; and nothing of the `make test` that may run these tests.
+NOT_PASSED_ON = ("USER", "USERNAME", "SUDO_USER", "LOGNAME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+
+
+def bare_environment() -> dict[str, str]:
+    """The environment of a user who types a command."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,11 @@ class Project:
     path: Path
 
     def make(self, *arguments: str, check: bool = True, **variables: str):
-        """Run make in the project, with no user name in the environment."""
-        kept = {name: value for name, value in os.environ.items() if name not in NO_USER}
+        """Run make in the project, as who has no user name."""
         done = subprocess.run(
             ["make", *arguments],
             cwd=self.path,
-            env={**kept, **variables},
+            env={**bare_environment(), **variables},
             capture_output=True,
             text=True,
             check=False,

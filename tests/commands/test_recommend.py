@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 
@@ -122,7 +123,9 @@ def test_a_terminal_gets_colour_unless_told_otherwise():
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
-    command = f"{sys.executable} -m mlpo_cli recommend --format json --answers - | head -c 1"
+    command = (
+        f"{shlex.quote(sys.executable)} -m mlpo_cli recommend --format json --answers - | head -c 1"
+    )
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         input=NONE.replace("single_job", "pipeline"),

@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 import pytest
-from projects import MAXIMAL, MINIMAL, Project, generate
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,12 @@ def test_predictions_come_from_the_served_champion(green):
 def test_serve_answers_over_http_until_it_is_stopped(green):
     command = ["make", "serve", "PORT=0"]
     with subprocess.Popen(
-        command, cwd=green.path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=green.path,
+        env=bare_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as server:
         try:
             line = server.stdout.readline()
@@ -173,7 +178,11 @@ def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     assert champion(fresh) == 1
 
     killed = subprocess.Popen(
-        ["make", "run"], cwd=fresh.path, stdout=subprocess.DEVNULL, start_new_session=True
+        ["make", "run"],
+        cwd=fresh.path,
+        env=bare_environment(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     before = fresh.latest()["run_id"]
     deadline = time.monotonic() + 120
