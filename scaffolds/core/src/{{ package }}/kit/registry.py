@@ -62,10 +62,7 @@ class Registry:
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def register(self, model: Ref, lineage: Lineage, files: Sequence[Path]) -> Version:
-        """The version of this model: the one it already has, or a new one with its lineage."""
-        known = self.find(model.sha256)
-        if known is not None:
-            return known
+        """Make a new version of a model that `find` does not know, with its lineage."""
         run_id = self._log_run(lineage, files)
         self._ensure_model()
         tags = {
