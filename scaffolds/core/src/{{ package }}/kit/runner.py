@@ -97,13 +97,13 @@ def run_stage(
         _note(store, record)
         try:
             result = stage(section, Workspace(run, store.stage_dir(run.id, name)), *args, **kwargs)
+            outputs, values = _split(result)
+            done = replace(record, state="ok", ended=time.time(), outputs=outputs, values=values)
+            _note(store, done)
         except BaseException as error:
             reason = str(error) if isinstance(error, PipelineError) else repr(error)
             _note(store, replace(record, state="failed", ended=time.time(), error=reason))
             raise
-        outputs, values = _split(result)
-        done = replace(record, state="ok", ended=time.time(), outputs=outputs, values=values)
-        _note(store, done)
     return result
 
 
