@@ -108,7 +108,7 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except OSError as error:
-        if error.errno in _USERS_MACHINE:
+        if is_of_the_machine(error):
             where = f"{error.filename}: " if error.filename else ""
             return _report(UserError(f"{where}{error.strerror}"), as_json)
         return _report_ours(error, as_json)
@@ -120,9 +120,15 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         return _report_ours(error, as_json)
 
 
-_USERS_MACHINE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
-)
+_USERS_MACHINE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE,
+})  # fmt: skip
+
+
+def is_of_the_machine(error: OSError) -> bool:
+    """Whether this is of the user's disk or permissions, and no fault of ours."""
+    return error.errno in _USERS_MACHINE
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

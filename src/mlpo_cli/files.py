@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from mlpo_cli.errors import TargetError
+from mlpo_cli.workshop import umask, workshop
 
 
 def check(path: str, replace: bool) -> None:
@@ -29,20 +29,11 @@ def write(path: str, text: str, replace: bool) -> None:
     """
     check(path, replace)
     target = Path(path)
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".mlpo-")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise TargetError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with workshop(target.parent) as shop:
+        try:
+            made = shop / "file"
+            made.write_text(text, encoding="utf-8", newline="\n")
+            made.chmod(0o666 & ~umask())
+            os.replace(made, target)
+        except OSError as error:
+            raise TargetError(f"{path} cannot be written: {error.strerror}") from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpo_cli.answers.project import ProjectSettings
+from mlpo_cli.errors import TargetError, is_of_the_machine
+from mlpo_cli.scaffold import place
 from mlpo_cli.scaffold.catalog import available, find
-from mlpo_cli.scaffold.place import files_of, staged, tree_hash
+from mlpo_cli.workshop import clear_abandoned, workshop
 
-__all__ = ["Generated", "Provenance", "available", "generate"]
+__all__ = ["File", "Generated", "Provenance", "available", "generate"]
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,34 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file of the project: its path in it, with `/`, and its size."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Generated:
-    """A project on the disk; `tree_hash` is SHA-256 over its paths and bytes."""
+    """A project; `tree_hash` is SHA-256 over its paths and bytes."""
 
     path: Path
-    files: tuple[str, ...]
+    files: tuple[File, ...]
     tree_hash: str
 
 
-def generate(project: ProjectSettings, target: Path, adr: str, provenance: Provenance) -> Generated:
-    """Generate a project at `target`, whole or not at all.
+def generate(
+    project: ProjectSettings,
+    target: Path,
+    adr: str,
+    provenance: Provenance,
+    dry_run: bool = False,
+) -> Generated:
+    """Generate a project at `target`, whole or not at all; a dry run only tells what it would be.
 
     `project` must name an orchestrator that `available` lists; `adr` is the text of its
-    docs/adr/0001-orchestrator.md. Raises TargetError when the target exists or can't be written.
+    docs/adr/0001-orchestrator.md. Raises TargetError, with every file that is in the way, when
+    the target can't be written.
     """
     # Copier takes half a second to import: only who generates pays for it.
     from mlpo_cli.scaffold.render import render
@@ -56,8 +74,26 @@ def generate(project: ProjectSettings, target: Path, adr: str, provenance: Prove
         "criteria": dict(provenance.criteria),
         "weights": dict(provenance.weights),
     }
-    with staged(target) as building:
-        render(find(project.orchestrator), {**answers, "adr": adr, "provenance": made_by}, building)
-        files = files_of(building)
-        digest = tree_hash(building, files)
-    return Generated(target, files, digest)
+    home = place.home_of(target)
+    clear_abandoned(target.parent)
+    with workshop(Path(tempfile.gettempdir()) if dry_run else home) as shop:
+        tree = shop / "project"
+        try:
+            context = {**answers, "adr": adr, "provenance": made_by}
+            render(find(project.orchestrator), context, shop / "template", tree)
+            place.set_modes(tree)
+            files = place.files_of(tree)
+            generated = Generated(
+                target,
+                tuple(File(name, (tree / name).stat().st_size) for name in files),
+                place.tree_hash(tree, files),
+            )
+        except OSError as error:
+            if not is_of_the_machine(error):
+                raise
+            raise TargetError(f"can't make {target}: {error.strerror}") from error
+        if dry_run:
+            place.check(files, target)
+        else:
+            place.put(tree, files, target, shop)
+    return generated

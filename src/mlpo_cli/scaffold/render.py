@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from copier import run_copy
+from copier import Settings, run_copy
 
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold.catalog import Scaffold
 
-_NOT_TEMPLATE = shutil.ignore_patterns("scaffold.yaml", "__pycache__", "*.pyc")
+_NOT_TEMPLATE = ("scaffold.yaml", ".pyc")
 
 
-def render(scaffold: Scaffold, context: Mapping[str, Any], destination: Path) -> None:
-    """Write the project into `destination`, an empty or missing folder.
+def render(
+    scaffold: Scaffold, context: Mapping[str, Any], template: Path, destination: Path
+) -> None:
+    """Write the project into `destination`; both folders must be missing.
 
-    A file of a later layer replaces one of the same path in an earlier layer. Every value of
-    `context` must have been validated: copier takes it as it is. No template task ever runs.
+    `template` is where the layers are laid over each other: a file of a later layer replaces one
+    of the same path in an earlier layer. Every value of `context` must have been validated:
+    copier takes it as it is. No template task ever runs, no setting of the user's copier counts.
     """
-    with tempfile.TemporaryDirectory(prefix="mlpo-") as folder:
-        template = Path(folder)
-        for layer in scaffold.layers:
-            shutil.copytree(layer, template, ignore=_NOT_TEMPLATE, dirs_exist_ok=True)
-        shutil.copy2(scaffolds_dir() / "copier.yml", template)
-        run_copy(
-            str(template),
-            destination,
-            data={**context, "scaffold": dict(scaffold.facts)},
-            defaults=True,
-            quiet=True,
-        )
+    for layer in scaffold.layers:
+        for path in layer.rglob("*"):
+            if path.is_file() and not path.name.endswith(_NOT_TEMPLATE):
+                _lay(path, template / path.relative_to(layer))
+    _lay(scaffolds_dir() / "copier.yml", template / "copier.yml")
+    run_copy(
+        str(template),
+        destination,
+        data={**context, "scaffold": dict(scaffold.facts)},
+        settings=Settings(),
+        defaults=True,
+        quiet=True,
+        skip_tasks=True,
+    )
+
+
+def _lay(path: Path, there: Path) -> None:
+    there.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, there)
