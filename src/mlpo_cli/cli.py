@@ -185,6 +185,16 @@ def new(
     accept_toss_up: Annotated[
         bool, typer.Option("--accept-toss-up", help="Take the leader of a toss-up.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the decision and the files; write nothing.")
+    ] = False,
+    git: Annotated[
+        bool,
+        typer.Option("--git", help="Commit the project, in a repository of its own if need be."),
+    ] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="Then set the project up and run its pipeline.")
+    ] = False,
     json: JsonOption = False,
     explain: ExplainOption = False,
     set_: SetOption = None,
@@ -196,12 +206,15 @@ def new(
 ) -> int:
     """Generate a project for the recommended orchestrator, or for the one you name.
 
-    Exit codes: 0 generated, 1 no recommendation to follow, 2 the answers cannot be used or the
-    directory exists. Nothing is written unless it is 0.
+    It appears whole or not at all. Its directory may hold files already, such as a fresh clone's,
+    unless the project would replace one.
+
+    Exit codes: 0 generated, 1 no recommendation to follow, 2 the answers cannot be used or a file
+    is in the way; nothing is written then. 1 also when --git or --run fail; the project stays.
     """
     from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.new import Request
-    from mlpo_cli.commands.new import new as run
+    from mlpo_cli.commands.new import new as generate
 
     settings = {
         "name": name,
@@ -212,7 +225,8 @@ def new(
     }
     options = {key: value for key, value in settings.items() if value is not None}
     inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
-    return run(Request(options, answers, accept_toss_up, json, inputs))
+    request = Request(options, answers, accept_toss_up, json, inputs, dry_run, git, run)
+    return generate(request)
 
 
 @app.command(cls=Verb)
@@ -236,7 +250,12 @@ def compare(
 
 
 @app.command(cls=Verb)
-def schema(output: OutputOption = None, yes: YesOption = False, rules: RulesOption = None) -> int:
+def schema(
+    json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
+    output: OutputOption = None,
+    yes: YesOption = False,
+    rules: RulesOption = None,
+) -> int:
     """Print the JSON Schema of the answers document, for editors and scripts.
 
     Exit codes: 0 printed, 2 the rules cannot be used or the file may not be written.

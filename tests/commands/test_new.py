@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import EXAMPLES, RULES, mlpo
+from support import EXAMPLES, RULES
 
 from mlpo_cli import scaffold
 from mlpo_cli.commands.new import Request, new
 from mlpo_cli.errors import AnswersError, NegativeFinding, UserError
-from mlpo_cli.scaffold import Generated
+from mlpo_cli.scaffold import File, Generated
 
 
 @pytest.fixture
@@ -18,9 +18,10 @@ def generated(monkeypatch, tmp_path):
     """What `generate` was called with, in a world where only Metaflow has a scaffold."""
     calls = []
 
-    def generate(project, target, adr, provenance):
+    def generate(project, target, adr, provenance, dry_run):
+        assert not dry_run
         calls.append((project, target, adr, provenance))
-        return Generated(target, ("README.md", "Makefile"), "abc123")
+        return Generated(target, (File("README.md", 20), File("docs/a", 3)), "abc123")
 
     monkeypatch.setattr(scaffold, "generate", generate)
     monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
@@ -121,7 +122,11 @@ def test_the_json_document_is_complete(generated, capsys):
     assert captured.err == ""
     assert document["schema_version"] == 1
     assert document["project"]["package"] == "churn_model"
-    assert (document["tree_hash"], document["files"]) == ("abc123", 2)
+    assert document["tree_hash"] == "abc123"
+    assert document["files"] == [
+        {"path": "README.md", "bytes": 20}, {"path": "docs/a", "bytes": 3},
+    ]  # fmt: skip
+    assert document["dry_run"] is False
     assert document["decision"]["orchestrator"] == "metaflow"
     assert document["warnings"] == []
     assert document["next"] == ["cd churn-model", "make setup sample-data run"]
@@ -142,11 +147,3 @@ def test_problems_of_file_and_options_come_together(generated, tmp_path):
     places = [problem.where for problem in caught.value.problems]
     assert places == [f"{path}:2", f"{path}:3", "--ci", "--orchestrator"]
     assert generated == []
-
-
-def test_a_directory_that_exists_is_left_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    ran = mlpo("new", "mine", "--orchestrator", "metaflow", "--json", cwd=tmp_path)
-    assert ran.returncode == 2
-    assert json.loads(ran.stdout)["error"]["kind"] == "target"
-    assert list((tmp_path / "mine").iterdir()) == []

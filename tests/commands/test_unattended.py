@@ -119,7 +119,7 @@ def test_new_follows_flags_and_says_where_values_are_from(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
     monkeypatch.setattr(
-        scaffold, "generate", lambda *call: (calls.append(call), Generated(call[1], (), "x"))[1]
+        scaffold, "generate", lambda *call: (calls.append(call[:4]), Generated(call[1], (), "x"))[1]
     )
     inputs = Inputs(("local_dev_need=must", "project.ci=none"), save_answers="a.yaml", explain=True)
     assert new(Request({"name": "x"}, None, True, True, inputs)) == 0

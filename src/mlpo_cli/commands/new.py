@@ -13,7 +13,7 @@ from mlpo_cli.answers import project
 from mlpo_cli.answers.project import ProjectSettings
 from mlpo_cli.commands import inputs as common
 from mlpo_cli.commands.inputs import NO_INPUTS, Inputs
-from mlpo_cli.errors import AnswersError, ExitCode, NegativeFinding, TargetError, UserError
+from mlpo_cli.errors import AnswersError, ExitCode, TargetError
 
 if TYPE_CHECKING:
     from mlpo_cli.answers.gather import Gathered
@@ -31,62 +31,104 @@ class Request:
     accept_toss_up: bool
     json: bool
     inputs: Inputs = NO_INPUTS
+    dry_run: bool = False
+    git: bool = False
+    run: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be generated, and why."""
+
+    rules: Rules
+    gathered: Gathered
+    decision: Decision | None  # None: no criterion was answered
+    settings: ProjectSettings
+    accept_toss_up: bool
+    asked: bool
 
 
 def new(request: Request) -> int:
-    """Generate a project in the current directory.
+    """Generate a project in the current directory; commit and run it if that was asked for.
 
     Raises AnswersError for answers or options that cannot be used, NegativeFinding when there is
-    no recommendation to follow, TargetError when the directory exists. Nothing is written then.
+    no recommendation to follow, TargetError when the directory has what would be replaced:
+    nothing is written then. Raises NegativeFinding, too, when git or the run fails; the project
+    stays then.
     """
+    from mlpo_cli.project import git, make
+    from mlpo_cli.reports import choice
+
+    if request.git:
+        git.check()
+    if request.run:
+        make.check()
+    plan = _plan(request, _here())
+    warnings = choice.warnings(plan.rules, plan.settings.orchestrator, plan.decision)
+    generated = _generate(request, plan)
+    done: dict[str, Any] = {"dry_run": request.dry_run}
+    if not request.dry_run:
+        common.save(request.inputs, plan.gathered.answered, plan.rules)
+        if request.git:
+            done["git"], left = _commit(plan.settings, generated)
+            warnings += left
+        if request.run:
+            done["run"] = make.make(generated.path, _targets(plan.settings))
+    _print(request, plan, generated, warnings, done)
+    if plan.asked:
+        flags = {"--accept-toss-up": plan.accept_toss_up, "--git": request.git}
+        flags |= {"--run": request.run, "--dry-run": request.dry_run}
+        options = {flag: None for flag, given in flags.items() if given}
+        common.tell_replay("new", request.inputs, plan.gathered.answered, options)
+    return ExitCode.OK
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise TargetError("the current folder was removed", "change to another one") from error
+
+
+def _plan(request: Request, here: Path) -> _Plan:
     from mlpo_cli.decision.engine import decide
-    from mlpo_cli.reports import adr
-    from mlpo_cli.scaffold import Provenance, available, generate
+    from mlpo_cli.reports import choice
+    from mlpo_cli.scaffold import available
 
     inputs = request.inputs
     rules = common.load_rules(inputs)
     asking = common.may_ask(request.answers, inputs, request.json)
     gathered = common.collect(request.answers, inputs, rules, available(), request.options)
     if asking:
-        gathered = _ask(request, rules, common.usable(gathered))
+        gathered = _ask(request, rules, common.usable(gathered), here)
     given = gathered.answered
     merged, missing = project.settle(given.project, {})
     if problems := gathered.problems or missing:
         raise AnswersError(problems)
     evaluated = bool(given.criteria) or (inputs.defaults and "orchestrator" not in merged)
     decision = decide(rules, given.criteria, given.weights) if evaluated else None
-    accept = request.accept_toss_up or (asking and _accepted(rules, decision, merged))
-    chosen = merged.get("orchestrator") or _recommended(rules, decision, accept, available())
+    accept = request.accept_toss_up
+    if asking and not accept and "orchestrator" not in merged:
+        from mlpo_cli.interview import confirm
+
+        accept = confirm.accept_toss_up(rules, decision)
+    chosen = merged.get("orchestrator") or choice.follow(rules, decision, accept, available())
     settings = ProjectSettings(**{**merged, "orchestrator": chosen})
-    if asking and not inputs.yes:
-        _confirm(rules, settings, decision)
-    generated = generate(
-        settings,
-        Path.cwd() / settings.name,
-        adr.render(rules, chosen, decision),
-        Provenance(
-            __version__,
-            rules.version,
-            {c.id: given.criteria.get(c.id) for c in rules.criteria},
-            given.weights,
-        ),
-    )
-    common.save(inputs, given, rules)
-    _print(request, settings, generated, decision, _warnings(rules, chosen, decision), gathered)
-    if asking:
-        flags = {"--accept-toss-up": None} if accept else {}
-        common.tell_replay("new", inputs, given, flags)
-    return ExitCode.OK
+    if asking and not inputs.yes and not request.dry_run:
+        from mlpo_cli.interview import confirm
+
+        confirm.generation(rules, settings, decision)
+    return _Plan(rules, gathered, decision, settings, accept, asking)
 
 
-def _ask(request: Request, rules: Rules, gathered: Gathered) -> Gathered:
+def _ask(request: Request, rules: Rules, gathered: Gathered, here: Path) -> Gathered:
     """Ask for the name, and for criteria unless the orchestrator is chosen already."""
     from mlpo_cli.interview.terminal import ask_name
+    from mlpo_cli.scaffold.place import home_of
 
     known = gathered.answered.project
     name = known["name"] if "name" in known else ask_name()
-    if (Path.cwd() / name).exists():
-        raise TargetError(f"{name} is there already", "choose another name, or another folder")
+    home_of(here / name)  # raises where the answers would be given in vain
     answered = replace(gathered.answered, project={**known, "name": name})
     gathered = replace(gathered, answered=answered)
     if "orchestrator" in known:
@@ -94,117 +136,75 @@ def _ask(request: Request, rules: Rules, gathered: Gathered) -> Gathered:
     return common.interview(rules, gathered, review=not request.inputs.yes)
 
 
-def _accepted(rules: Rules, decision: Decision | None, settings: Mapping[str, str]) -> bool:
-    """Whether the leader of a toss-up is good enough for who sits at the terminal."""
-    if decision is None or decision.verdict != "toss-up" or "orchestrator" in settings:
-        return False
-    from mlpo_cli.interview.terminal import confirm
-    from mlpo_cli.reports import words
+def _generate(request: Request, plan: _Plan) -> Generated:
+    from mlpo_cli.reports import adr
+    from mlpo_cli.scaffold import Provenance, generate
 
-    console.talk(words.toss_up(rules, decision))
-    return confirm(f"Take {words.title(rules, decision.orchestrator)} all the same?", False)
-
-
-def _confirm(rules: Rules, settings: ProjectSettings, decision: Decision | None) -> None:
-    """Say what is about to be generated. Raises KeyboardInterrupt when it is not wanted."""
-    from mlpo_cli.interview.terminal import confirm
-    from mlpo_cli.reports import words
-
-    if decision is not None and decision.orchestrator is not None:
-        said = words.title(rules, decision.orchestrator)
-        console.talk(
-            f"\n{said} ({words.confidence(decision)}), because {words.because(rules, decision)}."
-        )
-    title = words.title(rules, settings.orchestrator)
-    if not confirm(f"Generate {settings.name} for {title} here?", True):
-        raise KeyboardInterrupt
+    given = plan.gathered.answered
+    return generate(
+        plan.settings,
+        _here() / plan.settings.name,
+        adr.render(plan.rules, plan.settings.orchestrator, plan.decision),
+        Provenance(
+            __version__,
+            plan.rules.version,
+            {c.id: given.criteria.get(c.id) for c in plan.rules.criteria},
+            given.weights,
+        ),
+        request.dry_run,
+    )
 
 
-def _recommended(
-    rules: Rules, decision: Decision | None, accept_toss_up: bool, orchestrators: Sequence[str]
-) -> str:
-    """The orchestrator to follow. Raises where there is none, and says what to do instead."""
-    from mlpo_cli.reports import words
+def _commit(settings: ProjectSettings, generated: Generated) -> tuple[dict[str, Any], list[str]]:
+    """Commit the project. Returns what was done, for scripts, and what to warn of."""
+    from mlpo_cli.project import git
 
-    by_hand = f"choose one yourself with --orchestrator ({', '.join(orchestrators)})"
-    if decision is None:
-        fix = f"pass --answers FILE with criteria, or {by_hand}"
-        raise UserError("nothing is known that an orchestrator could be recommended from", fix)
-    if decision.orchestrator is None:
-        reasons = " ".join(words.rulings(rules, decision))
-        raise NegativeFinding(f"none of the orchestrators fits. {reasons}", by_hand)
-    name = words.title(rules, decision.orchestrator)
-    if decision.verdict == "toss-up" and not accept_toss_up:
-        raise NegativeFinding(
-            f"a toss-up: {name} leads ({words.confidence(decision)})",
-            f"answer more questions, pass --accept-toss-up to take {name}, or {by_hand}",
-        )
-    if decision.orchestrator not in orchestrators:
-        raise NegativeFinding(f"{name} is recommended, and has no project template yet", by_hand)
-    return decision.orchestrator
+    message = f"Start {settings.name} with mlpo {__version__}"
+    made = git.commit(generated.path, [file.path for file in generated.files], message)
+    unknown = "nothing was committed: git knows no user.name and user.email"
+    return {**asdict(made), "root": str(made.root)}, [] if made.commit else [unknown]
 
 
-def _warnings(rules: Rules, chosen: str, decision: Decision | None) -> list[str]:
-    """What the team should know about a choice that goes against the Decision."""
-    from mlpo_cli.reports import words
-
-    if decision is None or chosen == decision.orchestrator:
-        return []
-    said = words.title(rules, decision.orchestrator)
-    reason = words.because(rules, decision, chosen)
-    return [
-        f"you chose {words.title(rules, chosen)}; mlpo would have said {said} because {reason}. "
-        "The decision record says so."
-    ]
+def _targets(settings: ProjectSettings) -> list[str]:
+    return ["setup", *(["sample-data"] if settings.data_source != "digits" else []), "run"]
 
 
 def _print(
     request: Request,
-    settings: ProjectSettings,
+    plan: _Plan,
     generated: Generated,
-    decision: Decision | None,
     warnings: Sequence[str],
-    gathered: Gathered,
+    done: Mapping[str, Any],
 ) -> None:
-    targets = "setup run" if settings.data_source == "digits" else "setup sample-data run"
-    following = [f"cd {shlex.quote(settings.name)}", f"make {targets}"]
+    from mlpo_cli.reports import explain, jsondoc
+    from mlpo_cli.reports import generated as report
+
+    name = plan.settings.name
+    following = [f"cd {shlex.quote(name)}"]
+    following.append("make serve" if request.run else f"make {' '.join(_targets(plan.settings))}")
     for warning in warnings:
         console.warn(warning)
     if request.json:
-        from mlpo_cli.reports import jsondoc
-
-        document = _document(settings, generated, decision, warnings, following)
+        document = report.document(
+            plan.settings, generated, plan.decision, warnings, following, done
+        )
         if request.inputs.explain:
-            from mlpo_cli.reports import explain
-
-            document["sources"] = explain.sources_document(gathered)
+            document["sources"] = explain.sources_document(plan.gathered)
         console.answer(jsondoc.dumps(document))
         return
-    console.answer(f"{generated.path}\n")
-    console.talk(f"{len(generated.files)} files, tree {generated.tree_hash}")
+    if request.dry_run:
+        if plan.decision is not None:
+            from mlpo_cli.reports import terminal
+
+            console.show(terminal.render(plan.rules, plan.decision))
+            console.answer("\n")
+        console.answer(report.tree(name, generated.files))
+    else:
+        console.answer(f"{generated.path}\n")
+        console.talk(f"{len(generated.files)} files, tree {generated.tree_hash}")
     if request.inputs.explain:
-        from mlpo_cli.reports import explain
-
-        console.talk(explain.sources(gathered).plain)
-    console.talk("Next:\n" + "\n".join(f"  {line}" for line in following))
-
-
-def _document(
-    settings: ProjectSettings,
-    generated: Generated,
-    decision: Decision | None,
-    warnings: Sequence[str],
-    following: Sequence[str],
-) -> dict[str, Any]:
-    from mlpo_cli.reports import jsondoc
-
-    return {
-        "schema_version": jsondoc.SCHEMA_VERSION,
-        "project": asdict(settings),
-        "path": str(generated.path),
-        "tree_hash": generated.tree_hash,
-        "files": len(generated.files),
-        "decision": jsondoc.decision_document(decision) if decision else None,
-        "warnings": list(warnings),
-        "next": list(following),
-    }
+        console.talk(explain.sources(plan.gathered).plain)
+    if request.dry_run:
+        console.talk("Nothing was written: this was a dry run.")
+    else:
+        console.talk("Next:\n" + "\n".join(f"  {line}" for line in following))

@@ -1,0 +1,1 @@
+"""What mlpo does in a project once it is there: commit it, run it."""
