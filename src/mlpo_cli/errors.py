@@ -152,11 +152,12 @@ def _report(error: UserError, as_json: bool) -> int:
             document["more_problems"] = len(error.problems) - MOST_PROBLEMS
         _write_json(document, error.exit_code)
     else:
-        sys.stderr.write(_as_text(error))
+        sys.stderr.write(as_text(error))
     return error.exit_code
 
 
-def _as_text(error: UserError) -> str:
+def as_text(error: UserError) -> str:
+    """The error for people. What it quotes can't steer the terminal."""
     lines = [f"error: {error.message}"]
     for problem in error.problems[:MOST_PROBLEMS]:
         lines.append("  " + ": ".join(filter(None, (problem.where, problem.what))))
@@ -166,7 +167,8 @@ def _as_text(error: UserError) -> str:
         lines.append(f"  and {len(error.problems) - MOST_PROBLEMS:,} more problems")
     if error.fix:
         lines.append(f"  fix: {error.fix}")
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _report_ours(error: Exception, as_json: bool) -> int:

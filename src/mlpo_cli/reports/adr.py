@@ -38,7 +38,8 @@ def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
     if decision is not None:
         parts += _analysis(rules, decision)
     parts += ["## More information", _origin(rules, decision)]
-    return "\n\n".join(parts) + "\n"
+    # Rules are free text: none of it becomes HTML.
+    return "\n\n".join(parts).replace("<", "&lt;") + "\n"
 
 
 def _status(chosen: str | None, decision: Decision | None) -> str:

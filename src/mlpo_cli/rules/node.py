@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
 from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
+
+_BLANKS = " \t\r\n"
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+def _steers(letter: str) -> bool:
+    """Whether it is a control character, or changes the direction of the text after it."""
+    if letter in _BLANKS:
+        return False
+    control = unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+    return control or unicodedata.bidirectional(letter) in _TURNS
 
 
 class Node:
@@ -45,13 +57,20 @@ class Node:
             child.one_of(known, key)
 
     def text(self, optional: bool = False) -> str:
-        """A string that is not empty, unless it is optional."""
+        """A string that is not empty, unless it is optional. Line breaks become spaces.
+
+        It will be printed in terminals and put into Markdown: what would steer a terminal or turn
+        the direction of the text is refused.
+        """
         if self.value is None and optional:
             return ""
         if not isinstance(self.value, str) or not self.value.strip():
             self.problem(f"{self._name} must be text", "quote it if it looks like a number")
             return ""
-        return self.value.strip()
+        if unfit := sorted({ascii(letter) for letter in self.value if _steers(letter)}):
+            self.problem(f"{self._name} has control characters", f"remove {', '.join(unfit[:3])}")
+            return ""
+        return " ".join(self.value.split())
 
     def whole(self, low: int, high: int) -> int:
         """A whole number in a range."""

@@ -28,6 +28,7 @@ CONCERNS = ("every_team", "some_teams")
 MAX_SCORE = 4
 _DATE = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _ID = re.compile(r"[a-z][a-z0-9_-]*")
+_CHOICE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 Criteria = Mapping[str, Criterion]
 
@@ -39,9 +40,7 @@ def criterion(node: Node) -> Criterion:
         "indifferent", "prior",
     )  # fmt: skip
     numeric = node.get("type").value is not None
-    choices = (
-        {} if numeric else {str(key): text.text() for key, text in node.get("choices").items()}
-    )
+    choices = {} if numeric else _choices(node.get("choices"))
     if numeric:
         node.get("type").one_of(("integer",))
     elif not choices:
@@ -68,6 +67,15 @@ def identifier(node: Node) -> str:
     if text and not _ID.fullmatch(text):
         node.problem(f"{text!r} is no id", "use lower case letters, digits, '-' and '_'")
     return text
+
+
+def _choices(node: Node) -> dict[str, str]:
+    choices = {str(key): text.text() for key, text in node.items()}
+    for key in choices:
+        if not _CHOICE.fullmatch(key):
+            what = f"{key!r} is no name of a choice"
+            node.problem(what, "use lower case letters, digits, '-' and '_'")
+    return choices
 
 
 def _prior(node: Node, choices: Mapping[str, str]) -> dict[Answer, float]:
