@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mlpo_cli import __version__, completion
+from mlpo_cli import __version__, completion, console
 
 
 class _AsItIs:
@@ -108,7 +108,7 @@ OutputOption = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mlpo {__version__}")
+        console.answer(f"mlpo {__version__}\n")
         raise typer.Exit
 
 
