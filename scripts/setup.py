@@ -33,7 +33,8 @@ def main() -> None:
             "On Debian and Ubuntu, `apt install python3-venv` brings what is missing.",
         )
     say("installing the locked packages")
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    # Not quiet: shown on failure only, and the reason is in what a quiet pip leaves out.
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
     run([*pip, "--require-hashes", "-r", str(ROOT / "requirements-dev.lock")])
     run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     (VENV / "ready").touch()
