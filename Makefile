@@ -3,7 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format bench docs locks clean
+.PHONY: help setup demo test test-fast test-full coverage lint format bench docs locks locks-check \
+	clean
 PY := .venv/bin/python
 READY := .venv/ready
 # A file stays on one core: its generated project is set up once.
@@ -11,6 +12,7 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 - \2/'
+	@echo '  ARGS="..." is handed to pytest, or to scripts/locks.py'
 
 setup: $(READY) ## install mlpo and what its tests need into .venv
 
@@ -23,16 +25,23 @@ demo: $(READY) ## recommend, generate, train, register, deploy and ask a model; 
 	@test -d demo/churn-model || (cd demo && ../$(PY) -m mlpo_cli new --answers ../examples/startup.yaml)
 	@$(MAKE) --no-print-directory -C demo/churn-model setup run report predict
 
-test: $(READY) lint ## everything: minutes, generated projects run for real
-	@$(PYTEST) $(ARGS)
+test: $(READY) lint ## what decides: minutes, generated projects run for real
+	@$(PYTEST) -m "not full" $(ARGS)
 
 test-fast: $(READY) ## the inner loop: seconds
 	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-full: $(READY) lint ## every test: every combination of options runs for real
+	@$(PYTEST) $(ARGS)
+
+coverage: $(READY) ## the fast tests, and which lines they and the commands they start reach
+	@$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(READY) ## style and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m mypy --config-file tests/mypy.ini
 
 format: $(READY) ## put the code into shape
 	@$(PY) -m ruff check --fix .
@@ -40,13 +49,17 @@ format: $(READY) ## put the code into shape
 
 bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/startup.py
+	@$(PY) benchmarks/new.py
 	@$(PY) benchmarks/first_run.py
 
 docs: $(READY) ## write docs/cli.md and docs/answers.schema.json anew
 	@$(PY) scripts/docs.py
 
-locks: $(READY) ## resolve every lock file again; needs the network
-	@$(PY) scripts/locks.py
+locks: $(READY) ## resolve the lock files again, or those of ARGS=kubeflow; needs the network
+	@$(PY) scripts/locks.py $(ARGS)
+
+locks-check: $(READY) ## say which lock files are not what their inputs resolve to; network too
+	@$(PY) scripts/locks.py --check $(ARGS)
 
 clean: ## remove the environment, caches and the demo
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist demo

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -32,13 +33,14 @@ def main() -> None:
             "On Debian and Ubuntu, `apt install python3-venv` brings what is missing.",
         )
     say("installing the locked packages")
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    # Not quiet: shown on failure only, and the reason is in what a quiet pip leaves out.
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
     run([*pip, "--require-hashes", "-r", str(ROOT / "requirements-dev.lock")])
     run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     (VENV / "ready").touch()
 
 
-def run(command, hint=""):
+def run(command: "list[str]", hint: str = "") -> None:
     """Run a command; stop with what it said and a hint when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -46,12 +48,12 @@ def run(command, hint=""):
         stop(f"`{' '.join(command[:5])} ...` failed:\n{said}\n{hint}".strip())
 
 
-def say(text):
+def say(text: str) -> None:
     """One line of progress."""
     print(f"setup: {text}", flush=True)
 
 
-def stop(text):
+def stop(text: str) -> "NoReturn":
     """Say what is wrong and end."""
     sys.exit(f"setup: error: {text}")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mlpo_cli import __version__
+from mlpo_cli import __version__, completion, console
 
 
 class _AsItIs:
@@ -46,7 +46,6 @@ app = typer.Typer(
     name="mlpo",
     cls=Root,
     help="Find the ML pipeline orchestrator that fits your team, and start a project on it.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -109,7 +108,7 @@ OutputOption = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mlpo {__version__}")
+        console.answer(f"mlpo {__version__}\n")
         raise typer.Exit
 
 
@@ -172,16 +171,30 @@ def _format(format: str | None, json: bool, default: Enum) -> str:
 def new(
     name: Annotated[str | None, typer.Argument(help="The project, and its directory here.")] = None,
     orchestrator: Annotated[
-        str | None, typer.Option(help="Instead of the recommendation.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Instead of the recommendation.",
+            show_default=False,
+            autocompletion=completion.of_setting("orchestrator"),
+        ),
     ] = None,
     answers: AnswersOption = None,
     package: Annotated[
         str | None, typer.Option(help="The Python package; derived from the name if left out.")
     ] = None,
     data_source: Annotated[
-        str | None, typer.Option(help="digits (the default), images or table.")
+        str | None,
+        typer.Option(
+            help="digits (the default), images or table.",
+            autocompletion=completion.of_setting("data_source"),
+        ),
     ] = None,
-    ci: Annotated[str | None, typer.Option(help="github (the default) or none.")] = None,
+    ci: Annotated[
+        str | None,
+        typer.Option(
+            help="github (the default) or none.", autocompletion=completion.of_setting("ci")
+        ),
+    ] = None,
     accept_toss_up: Annotated[
         bool, typer.Option("--accept-toss-up", help="Take the leader of a toss-up.")
     ] = False,

@@ -60,9 +60,8 @@ def create_venv() -> None:
                 f"apt install python3-venv. It said:\n{(made.stdout + made.stderr).strip()}"
             )
     lock = str(ROOT / "scripts" / "uv.lock")
-    run(
-        [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", lock], None
-    )
+    # Not quiet: shown on failure only, and the reason is in what a quiet pip leaves out.
+    run([str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", lock], None)
 
 
 def install_packages(device: str, environment: "dict[str, str]") -> None:
