@@ -82,7 +82,8 @@ def index() -> str:
     for group, names in groups.items():
         lines = [f"- [{told[name][0]}]({name}): {told[name][1]}" for name in names]
         if group == "Reference":
-            lines.append("- [answers.schema.json](answers.schema.json): The answers as JSON Schema, for editors.")
+            schema = "answers.schema.json"
+            lines.append(f"- [{schema}]({schema}): The answers as JSON Schema, for editors.")
         parts.append(f"## {group}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -48,7 +48,7 @@ def exit_codes() -> str:
 def variables() -> str:
     """The environment variables as a section."""
     each = (
-        f"one answer, such as `{ENVIRONMENT}TEAM_SIZE=8`; an option beats it, and it beats the file. "
+        f"one answer, as in `{ENVIRONMENT}TEAM_SIZE=8`; an option beats it, and it beats the file. "
         "[Every answer](answer-keys.md) names its variable"
     )
     named = {f"{ENVIRONMENT}<KEY>": each, **VARIABLES}

@@ -1,8 +1,8 @@
 """The pages of the documentation as something to run: their blocks, in order, in a copy of mlpo.
 
 `sh` holds commands, `console` commands with `$` and what they print (`...` stands for anything).
-A sentence before another block may say which file to change: ``In `FILE`, below `LINE`:``, with
-`above` or `instead of` as well, or ``New, `FILE`:``.
+A sentence before another block may say which file it changes: ``In `FILE`, below `LINE`:`` (or
+above, or instead of), ``At the end of `FILE`:`` or ``New, `FILE`:``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "demo", "dist")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
-_EDIT = re.compile(r"In `([^`]+)`,\s(below|above|instead\sof)\s`([^`]+)`:\n\n\Z|New, `([^`]+)`:\n\n\Z")
+_IN = re.compile(r"In `([^`]+)`, (below|above|instead of) `([^`]+)`:\n\n\Z")
+_WHOLE = re.compile(r"(New,|At the end of) `([^`]+)`:\n\n\Z")
 _CHECKER = doctest.OutputChecker()
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a page. `edit` is (file, where, line), or (file,) for a new one."""
+    """A block of a page. `edit` is the file that it changes, where, and beside which line."""
 
     page: str
     line: int
@@ -62,10 +63,10 @@ def blocks(page: str) -> list[Block]:
     for match in _BLOCK.finditer(text):
         # The page wraps the sentence where it likes.
         before = re.sub(r"(?<!\n)\n(?!\n)", " ", text[: match.start()].rpartition("```")[2])
-        edit = _EDIT.search(before)
+        inside, whole = _IN.search(before), _WHOLE.search(before)
+        edit = inside.groups() if inside else (whole[2], whole[1], "") if whole else ()
         line = text.count("\n", 0, match.start()) + 1
-        change = tuple(part for part in edit.groups() if part) if edit else ()
-        found.append(Block(page, line, match[1], match[2], change))
+        found.append(Block(page, line, match[1], match[2], edit))
     return found
 
 
@@ -74,27 +75,27 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(
-            ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True
-        )
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
         (folder / ".venv").symlink_to(Path(sys.prefix))
         for name in ("requirements-dev.lock", "pyproject.toml", "scripts/setup.py"):
             os.utime(folder / name, (0, 0))  # `make setup` here must not change the environment
 
     def change(self, block: Block) -> None:
         """Make the change to a file that the block asks for."""
-        path = self.folder / block.edit[0]
-        if len(block.edit) == 1:
+        name, where, wanted = block.edit
+        path = self.folder / name
+        if where == "New,":
             assert not path.exists(), block.where
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.body, encoding="utf-8")
-            return
-        _, where, wanted = block.edit
+            path.write_text("", encoding="utf-8")
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        places = [number for number, line in enumerate(lines) if line.strip() == wanted]
-        assert len(places) == 1, f"{block.where}: {wanted!r} is {len(places)} times in {path}"
-        start = places[0] + (where == "below")
-        lines[start : start + (where == "instead of")] = [block.body]
+        start, end = len(lines), len(lines)
+        if wanted:
+            places = [number for number, line in enumerate(lines) if line.strip() == wanted]
+            assert len(places) == 1, f"{block.where}: {wanted!r} is {len(places)} times in {name}"
+            start = places[0] + (where == "below")
+            end = start + (where == "instead of")
+        lines[start:end] = [block.body]
         path.write_text("".join(lines), encoding="utf-8")
 
     def run(self, command: str, folder: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
