@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import picture
@@ -23,6 +24,7 @@ DOCS = ROOT / "docs"
 WRITTEN_BY = "Written by `make docs`"
 
 
+@cache
 def shown(*arguments: str) -> str:
     """What mlpo prints, in 80 columns and without colour."""
     environment = {**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1"}
