@@ -40,7 +40,8 @@ INSTEAD = {
     "make test-fast": "make help",
 }
 HOW_TO = [page for page in pages() if page.removeprefix("docs/") not in generator.GENERATED]
-COMMANDS = typer.main.get_command(app).commands
+MLPO = typer.main.get_command(app)
+COMMANDS = MLPO.commands
 FIELDS = describe(RULES, available())
 
 
@@ -110,12 +111,22 @@ def test_what_is_generated_is_in_step(name):
     assert text_of(name) == generator.FILES[name](), "run `make docs`"
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("verb", ["", *COMMANDS])
 def test_every_option_is_documented(verb):
-    section = text_of("docs/cli.md").split(f"\n## mlpo {verb}\n")[1].split("\n## ")[0]
-    for parameter in COMMANDS[verb].params:
+    title = f"mlpo {verb}".strip()
+    section = text_of("docs/cli.md").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    for parameter in COMMANDS[verb].params if verb else MLPO.params:
         for option in parameter.opts if parameter.param_type_name == "option" else ():
             assert f" {option}" in section, option
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.place[0] == "project"])
+def test_the_page_on_projects_says_what_each_setting_may_be(field):
+    if field.key in ("name", "orchestrator"):  # they have a section of their own
+        return
+    option = f"--{field.key.replace('_', '-')}"
+    (row,) = [s for s in text_of("docs/start-a-project.md").splitlines() if f"| `{option}` |" in s]
+    assert all(f"`{choice}`" in row for choice in getattr(field.kind, "texts", ()))
 
 
 def test_every_exit_code_is_documented():
