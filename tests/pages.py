@@ -76,9 +76,12 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-        (folder / ".venv").symlink_to(Path(sys.prefix))
-        for name in ("requirements-dev.lock", "pyproject.toml", "scripts/setup.py"):
-            os.utime(folder / name, (0, 0))  # `make setup` here must not change the environment
+        # The environment of the tests, which `make setup` here finds ready and leaves as it is.
+        (folder / ".venv").mkdir()
+        for path in Path(sys.prefix).iterdir():
+            if path.name != "ready":
+                (folder / ".venv" / path.name).symlink_to(path)
+        (folder / ".venv" / "ready").touch()
 
     def change(self, block: Block) -> None:
         """Make the change to a file that the block asks for."""
@@ -102,8 +105,8 @@ class Reader:
         """Run one line in a shell. Returns how it ended, and the folder it left the shell in."""
         leaves = self.folder / ".left-in"
         script = f"{command}\ncode=$?\npwd > {str(leaves)!r}\nexit $code\n"
-        quiet = ("USER", "LOGNAME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "NO_COLOR", "FORCE_COLOR")
-        environment = {k: v for k, v in os.environ.items() if k not in quiet}
+        ours = re.compile("MLPO_.*|MAKEFLAGS|MAKELEVEL|MFLAGS|NO_COLOR|FORCE_COLOR")
+        environment = {k: v for k, v in os.environ.items() if not ours.fullmatch(k)}
         environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "src"),
