@@ -8,10 +8,7 @@ picture from a real run. tests/test_docs.py fails when one of them is not in ste
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -27,12 +24,7 @@ WRITTEN_BY = "Written by `make docs`"
 @cache
 def shown(*arguments: str) -> str:
     """What mlpo prints, in 80 columns and without colour."""
-    environment = {**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-m", "mlpo_cli", *arguments],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return ran.stdout
+    return picture.printed(*arguments, COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1")
 
 
 def command_line() -> str:

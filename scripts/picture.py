@@ -57,17 +57,25 @@ TEMPLATE = """\
 """
 
 
+def printed(*arguments: str, **variables: str) -> str:
+    """What mlpo prints, whatever language, terminal and answers this machine is set to."""
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MLPO_", "NO_COLOR", "FORCE_"))
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "mlpo_cli", *arguments],
+        cwd=ROOT, env={**kept, "PYTHONIOENCODING": "utf-8", **variables},
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    return ran.stdout
+
+
 def draw() -> str:
     """The picture: the command, and its output in the colours of a terminal."""
-    environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLORTERM": ""}
-    environment.pop("NO_COLOR", None)
-    ran = subprocess.run(
-        [sys.executable, "-m", "mlpo_cli", *COMMAND[1:]],
-        cwd=ROOT, env=environment, capture_output=True, check=True,
-    )  # fmt: skip
+    report = printed(*COMMAND[1:], FORCE_COLOR="1", TERM="xterm-256color")
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     console.print(Text.assemble(("$ ", "green"), (" ".join(COMMAND), "bold")))
-    console.print(Text.from_ansi(ran.stdout.decode("utf-8")), end="")
+    console.print(Text.from_ansi(report), end="")
     picture = console.export_svg(
         title="mlpo", theme=LIGHT_ON_DARK, code_format=TEMPLATE, font_aspect_ratio=0.6,
         unique_id="mlpo",
