@@ -1,107 +1,284 @@
-"""What the documentation says is so: commands run, files are in step, options are documented."""
+"""What the documentation says is so: its commands run, it is in step, and nothing is missing."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
+import ast
+import json
 import re
-import shlex
-import shutil
-import subprocess
 import sys
-from pathlib import Path
+from importlib import import_module
+from typing import Any
 
 import pytest
-from support import EXAMPLES, RULES
+import typer
+from pages import ROOT, Block, Reader, blocks, difference, pages
+from support import EXAMPLES, RULES, mlpo
 
 from mlpo_cli import rules
 from mlpo_cli.answers.fields import describe
+from mlpo_cli.answers.validate import validate
+from mlpo_cli.cli import app
+from mlpo_cli.errors import ExitCode
 from mlpo_cli.resources import rules_dir
+from mlpo_cli.scaffold import available
+from mlpo_cli.yamlmap import read
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-PAGES = ("answers.md", "rules.md")
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)
+sys.path.insert(0, str(ROOT / "scripts"))
+generator = import_module("docs")  # the script; `docs/` holds no package
 
-
-def generator():
-    spec = importlib.util.spec_from_file_location("docs", ROOT / "scripts" / "docs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def blocks(page, language):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return [body for kind, body in _BLOCK.findall(text) if kind == language]
-
-
-def commands():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = [line for page in PAGES for body in blocks(page, "sh") for line in body.splitlines()]
-    lines += re.findall(r"^(?:\.venv/bin/python -m mlpo_cli|mlpo) (?!new).*$", text, re.M)
-    return list(
-        dict.fromkeys(line.replace(".venv/bin/python -m mlpo_cli", "mlpo") for line in lines)
-    )
-
-
-@pytest.mark.parametrize("command", commands())
-def test_each_command_in_the_docs_runs(command, tmp_path):
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    words = shlex.split(command)
-    variables = dict(word.split("=", 1) for word in words if re.match(r"MLPO_\w+=", word))
-    arguments = words[words.index("mlpo") + 1 :]
-    ran = subprocess.run(
-        [sys.executable, "-m", "mlpo_cli", *arguments],
-        cwd=tmp_path, env={**os.environ, **variables}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+# A block with a command that holds one of these takes minutes: the slow tier runs it.
+SLOW = ("make demo", "make setup run", "make lint")
+# What is run in place of a command that a page has, and why.
+INSTEAD = {
+    # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
+    "mlpo recommend": "mlpo recommend --answers examples/startup.yaml",
+    "mlpo new my-project": "mlpo new my-project --answers examples/startup.yaml",
+    # docs/start-a-project.md does it, and once is enough.
+    "cd my-project && make setup run": "cd my-project && make help",
+    # The environment of the tests is active already.
+    ". .venv/bin/activate": "test -e .venv/bin/activate",
+    # They would run these very tests again.
+    "make test": "make help",
+    "make test-fast": "make help",
+}
+# Pages whose commands cannot run here, and why; what they say is tested elsewhere.
+NOT_RUN = {
+    "docs/behind-a-proxy.md": "it names hosts that are not there; see tests/test_private_index.py",
+}
+HOW_TO = [page for page in pages() if page.removeprefix("docs/") not in generator.GENERATED]
+TO_RUN = [page for page in HOW_TO if page not in NOT_RUN]
+MLPO: Any = typer.main.get_command(app)
+COMMANDS = MLPO.commands
+FIELDS = describe(RULES, available())
 
 
-def test_the_docs_have_commands_for_all_that_needs_no_terminal():
-    verbs = {word for command in commands() for word in command.split()[:3]}
-    assert {"recommend", "compare", "schema"} <= verbs
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def test_the_command_line_page_is_what_help_says():
-    expected = generator().command_line()
-    assert (DOCS / "cli.md").read_text(encoding="utf-8") == expected, "make docs"
+def commands_of(block: Block) -> list[tuple[str, str | None]]:
+    """The commands as they are run, without the remarks behind them."""
+    said = [(re.sub(r"\s+# .*", "", command), shown) for command, shown in block.commands()]
+    return [(INSTEAD.get(command, command), shown) for command, shown in said]
 
 
-def test_every_command_and_option_is_documented():
-    import typer
-
-    from mlpo_cli.cli import app
-
-    text = (DOCS / "cli.md").read_text(encoding="utf-8")
-    group = typer.main.get_command(app)
-    assert set(group.commands) == set(generator().VERBS)
-    for name, command in group.commands.items():
-        section = text.split(f"## mlpo {name}\n")[1].split("\n## ")[0]
-        for parameter in command.params:
-            for option in parameter.opts if parameter.param_type_name == "option" else ():
-                assert f" {option}" in section, (name, option)
+def is_slow(block: Block) -> bool:
+    return any(word in command for command, _ in commands_of(block) for word in SLOW)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("rules.md", "yaml"))))
-def test_each_example_of_rules_loads(number, tmp_path):
-    text = blocks("rules.md", "yaml")[number]
-    name = "orchestrators/zenml.yaml" if "scores:" in text else "criteria.yaml"
+def follow(page: str, reader: Reader, slow: bool) -> None:
+    """Do what a page says, from the top; its slow blocks only where asked for."""
+    for block in blocks(page):
+        if block.edit:
+            reader.change(block)
+        folder = reader.folder
+        for command, shown in commands_of(block) if slow or not is_slow(block) else ():
+            done, folder = reader.run(command, folder)
+            said = f"{block.where}: {command}\n"
+            assert done.returncode == 0, said + done.stdout
+            differs = "" if shown is None else difference(shown, done.stdout)
+            assert not differs, said + differs
+
+
+@pytest.mark.parametrize("page", [p for p in TO_RUN if any(commands_of(b) for b in blocks(p))])
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
+    follow(page, Reader(tmp_path / "mlpo"), slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in TO_RUN if any(map(is_slow, blocks(p)))])
+def test_a_page_with_commands_that_take_minutes_holds_as_well(page, tmp_path):
+    follow(page, Reader(tmp_path / "a folder"), slow=True)
+
+
+def test_what_is_run_instead_is_still_on_a_page():
+    bodies = "".join(block.body for page in HOW_TO for block in blocks(page))
+    assert not [command for command in INSTEAD if command not in bodies]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_block_is_one_that_a_test_reads(page):
+    """Commands are run, changes are made, YAML is loaded below; `text` is generated."""
+    found = blocks(page)
+    assert len(re.findall(r"^\s*(?:```|~~~)", text_of(page), re.M)) == 2 * len(found)
+    for block in found if page not in NOT_RUN else ():
+        loaded = block.language == "yaml" and page in LOADED
+        generated = block.language == "text" and page not in HOW_TO
+        assert block.edit or commands_of(block) or loaded or generated, block.where
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_command_is_run_by_a_page(verb):
+    run = [command for page in TO_RUN for b in blocks(page) for command, _ in commands_of(b)]
+    assert any(re.search(rf"\bmlpo {verb}\b", command) for command in run)
+
+
+@pytest.mark.parametrize("name", generator.FILES)
+def test_what_is_generated_is_in_step(name):
+    assert text_of(name) == generator.FILES[name](), "run `make docs`"
+
+
+@pytest.mark.parametrize("verb", ["", *COMMANDS])
+def test_every_option_is_documented(verb):
+    title = f"mlpo {verb}".strip()
+    section = text_of("docs/cli.md").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    for parameter in COMMANDS[verb].params if verb else MLPO.params:
+        for option in parameter.opts if parameter.param_type_name == "option" else ():
+            assert f" {option}" in section, option
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.place[0] == "project"])
+def test_the_page_on_projects_says_what_each_setting_may_be(field):
+    if field.key in ("name", "orchestrator"):  # they have a section of their own
+        return
+    option = f"--{field.key.replace('_', '-')}"
+    (row,) = [s for s in text_of("docs/start-a-project.md").splitlines() if f"| `{option}` |" in s]
+    assert all(f"`{choice}`" in row for choice in getattr(field.kind, "texts", ()))
+
+
+def test_every_exit_code_is_documented():
+    section = text_of("docs/cli.md").split("\n## Exit codes\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| (\d+) \| \w", section, re.M) == [str(code.value) for code in ExitCode]
+
+
+def test_every_environment_variable_that_the_code_reads_is_documented():
+    section = text_of("docs/cli.md").split("\n## Environment variables\n")[1]
+    read_by_name = {
+        argument.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for argument in _names_read(node)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    assert {"NO_COLOR", "XDG_STATE_HOME"} <= read_by_name, "the search finds what is known"
+    assert [name for name in read_by_name if f"| `{name}` |" not in section] == []
+
+
+def _names_read(node: ast.AST) -> list[ast.expr]:
+    """What stands for X in `environ.get(X)`, `environ[X]` and `os.getenv(X)`."""
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+        return [node.slice]
+    if isinstance(node, ast.Call) and re.search(r"environ\.\w+$|getenv$", ast.unparse(node.func)):
+        return node.args[:1]
+    return []
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: ".".join(field.place))
+def test_every_answer_is_documented_with_its_choices_and_its_variable(field):
+    text = text_of("docs/answer-keys.md")
+    if field.place[0] == "overrides":
+        assert f"| `{field.variable}` |" in text.split("\n## overrides.weights\n")[1]
+        return
+    section = text.split(f"\n### {field.name}\n")[1].split("\n##")[0]
+    for said in (field.help, f"`{field.variable}`", f"--set {field.name}="):
+        assert said in section
+    for choice, meaning in getattr(field.kind, "texts", {}).items():
+        assert f"| `{choice}` | {meaning} |" in section if meaning else f"`{choice}`" in section
+
+
+@pytest.mark.parametrize(
+    "rule", [*RULES.policy.vetoes, *RULES.policy.gates, *RULES.contradictions], ids=lambda r: r.id
+)
+def test_every_rule_is_documented_with_what_it_reads(rule):
+    (line,) = [s for s in text_of("docs/decision-rules.md").splitlines() if f"| `{rule.id}` |" in s]
+    assert rule.message in line
+    for condition in (rule.when, *getattr(rule, "any_of", ())):
+        for criterion, choices in {**condition.met, **condition.unless}.items():
+            assert f"`{criterion}` is" in line
+            assert all(f"`{choice}`" in line for choice in choices)
+
+
+def test_the_pages_of_reference_name_every_criterion_and_orchestrator():
+    for criterion in RULES.criteria:
+        assert f"| {criterion.label} |" in text_of("docs/comparison.md")
+    for orchestrator in RULES.orchestrators:
+        assert orchestrator.title in text_of("README.md")
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as code hosts make them."""
+    headings = re.findall(r"^#+ (.*)$", text_of(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: str) -> list[str]:
+    text = re.sub(r"^```.*?^```$", "", text_of(page), flags=re.S | re.M)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_no_link_is_dead(page):
+    for link in links(page):
+        assert "://" not in link, f"{link}: no test can tell whether it is there"
+        name, _, anchor = link.partition("#")
+        target = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.relative_to(ROOT).as_posix()), link
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, to_do = set(), ["README.md"]
+    while to_do:
+        page = to_do.pop()
+        reached.add(page)
+        for link in links(page):
+            target = ((ROOT / page).parent / link.partition("#")[0]).resolve()
+            name = target.relative_to(ROOT).as_posix()
+            if name.endswith(".md") and target.is_file() and name not in reached:
+                to_do.append(name)
+    assert set(pages()) <= reached
+
+
+def test_the_options_variables_and_keys_that_the_pages_name_exist():
+    text = "\n".join(text_of(page) for page in HOW_TO if page.startswith("docs/"))
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
+    options = {o for command in COMMANDS.values() for p in command.params for o in p.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", prose)) <= options
+    assert set(re.findall(r"MLPO_[A-Z_]*[A-Z]", text)) <= {field.variable for field in FIELDS}
+    assert set(re.findall(r"--set ([a-z_.]+)=", prose)) <= {field.name for field in FIELDS}
+
+
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [
+        (["recommend", "--answers", str(EXAMPLES / "startup.yaml")], "`recommend` says:"),
+        (["new", "--answers", str(EXAMPLES / "startup.yaml")], "`new` says:"),
+    ],
+    ids=["recommend", "new"],
+)
+def test_every_key_of_the_json_documents_is_documented(command, heading, tmp_path):
+    document = json.loads(mlpo(*command, "--json", cwd=tmp_path).stdout)
+    table = text_of("docs/use-it-in-scripts.md").split(heading)[1].split("\n\n")[1]
+    firsts = [line.split("|")[1] for line in table.splitlines()[2:]]
+    named = {name for cell in firsts for name in re.findall(r"`(\w+)`", cell)}
+    assert named == set(document) - {"schema_version"}
+
+
+def test_the_picture_needs_no_other_host():
+    picture = text_of("docs/recommend.svg")
+    assert re.findall(r"https?://[^\"\s]+", picture) == ["http://www.w3.org/2000/svg"]
+    assert "Metaflow" in picture
+
+
+def yaml_blocks(page: str) -> list[Block]:
+    return [block for block in blocks(page) if block.language == "yaml"]
+
+
+LOADED = ("docs/write-answers.md", "docs/change-the-rules.md")
+
+
+@pytest.mark.parametrize("block", yaml_blocks(LOADED[0]), ids=lambda block: block.where)
+def test_each_example_of_answers_is_valid(block):
+    if block.body.startswith("# yaml-language-server: $schema="):
+        assert (ROOT / "docs" / block.body.split("=")[1].strip()).is_file()
+    else:
+        assert validate(read(block.body, "x"), RULES, available())[1] == []
+
+
+@pytest.mark.parametrize("block", yaml_blocks(LOADED[1]), ids=lambda block: block.where)
+def test_each_example_of_rules_loads(block, tmp_path):
+    name = "orchestrators/zenml.yaml" if "scores:" in block.body else "criteria.yaml"
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / name).write_text(block.body, encoding="utf-8")
     assert rules.load(rules_dir(), tmp_path) != RULES
-
-
-def test_the_example_document_is_valid():
-    from mlpo_cli.answers.validate import validate
-    from mlpo_cli.yamlmap import read
-
-    assert validate(read(blocks("answers.md", "yaml")[0], "x"), RULES, ["metaflow"])[1] == []
-
-
-def test_the_variables_and_keys_in_the_docs_exist():
-    text = (DOCS / "answers.md").read_text(encoding="utf-8")
-    fields = describe(RULES, ["metaflow"])
-    assert set(re.findall(r"MLPO_[A-Z_]*[A-Z]", text)) <= {field.variable for field in fields}
-    assert set(re.findall(r"--set ([a-z_.]+)=", text)) <= {field.name for field in fields}
