@@ -265,6 +265,12 @@ def test_every_key_of_the_json_documents_is_documented(command, heading, tmp_pat
     assert named - {"git", "run"} == set(document) - {"schema_version"}
 
 
+def test_the_page_for_contributors_knows_every_folder():
+    parts = [path.parent for path in (ROOT / "src" / "mlpo_cli").glob("*/__init__.py")]
+    for folder in (*parts, ROOT / "rules", ROOT / "scaffolds/core", ROOT / "tests"):
+        assert f"| `{folder.relative_to(ROOT).as_posix()}/` |" in text_of("CONTRIBUTING.md")
+
+
 def test_the_picture_needs_no_other_host():
     picture = text_of("docs/recommend.svg")
     assert re.findall(r"https?://[^\"\s]+", picture) == ["http://www.w3.org/2000/svg"]
