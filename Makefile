@@ -52,7 +52,7 @@ bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/new.py
 	@$(PY) benchmarks/first_run.py
 
-docs: $(READY) ## write docs/cli.md and docs/answers.schema.json anew
+docs: $(READY) ## write the reference, the index of the pages and the picture anew
 	@$(PY) scripts/docs.py
 
 locks: $(READY) ## resolve the lock files again, or those of ARGS=kubeflow; needs the network

@@ -19,7 +19,7 @@ from mlpo_cli.scaffold import available
 EXIT_CODES = {
     "OK": "done: a recommendation, a toss-up, a project, or what was asked for",
     "NEGATIVE": "it ran, and the finding is negative: nothing fits, a toss-up that `new` may not "
-    "settle",
+    "settle, a run or a commit that failed",
     "USAGE": "the command line, the answers or the rules can't be used, or something is in the "
     "way; nothing was written",
     "INTERNAL": "a defect in mlpo: one line, and where the crash log is",

@@ -33,8 +33,9 @@ INSTEAD = {
     # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
     "mlpo recommend": "mlpo recommend --answers examples/startup.yaml",
     "mlpo new my-project": "mlpo new my-project --answers examples/startup.yaml",
-    # docs/start-a-project.md does it, and once is enough.
+    # docs/start-a-project.md does it step by step, and once is enough.
     "cd my-project && make setup run": "cd my-project && make help",
+    "mlpo new at-once --orchestrator metaflow --run": "mlpo new at-once --orchestrator metaflow",
     # The environment of the tests is active already.
     ". .venv/bin/activate": "test -e .venv/bin/activate",
     # They would run these very tests again.
@@ -86,12 +87,20 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in TO_RUN if any(map(is_slow, blocks(p)))])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.full if page == "CONTRIBUTING.md" else ())
+        for page in TO_RUN
+        if any(map(is_slow, blocks(page)))
+    ],
+)
 def test_a_page_with_commands_that_take_minutes_holds_as_well(page, tmp_path):
     follow(page, Reader(tmp_path / "a folder"), slow=True)
 
 
-def test_what_is_run_instead_is_still_on_a_page():
+def test_what_is_not_run_is_still_on_a_page():
+    assert set(NOT_RUN) <= set(pages())
     bodies = "".join(block.body for page in HOW_TO for block in blocks(page))
     assert not [command for command in INSTEAD if command not in bodies]
 
@@ -252,7 +261,14 @@ def test_every_key_of_the_json_documents_is_documented(command, heading, tmp_pat
     table = text_of("docs/use-it-in-scripts.md").split(heading)[1].split("\n\n")[1]
     firsts = [line.split("|")[1] for line in table.splitlines()[2:]]
     named = {name for cell in firsts for name in re.findall(r"`(\w+)`", cell)}
-    assert named == set(document) - {"schema_version"}
+    # These two are there where they were asked for.
+    assert named - {"git", "run"} == set(document) - {"schema_version"}
+
+
+def test_the_page_for_contributors_knows_every_folder():
+    parts = [path.parent for path in (ROOT / "src" / "mlpo_cli").glob("*/__init__.py")]
+    for folder in (*parts, ROOT / "rules", ROOT / "scaffolds/core", ROOT / "tests"):
+        assert f"| `{folder.relative_to(ROOT).as_posix()}/` |" in text_of("CONTRIBUTING.md")
 
 
 def test_the_picture_needs_no_other_host():

@@ -99,7 +99,8 @@ def test_the_sdist_holds_what_its_tests_need(built, checkout):
     assert not names & set(UNWANTED)
     for folder in ("src", "rules", "scaffolds", "examples", "docs", "scripts", "tests"):
         assert any(name.startswith(f"{folder}/") for name in names), folder
-    assert {"Makefile", "README.md", "pyproject.toml", "requirements-dev.lock"} <= names
+    files = {"Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml", "requirements-dev.lock"}
+    assert files <= names
 
 
 def test_the_metadata_is_complete_and_true(built):
