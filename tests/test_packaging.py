@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -148,6 +149,28 @@ def test_an_installed_wheel_does_what_the_checkout_does(installed, tmp_path):
         (tmp_path / name).mkdir()
         hashes.add(json.loads(run(*command, *new, cwd=tmp_path / name))["tree_hash"])
     assert len(hashes) == 1
+
+
+def interpreter(version: str) -> str:
+    """A Python of this version on the PATH or of pyenv's; skips the test where there is none."""
+    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates = [*versions.glob(f"{version}.*/bin/python"), Path(f"python{version}")]
+    for candidate in candidates:
+        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return str(candidate)
+    return pytest.skip(f"there is no Python {version} here")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
+def test_other_pythons_generate_the_same_tree(built, version, tmp_path):
+    uv, python = [sys.executable, "-m", "uv"], tmp_path / "environment" / "bin" / "python"
+    run(*uv, "venv", "-q", "--python", interpreter(version), python.parents[1], cwd=tmp_path)
+    locked = INSTALLS["the locked versions"]
+    run(*uv, "pip", "install", "-q", "--python", python, *locked, built[0], cwd=tmp_path)
+    new = ["-m", "mlpo_cli", "new", *MINIMAL, "--orchestrator", "metaflow", "--dry-run", "--json"]
+    theirs, ours = (json.loads(run(one, *new, cwd=tmp_path)) for one in (python, sys.executable))
+    assert theirs["tree_hash"] == ours["tree_hash"]
 
 
 @pytest.mark.slow
