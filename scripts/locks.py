@@ -1,5 +1,7 @@
 """Resolve the locks of mlpo and of its scaffolds: `make locks`. Needs the network.
 
+    python scripts/locks.py [ORCHESTRATOR ...]   only those of the named scaffolds
+
 For each scaffold a project is generated and its own `scripts/lock.py` runs in it, under the
 constraints that all scaffolds share; so what `make lock` does for users is what made ours.
 """
@@ -21,13 +23,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
 
 
-def main() -> None:
-    """Lock mlpo itself, the uv of the projects, then every scaffold."""
+def main(*orchestrators: str) -> None:
+    """Lock mlpo itself, the uv of the projects, then every scaffold; or the named scaffolds."""
     scaffolds = scaffolds_dir()
-    resolve(ROOT / "requirements-dev.lock", "pyproject.toml", "--group", "pyproject.toml:dev")
-    resolve(scaffolds / "core" / "scripts" / "uv.lock", str(scaffolds / "uv.in"))
+    if not orchestrators:
+        resolve(ROOT / "requirements-dev.lock", "pyproject.toml", "--group", "pyproject.toml:dev")
+        resolve(scaffolds / "core" / "scripts" / "uv.lock", str(scaffolds / "uv.in"))
     environment = {**os.environ, "UV_CONSTRAINT": str(scaffolds / "constraints.txt")}
-    for orchestrator in available():
+    for orchestrator in orchestrators or available():
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "locked"
             settings = ProjectSettings("locked", "locked", orchestrator, "digits", "none")
@@ -46,4 +49,4 @@ def resolve(output: Path, *sources: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
