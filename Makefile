@@ -41,6 +41,7 @@ format: $(READY) ## put the code into shape
 bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/startup.py
 	@$(PY) benchmarks/first_run.py
+	@$(PY) benchmarks/first_run.py --orchestrator kubeflow
 
 docs: $(READY) ## write docs/cli.md and docs/answers.schema.json anew
 	@$(PY) scripts/docs.py
