@@ -75,7 +75,9 @@ class FakeApi:
                 self.check_schedule(document)
                 model = api.V2beta1RecurringRun
                 key = "recurring_run_id"
-                return self.create(self.recurring, key, model, document, unique=False)
+                made = self.create(self.recurring, key, model, document, unique=False)
+                made["status"] = f"{document['mode']}D"
+                return made
             case "GET", "recurringruns":
                 where = query.get("experiment_id")
                 held = [item for item in self.recurring if item["experiment_id"] == where]
