@@ -1,5 +1,6 @@
 """What is generated: the same every time, whole, and clean."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from projects import MAXIMAL, MINIMAL, generate
 
+from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import available
 from mlpo_cli.scaffold.place import files_of, tree_hash
 
@@ -56,6 +58,14 @@ def test_the_source_is_the_same_under_every_orchestrator(minimal, tmp_path):
         (tmp_path / name).mkdir()
         trees.append(generate(tmp_path / name, *MINIMAL, orchestrator=name).path / "src")
     assert len({tree_hash(tree, files_of(tree)) for tree in trees}) == 1
+
+
+def test_the_versions_that_make_the_numbers_are_the_same_in_every_lock(orchestrator):
+    """So the same seed gives the same model: scaffolds/constraints.txt says which."""
+    constraints = (scaffolds_dir() / "constraints.txt").read_text()
+    wanted = set(re.findall(r"^[a-z-]+==[\w.]+", constraints, re.MULTILINE))
+    lock = (scaffolds_dir() / orchestrator / "requirements-cuda.lock").read_text()
+    assert wanted <= set(re.findall(r"^[a-z-]+==[\w.]+", lock, re.MULTILINE))
 
 
 def test_nothing_of_the_templates_is_left(minimal, maximal):

@@ -61,7 +61,9 @@ class FakeApi:
             case "POST", "pipelines":
                 return self.create(self.pipelines, "pipeline_id", api.V2beta1Pipeline, document)
             case "GET", "pipelines":
-                return self.page("pipelines", self.pipelines, query)
+                where = query.get("namespace") or None
+                held = [item for item in self.pipelines if item.get("namespace") == where]
+                return self.page("pipelines", held, query)
             case "POST", "pipelines", "upload_version":
                 return self.upload_version(query, content_type, body)
             case "GET", "pipelines", pipeline, "versions":
