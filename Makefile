@@ -51,6 +51,7 @@ bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/startup.py
 	@$(PY) benchmarks/new.py
 	@$(PY) benchmarks/first_run.py
+	@$(PY) benchmarks/first_run.py --orchestrator kubeflow
 
 docs: $(READY) ## write the reference, the index of the pages and the picture anew
 	@$(PY) scripts/docs.py

@@ -1,6 +1,6 @@
-"""What Metaflow costs: the first `make run` against the same seven stages in one process.
+"""What an orchestrator costs: the first `make run` against the same stages in one process.
 
-    python benchmarks/first_run.py [ROUNDS]
+    python benchmarks/first_run.py [ROUNDS] [--orchestrator metaflow]
 
 Generates a project, sets it up, then alternates both over fresh stores and prints the medians and
 their ratio (the goal is at most 2.5). Both sides run byte-compiled code. Takes minutes.
@@ -8,6 +8,7 @@ their ratio (the goal is at most 2.5). Both sides run byte-compiled code. Takes 
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import statistics
@@ -25,11 +26,11 @@ run_all(Run("1", "none", settings.load()))
 """
 
 
-def main(rounds: int = 3) -> None:
+def main(rounds: int, orchestrator: str) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
-        new = [sys.executable, "-m", "mlpo_cli", "new", "my-project", "--orchestrator", "metaflow"]
-        subprocess.run(new, cwd=folder, check=True, capture_output=True)
+        new = [sys.executable, "-m", "mlpo_cli", "new", "my-project", "--orchestrator"]
+        subprocess.run([*new, orchestrator], cwd=folder, check=True, capture_output=True)
         project = Path(folder) / "my-project"
         setup = timed(["make", "setup"], project)
         python = str(project / ".venv" / "bin" / "python")
@@ -57,7 +58,7 @@ def timed(command: list[str], folder: Path) -> float:
 
 def forget(project: Path) -> None:
     """Remove what runs left, so that the next one is a first run."""
-    for name in ("runs", "registry", ".metaflow"):
+    for name in ("runs", "registry", ".metaflow", "local_outputs"):
         shutil.rmtree(project / name, ignore_errors=True)
 
 
@@ -67,4 +68,7 @@ def seconds(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rounds", type=int, nargs="?", default=3)
+    parser.add_argument("--orchestrator", default="metaflow")
+    main(**vars(parser.parse_args()))

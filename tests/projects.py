@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +58,48 @@ class Project:
         assert text.count(old) == 1, (name, old, text.count(old))
         path.write_text(text.replace(old, new))
 
+    def champion(self) -> int | None:
+        """The number of the version that is served, asked of the registry itself."""
+        code = (
+            "from my_project import settings; from my_project.kit.registry import Registry;"
+            "s = settings.load(); c = Registry(s.register.model_name, s.store_root).champion();"
+            "print(c.number if c else None)"
+        )
+        python = self.path / ".venv" / "bin" / "python"
+        environment = {**os.environ, "PYTHONPATH": str(self.path / "src")}
+        done = subprocess.run(
+            [python, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(done.stdout.strip().splitlines()[-1].replace("None", "null"))
 
-def generate(folder: Path, *arguments: str) -> Project:
-    """Generate a Metaflow project with the real command."""
-    command = [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--orchestrator", "metaflow"]
+    def borrow_environment(self, lender: Project) -> None:
+        """Use another project's packages, and this one's own code."""
+        (self.path / ".venv").symlink_to(lender.path / ".venv")
+        (lender.path / ".venv" / "ready").touch()  # newer than the locks here: nothing to install
+        # The environment holds the lender's package; this one's must come first.
+        self.edit("Makefile", "SHELL := /bin/sh", f"export PYTHONPATH := {self.path}/src")
+
+    def kill_in_training(self) -> None:
+        """Start a run, and kill all of its processes while it trains."""
+        before = self.latest()["run_id"]
+        running = subprocess.Popen(
+            ["make", "run"],
+            cwd=self.path,
+            env=bare_environment(),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while self.latest()["run_id"] == before or self.states()["train"] != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def generate(folder: Path, *arguments: str, orchestrator: str = "metaflow") -> Project:
+    """Generate a project with the real command."""
+    command = [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--orchestrator", orchestrator]
     done = subprocess.run(
         [*command, "--json"], cwd=folder, capture_output=True, text=True, check=False
     )

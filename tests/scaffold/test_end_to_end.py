@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -33,25 +32,8 @@ def green(tmp_path_factory) -> Project:
 def fresh(green, tmp_path) -> Project:
     """A project of its own, without runs, that borrows the environment of the green one."""
     project = generate(tmp_path, *MINIMAL)
-    (project.path / ".venv").symlink_to(green.path / ".venv")
-    (green.path / ".venv" / "ready").touch()  # newer than this project's locks: nothing to install
-    # The environment holds the green project's package; this one's must come first.
-    project.edit("Makefile", "SHELL := /bin/sh", f"export PYTHONPATH := {project.path}/src")
+    project.borrow_environment(green)
     return project
-
-
-def champion(project: Project) -> int | None:
-    code = (
-        "from my_project import settings; from my_project.kit.registry import Registry;"
-        "s = settings.load(); c = Registry(s.register.model_name, s.store_root).champion();"
-        "print(c.number if c else None)"
-    )
-    python = project.path / ".venv" / "bin" / "python"
-    environment = {**os.environ, "PYTHONPATH": str(project.path / "src")}
-    done = subprocess.run(
-        [python, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1].replace("None", "null"))
 
 
 def test_the_defaults_reach_the_accuracy_that_we_promise(green):
@@ -153,9 +135,9 @@ def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     """One story, for each chapter needs the champion of the one before."""
     fresh.make("run", QUICK)
     fresh.make("run", "ARGS=--epochs 4")
-    assert champion(fresh) == 2
+    assert fresh.champion() == 2
     assert "version 1 again" in fresh.make("rollback").stdout
-    assert champion(fresh) == 1
+    assert fresh.champion() == 1
 
     fresh.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0.999")
     stopped = fresh.make("run", "ARGS=--epochs 2", check=False)
@@ -163,7 +145,7 @@ def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     assert "register failed: test accuracy" in stopped.stdout
     assert fresh.states()["register"] == "failed"
     assert fresh.states()["deploy"] == "not run"
-    assert champion(fresh) == 1
+    assert fresh.champion() == 1
     fresh.edit("configs/base.yaml", "min_accuracy: 0.999", "min_accuracy: 0.85")
 
     server = "src/my_project/kit/serve.py"
@@ -175,29 +157,16 @@ def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     assert "deploy failed: the served model differs from the evaluation" in stopped.stdout
     assert fresh.states()["register"] == "ok"
     assert fresh.states()["deploy"] == "failed"
-    assert champion(fresh) == 1
+    assert fresh.champion() == 1
 
-    killed = subprocess.Popen(
-        ["make", "run"],
-        cwd=fresh.path,
-        env=bare_environment(),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    before = fresh.latest()["run_id"]
-    deadline = time.monotonic() + 120
-    while fresh.latest()["run_id"] == before or fresh.states()["train"] != "running":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
+    fresh.kill_in_training()
     page = fresh.make("report")
     assert fresh.latest()["run_id"] in page.stdout
     assert fresh.latest()["status"] == "failed"
     assert fresh.states()["validate"] == "ok"
     assert fresh.states()["train"] == "failed"
     assert "killed" in (fresh.path / "report.html").read_text()
-    assert champion(fresh) == 1
+    assert fresh.champion() == 1
 
 
 def test_bad_data_stops_the_run_before_anything_trains(fresh):

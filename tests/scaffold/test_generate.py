@@ -1,5 +1,6 @@
 """What is generated: the same every time, whole, and clean."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,34 +8,41 @@ from pathlib import Path
 import pytest
 from projects import MAXIMAL, MINIMAL, generate
 
+from mlpo_cli.resources import scaffolds_dir
+from mlpo_cli.scaffold import available
 from mlpo_cli.scaffold.place import files_of, tree_hash
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-@pytest.fixture(scope="module")
-def minimal(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
+@pytest.fixture(scope="module", params=available())
+def orchestrator(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def maximal(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp("a folder"), *MAXIMAL)
+def minimal(orchestrator, tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("a folder"), *MINIMAL, orchestrator=orchestrator)
+
+
+@pytest.fixture(scope="module")
+def maximal(orchestrator, tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("a folder"), *MAXIMAL, orchestrator=orchestrator)
 
 
 @pytest.mark.parametrize("which", ["minimal", "maximal"])
-def test_the_tree_is_the_one_that_was_reviewed(which, request):
+def test_the_tree_is_the_one_that_was_reviewed(which, orchestrator, request):
     """After a change on purpose: pytest --snapshot-update writes the lists anew."""
     files = "\n".join(files_of(request.getfixturevalue(which).path)) + "\n"
-    snapshot = SNAPSHOTS / f"{which}.txt"
+    snapshot = SNAPSHOTS / f"{orchestrator}-{which}.txt"
     if request.config.getoption("--snapshot-update"):
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(files)
     assert files == snapshot.read_text()
 
 
-def test_the_same_answers_give_the_same_bytes(minimal, tmp_path):
-    again = generate(tmp_path, *MINIMAL).path
+def test_the_same_answers_give_the_same_bytes(minimal, orchestrator, tmp_path):
+    again = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path
     files = files_of(again)
     assert tree_hash(again, files) == tree_hash(minimal.path, files_of(minimal.path))
 
@@ -42,6 +50,22 @@ def test_the_same_answers_give_the_same_bytes(minimal, tmp_path):
 def test_the_kit_is_the_same_in_every_project(minimal, maximal):
     kits = [minimal.path / "src/my_project/kit", maximal.path / "src/pets_v2/kit"]
     assert tree_hash(kits[0], files_of(kits[0])) == tree_hash(kits[1], files_of(kits[1]))
+
+
+def test_the_source_is_the_same_under_every_orchestrator(minimal, tmp_path):
+    trees = [minimal.path / "src"]
+    for name in available():
+        (tmp_path / name).mkdir()
+        trees.append(generate(tmp_path / name, *MINIMAL, orchestrator=name).path / "src")
+    assert len({tree_hash(tree, files_of(tree)) for tree in trees}) == 1
+
+
+def test_the_versions_that_make_the_numbers_are_the_same_in_every_lock(orchestrator):
+    """So the same seed gives the same model: scaffolds/constraints.txt says which."""
+    constraints = (scaffolds_dir() / "constraints.txt").read_text()
+    wanted = set(re.findall(r"^[a-z-]+==[\w.]+", constraints, re.MULTILINE))
+    lock = (scaffolds_dir() / orchestrator / "requirements-cuda.lock").read_text()
+    assert wanted <= set(re.findall(r"^[a-z-]+==[\w.]+", lock, re.MULTILINE))
 
 
 def test_nothing_of_the_templates_is_left(minimal, maximal):
@@ -56,13 +80,14 @@ def test_nothing_of_the_templates_is_left(minimal, maximal):
 
 
 def test_no_module_is_too_long_to_read(minimal):
-    for path in (minimal.path / "src").rglob("*.py"):
-        assert len(path.read_text().splitlines()) <= 250, path
+    for folder in ("src", "pipeline", "tests", "scripts"):
+        for path in (minimal.path / folder).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 250, path
 
 
 @pytest.mark.parametrize("package", ["a1", "x" * 40])
-def test_style_holds_for_short_and_long_package_names(package, tmp_path):
-    project = generate(tmp_path, "styled", "--package", package)
+def test_style_holds_for_short_and_long_package_names(package, orchestrator, tmp_path):
+    project = generate(tmp_path, "styled", "--package", package, orchestrator=orchestrator)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "src", "pipeline", "tests", "scripts"],

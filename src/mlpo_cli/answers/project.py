@@ -32,12 +32,13 @@ _WINDOWS_DEVICES = frozenset(
 # Imported by the generated project, or a directory of it: a package of that name would hide them.
 _TAKEN = frozenset({
     "alembic", "boto3", "botocore", "click", "configs", "conftest", "copier", "deploy", "docs",
-    "fastapi", "filelock", "flow", "google", "inprocess", "install", "jinja2", "joblib", "kfp",
-    "kfp_kubernetes", "kit", "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "numpy",
-    "onnx", "pandas", "pip", "pipeline", "placement", "polars", "progress", "pyarrow", "pydantic",
-    "pydantic_settings", "pytest", "requests", "ruff", "safetensors", "scipy", "scripts",
-    "setuptools", "sklearn", "sqlalchemy", "src", "stages", "starlette", "test", "tests", "torch",
-    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
+    "fake_api", "fastapi", "filelock", "flow", "google", "inprocess", "install", "jinja2",
+    "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "kit", "kubernetes", "lock",
+    "matplotlib", "metaflow", "mlflow", "numpy", "onnx", "pandas", "pip", "pipeline",
+    "placement", "polars", "progress", "pyarrow", "pydantic", "pydantic_settings", "pytest",
+    "requests", "ruff", "safetensors", "scipy", "scripts", "setuptools", "sklearn",
+    "sqlalchemy", "src", "stages", "starlette", "test", "tests", "torch", "torchvision",
+    "tqdm", "uvicorn", "wheel", "yaml", "zenml",
 })  # fmt: skip
 
 _NAME = Text(

@@ -1,0 +1,1 @@
+"""The Kubeflow Pipelines layer: connects the stages of `src/`, here and on a cluster."""

@@ -1,0 +1,15 @@
+# What `make run` starts, and the commands that only Kubeflow has.
+RUN := -m pipeline.run
+.PHONY: compile validate submit schedule
+
+compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
+	@$(PY) -m pipeline.cluster compile
+
+validate: $(READY) ## check the compiled pipeline, without a cluster
+	@$(PY) -m pipeline.cluster validate
+
+submit: $(READY) ## run it on the cluster that KF_PIPELINES_ENDPOINT names
+	@$(PY) -m pipeline.cluster submit $(ARGS)
+
+schedule: $(READY) ## run it there at set times: ARGS='--cron "0 0 3 * * *"'
+	@$(PY) -m pipeline.cluster schedule $(ARGS)

@@ -1,0 +1,46 @@
+"""What the stages say, out of all that KFP prints when it runs them on this machine."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TextIO
+
+# A stage's end is in its record, and so in the table that follows the run.
+KFP_LINE = re.compile(
+    r"\[KFP Executor |-+$|.* Wrote executor output file to |.* ERROR - Task .* finished with status"
+)
+COLOUR = re.compile(r"\x1b\[\d+m")
+
+
+class Progress(io.TextIOBase):
+    """A stream for KFP to print on, that passes on the lines of the stages."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._line = ""
+        self._skips_input = False  # the document that KFP shows before each task
+
+    def write(self, text: str) -> int:
+        """Take a piece of text; whole lines are shown or dropped."""
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._show(line.removeprefix("    "))
+        return len(text)
+
+    def _show(self, line: str) -> None:
+        if self._skips_input:
+            self._skips_input = line != "}"
+        elif KFP_LINE.match(line):
+            self._skips_input = line.endswith("Got executor_input:")
+        elif line.strip():
+            # Not `print`: KFP has put its own in the place of that, and it ends up here.
+            self._out.write(line + "\n")
+            self._out.flush()
+
+
+def failed_task(message: str) -> str:
+    """Which task stopped the pipeline, out of what KFP raises; the rest was on the screen."""
+    plain = COLOUR.sub("", message)
+    task = re.search(r"Inner task failed: '([^']+)'", plain)
+    return f"the task {task[1]} failed; its words are above" if task else plain

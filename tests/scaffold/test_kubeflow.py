@@ -1,0 +1,190 @@
+"""The Kubeflow project, used as its README says: here, and up to the door of a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
+
+pytestmark = pytest.mark.slow
+
+NO_NETWORK = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+
+
+def isolates() -> bool:
+    """Whether this machine lets us run a command without any network but loopback."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return False
+    return subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def green(tmp_path_factory) -> Project:
+    """A minimal project on a path that needs quotes, set up and run once with its defaults."""
+    folder = tmp_path_factory.mktemp("a python3 folder")
+    project = generate(folder, *MINIMAL, orchestrator="kubeflow")
+    project.make("setup")
+    project.make("run")
+    return project
+
+
+@pytest.fixture
+def fresh(green, tmp_path) -> Project:
+    """A project of its own, without runs, that borrows the environment of the green one."""
+    project = generate(tmp_path, *MINIMAL, orchestrator="kubeflow")
+    project.borrow_environment(green)
+    return project
+
+
+def test_the_defaults_reach_the_accuracy_that_we_promise(green):
+    latest = green.latest()
+    assert latest["status"] == "ok"
+    assert latest["metrics"]["accuracy"] >= 0.97
+    assert (latest["model"]["version"], latest["model"]["alias"]) == (1, "champion")
+    assert green.champion() == 1
+    assert green.states() == dict.fromkeys(green.states(), "ok")
+
+
+def test_the_summary_document_has_the_published_shape(green):
+    latest = green.latest()
+    assert latest["schema_version"] == 1
+    assert latest["orchestrator"] == "kubeflow"
+    assert re.fullmatch("[0-9a-f]{64}", latest["dataset"]["version"])
+    assert re.fullmatch("[0-9a-f]{64}", latest["model"]["digest"])
+    for stage in latest["stages"]:
+        assert set(stage) == {"name", "status", "cache", "reason", "seconds"}
+
+
+def test_the_report_the_predictions_and_the_server_are_the_champions(green):
+    assert str(green.path / "report.html") in green.make("report").stdout
+    page = (green.path / "report.html").read_text()
+    assert green.latest()["run_id"] in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+    said = green.make("predict").stdout
+    assert len(re.findall(r"^  \d \(\d+\.\d%\), it is \d$", said, re.MULTILINE)) == 5
+
+    with subprocess.Popen(
+        ["make", "serve", "PORT=0"],
+        cwd=green.path,
+        env=bare_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as server:
+        try:
+            url = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())[0]
+            with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:
+                assert json.load(answer)["digest"] == green.latest()["model"]["digest"]
+        finally:
+            os.killpg(server.pid, signal.SIGINT)
+
+
+def test_style_types_and_tests_of_a_minimal_project_pass(green):
+    green.make("lint")
+    green.make("test")
+
+
+def test_the_cluster_commands_work_up_to_the_cluster(green):
+    said = green.make("compile").stdout
+    assert "needs the image registry.example.com/my_project:" in said
+    assert "no problems found" in green.make("validate").stdout
+    stopped = green.make("submit", check=False)
+    assert stopped.returncode != 0
+    assert "still names the example" in stopped.stderr
+    missing = green.make("schedule", check=False)
+    assert "required: --cron" in missing.stderr
+    green.edit("deploy/kubeflow.yaml", "http://mlflow.example.com:5000", "mlruns")
+    stopped = green.make("validate", check=False)
+    green.edit("deploy/kubeflow.yaml", "mlruns", "http://mlflow.example.com:5000")
+    assert "deploy/kubeflow.yaml is wrong:\n  mlflow_uri: " in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+
+
+def test_the_readmes_commands_and_what_stops_a_run(fresh):
+    """One story without a network, for each chapter needs the champion of the one before."""
+    readme = (fresh.path / "README.md").read_text()
+    run, other_data, profile = re.findall(r"^(python -m pipeline.+?)\s+#", readme, re.MULTILINE)
+    (fresh.path / "my-profile.yaml").write_text("train: {epochs: 2}\n")
+
+    done = type_in(fresh, run)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "epoch 5/5" in done.stdout
+    assert fresh.champion() == 1
+
+    fresh.kill_in_training()
+    page = fresh.make("report")
+    assert fresh.latest()["run_id"] in page.stdout
+    assert fresh.latest()["status"] == "failed"
+    assert fresh.states()["validate"] == "ok"
+    assert fresh.states()["train"] == "failed"
+    assert "killed" in (fresh.path / "report.html").read_text()
+    assert fresh.champion() == 1
+
+    done = type_in(fresh, profile)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "epoch 2/2" in done.stdout
+    assert fresh.champion() == 2
+    assert "version 1 again" in fresh.make("rollback").stdout
+    assert fresh.champion() == 1
+
+    done = type_in(fresh, other_data.replace("<hash>", "0" * 64))
+    assert done.returncode == 1
+    assert "asks for the data 000000000000" in done.stdout
+
+    fresh.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0.999")
+    stopped = fresh.make("run", "ARGS=--epochs 1", check=False)
+    assert stopped.returncode != 0
+    assert "register failed: test accuracy" in stopped.stdout
+    assert fresh.states()["register"] == "failed"
+    assert fresh.states()["deploy"] == "not run"
+    assert fresh.champion() == 1
+
+
+def type_in(project: Project, line: str) -> subprocess.CompletedProcess[str]:
+    """A command in an activated environment, without a network where the machine allows that."""
+    environment = bare_environment()
+    environment["PATH"] = f"{project.path / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    environment["PYTHONPATH"] = str(project.path / "src")
+    return subprocess.run(
+        [*(NO_NETWORK if isolates() else ()), *line.split()],
+        cwd=project.path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_gate_that_kfp_would_skip_is_refused(fresh):
+    """KFP's local runner takes a condition on a named output for false, and ends well."""
+    fresh.edit(
+        "pipeline/components.py",
+        "    confusion: Output[ClassificationMetrics],\n) -> float:",
+        "    confusion: Output[ClassificationMetrics],\n"
+        ') -> NamedTuple("Evaluated", [("accuracy", float)]):  # type: ignore[valid-type]',
+    )
+    fresh.edit(
+        "pipeline/training.py", 'evaluated.outputs["Output"]', 'evaluated.outputs["accuracy"]'
+    )
+    stopped = fresh.make("run", check=False)
+    assert stopped.returncode != 0
+    assert "its condition reads an output that has a name" in stopped.stderr
+    assert not (fresh.path / "runs").exists()
+    assert "its condition reads an output" in fresh.make("validate", check=False).stderr
+
+
+def test_other_options_and_names_are_clean_and_say_what_is_missing(green, tmp_path):
+    project = generate(tmp_path, *MAXIMAL, orchestrator="kubeflow")
+    project.borrow_environment(green)
+    missing = project.make("run", check=False)
+    assert missing.returncode != 0
+    assert "make sample-data" in missing.stdout
+    project.make("lint")
