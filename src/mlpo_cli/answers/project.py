@@ -36,9 +36,9 @@ _TAKEN = frozenset({
     "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "kit", "kubernetes", "lock",
     "matplotlib", "metaflow", "mlflow", "numpy", "onnx", "pandas", "pip", "pipeline",
     "placement", "polars", "progress", "pyarrow", "pydantic", "pydantic_settings", "pytest",
-    "requests", "ruff", "safetensors", "scipy", "scripts", "setuptools", "sklearn",
-    "sqlalchemy", "src", "stages", "starlette", "test", "tests", "torch", "torchvision",
-    "tqdm", "uvicorn", "wheel", "yaml", "zenml",
+    "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools", "sklearn",
+    "sqlalchemy", "src", "stacks", "stages", "starlette", "test", "tests", "torch",
+    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
 })  # fmt: skip
 
 _NAME = Text(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from . import quiet_mlflow  # isort: skip # noqa: F401 (sets what mlflow reads at its import)
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -57,8 +59,7 @@ class Registry:
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         self._local = uri is None
         if uri is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            uri = f"sqlite:///{self._folder / 'mlflow.db'}"
+            uri = f"sqlite:///{_local_database(self._folder)}"
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def register(self, model: Ref, lineage: Lineage, files: Sequence[Path]) -> Version:
@@ -159,6 +160,23 @@ class Registry:
             self._client.log_artifact(run_id, str(file))
         self._client.set_terminated(run_id)
         return run_id
+
+
+def _local_database(folder: Path) -> Path:
+    """The SQLite file of a local registry, made in one piece if it is not there.
+
+    MLflow can't make its tables while another process makes them too, nor go on where it was
+    killed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    database, partial = folder / "mlflow.db", folder / ".mlflow.db"
+    with FileLock(folder / ".lock"):
+        if not database.exists():
+            for left in folder.glob(f"{partial.name}*"):
+                left.unlink()
+            MlflowClient(tracking_uri=f"sqlite:///{partial}")
+            partial.replace(database)
+    return database
 
 
 def _version(found: Any) -> Version:
