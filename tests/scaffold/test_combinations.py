@@ -31,6 +31,7 @@ NAMES = {
 COMPILE = {
     "metaflow": [".venv/bin/python", "pipeline/flow.py", "check"],
     "kubeflow": ["make", "compile"],
+    "zenml": ["make", "manifests"],
 }
 EXTREMES = (
     {"name": "Odd.Name-2_x", "data_source": "images", "ci": "github"},
