@@ -99,9 +99,18 @@ class Project:
 
 def generate(folder: Path, *arguments: str, orchestrator: str = "metaflow") -> Project:
     """Generate a project with the real command."""
-    command = [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--orchestrator", orchestrator]
+    return Project(Path(new(folder, *arguments, "--orchestrator", orchestrator)["path"]))
+
+
+def new(folder: Path, *arguments: str) -> Any:
+    """What `mlpo new` says in JSON, as who has no user name."""
     done = subprocess.run(
-        [*command, "--json"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--json"],
+        cwd=folder,
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Project(Path(json.loads(done.stdout)["path"]))
+    return json.loads(done.stdout)

@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
-from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate, new
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +22,11 @@ QUICK = "ARGS=--epochs 3"
 
 @pytest.fixture(scope="module")
 def green(tmp_path_factory) -> Project:
-    """A minimal project on a path with a space, set up and run once with its defaults."""
-    project = generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
-    project.make("setup")
-    project.make("run")
+    """A minimal project on a path with a space: one command generates, sets it up and runs it."""
+    folder = tmp_path_factory.mktemp("a folder")
+    document = new(folder, *MINIMAL, "--orchestrator", "metaflow", "--run")
+    project = Project(Path(document["path"]))
+    assert document["run"] == project.latest()
     return project
 
 
