@@ -35,9 +35,9 @@ _TAKEN = frozenset({
     "fastapi", "filelock", "flow", "google", "inprocess", "install", "jinja2", "joblib", "kfp",
     "kfp_kubernetes", "kit", "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "numpy",
     "onnx", "pandas", "pip", "pipeline", "placement", "polars", "progress", "pyarrow", "pydantic",
-    "pydantic_settings", "pytest", "requests", "ruff", "safetensors", "scipy", "scripts",
-    "setuptools", "sklearn", "sqlalchemy", "src", "stages", "starlette", "test", "tests", "torch",
-    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
+    "pydantic_settings", "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts",
+    "setuptools", "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "test", "tests",
+    "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
 })  # fmt: skip
 
 _NAME = Text(

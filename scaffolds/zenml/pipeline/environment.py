@@ -1,0 +1,44 @@
+"""ZenML's own settings, made before it is imported: this project's ZenML and no other.
+
+ZenML reads environment variables as it is imported, and where it finds none it looks into the
+user's home and the folders above this one. Call `prepare` first, then import ZenML.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+FOLDER = ".zenml"
+DATABASE = "local_stores/default_zen_store/zenml.db"  # where ZenML's own commands look, too
+# What a person may still set from outside.
+KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")
+
+
+def prepare(store_root: Path, source_root: Path) -> Path:
+    """Point ZenML at `<store_root>/.zenml`, which is returned; what else it knew is forgotten."""
+    home = store_root / FOLDER
+    for name in [name for name in os.environ if name.startswith("ZENML_") and name not in KEPT]:
+        del os.environ[name]
+    if "ZENML_LOGGING_VERBOSITY" not in os.environ:
+        # It says much, and logs with a traceback what it raises anyway.
+        os.environ["ZENML_LOGGING_VERBOSITY"] = "WARNING"
+        logging.getLogger("zenml").setLevel(logging.CRITICAL)
+    os.environ.update(
+        ZENML_CONFIG_PATH=str(home),
+        ZENML_STORE_TYPE="sql",
+        ZENML_STORE_URL=f"sqlite:///{home / DATABASE}",
+        # Without it, ZenML takes the first `.zen` folder above this one for its own.
+        ZENML_REPOSITORY_PATH=str(source_root),
+        ZENML_CUSTOM_SOURCE_ROOT=str(source_root),
+        ZENML_ANALYTICS_OPT_IN="false",
+        ZENML_DISABLE_INTERACTIVE_INPUT="true",
+        ZENML_AUTO_OPEN_DASHBOARD="false",
+        ZENML_ENABLE_RICH_TRACEBACK="false",
+        # The stages say what they do on the terminal, and their records keep it.
+        ZENML_DISABLE_STEP_LOGS_STORAGE="true",
+        ZENML_DISABLE_PIPELINE_LOGS_STORAGE="true",
+        UV_NO_CACHE="true",  # it asks uv which packages are installed; nothing to keep for that
+    )
+    return home

@@ -1,0 +1,98 @@
+"""ZenML's own records in `.zenml/`: made by one process at a time, and true about dead runs.
+
+ZenML can't make its database while another process makes it too, and leaves a run that was
+killed `running` for ever. Both are mended here, each time before ZenML is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .environment import DATABASE
+
+LOCK = "lock"
+READY = "ready"  # is there once the database is whole
+ALIVE = "alive"  # a file per run, locked while the run's process lives
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[None]:
+    """Open ZenML's store, with its database made and runs that died marked as failed.
+
+    The lock is held for the length of the `with` block: keep it short. Call
+    `environment.prepare` before, and import ZenML inside.
+    """
+    database = home / DATABASE
+    for folder in (home / ALIVE, database.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / LOCK):
+        if not (home / READY).exists():  # or its first start was interrupted; nothing ran yet
+            for half_made in database.parent.glob(f"{database.name}*"):
+                half_made.unlink()
+        # It only repeats the environment, and a killed process may have left half of it.
+        (home / "config.yaml").unlink(missing_ok=True)
+        from zenml.client import Client
+        from zenml.config.global_config import GlobalConfiguration
+
+        _ = Client().zen_store
+        GlobalConfiguration().analytics_opt_in = False  # for `zenml ...` in a terminal, too
+        (home / READY).touch()
+        mark_dead_runs(home)
+        yield
+
+
+def mark_alive(home: Path, run_name: str) -> FileLock:
+    """Hold this run's lock until it is released or the process ends; call it in `opened`."""
+    lock = FileLock(home / ALIVE / run_name)
+    lock.acquire()
+    return lock
+
+
+def mark_ended(lock: FileLock) -> None:
+    """The run came to an end; where ZenML did not see it, it is told."""
+    path = Path(lock.lock_file)
+    _fail(path.name)
+    path.unlink()
+    lock.release()
+
+
+def mark_dead_runs(home: Path) -> list[str]:
+    """Tell ZenML of runs whose process is gone without a word; returns their names."""
+    dead = [path for path in sorted((home / ALIVE).iterdir()) if _is_free(path)]
+    for path in dead:
+        _fail(path.name)
+        path.unlink()
+    return [path.name for path in dead]
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with FileLock(path).acquire(timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _fail(run_name: str) -> None:
+    """Mark what is unfinished of a run as failed, if the run ever came into ZenML's records."""
+    from zenml.client import Client
+    from zenml.enums import ExecutionStatus
+    from zenml.models import PipelineRunUpdate, StepRunUpdate
+
+    client = Client()
+    try:
+        run = client.get_pipeline_run(run_name, allow_name_prefix_match=False)
+    except KeyError:
+        return
+    if not run.status.is_finished:
+        client.zen_store.update_run(run.id, PipelineRunUpdate(status=ExecutionStatus.FAILED))
+    # A failed step with retries left would read `retrying` for ever, so it is called stopped.
+    stopped = StepRunUpdate(status=ExecutionStatus.STOPPED, end_time=datetime.now(timezone.utc))
+    for step in run.steps.values():
+        if not step.status.is_finished:
+            client.zen_store.update_run_step(step.id, stopped)

@@ -1,0 +1,321 @@
+"""ZenML projects, used as their README says: alone, beside each other, killed and mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from projects import Project, bare_environment
+
+from mlpo_cli.scaffold.place import files_of, tree_hash
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "zenml.txt"
+MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
+MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
+WEAK = "ARGS=--epochs 1"  # quick, and not good enough unless the threshold says so
+
+# Python runs this first, in each process: it notes who is called beyond this machine.
+NOTE_CONNECTIONS = """
+import os, sys
+
+def note(event, arguments):
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if host not in ("127.0.0.1", "::1", "localhost", None):
+        with open(os.environ["CALLED"], "a") as file:
+            file.write(f"{event} {host}\\n")
+        raise OSError("there is no network")
+
+sys.addaudithook(note)
+"""
+
+
+def generate(folder: Path, *arguments: str, orchestrator: str = "zenml") -> Project:
+    """Generate a project with the real command."""
+    command = [sys.executable, "-m", "mlpo_cli", "new", *arguments, "--orchestrator", orchestrator]
+    done = subprocess.run(
+        [*command, "--json"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Project(Path(json.loads(done.stdout)["path"]))
+
+
+@pytest.fixture(scope="module")
+def green(tmp_path_factory) -> Project:
+    """A project on a path with a space, set up, and run once without a network or a user."""
+    project = generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
+    project.make("setup")
+    hook, home = tmp_path_factory.mktemp("hook"), tmp_path_factory.mktemp("home")
+    (hook / "sitecustomize.py").write_text(NOTE_CONNECTIONS)
+    done = project.make(
+        "run", HOME=str(home), PYTHONPATH=str(hook), CALLED=str(hook / "called"),
+        ZENML_CONFIG_PATH=str(home / "zenml"), ZENML_ACTIVE_STACK_ID="0" * 32,
+    )  # fmt: skip
+    assert not (hook / "called").exists(), (hook / "called").read_text()
+    assert files_of(home) == ()
+    assert done.stderr == ""
+    return project
+
+
+@pytest.fixture
+def fresh(green, tmp_path) -> Project:
+    """A project of its own, without runs, that borrows the environment of the green one."""
+    return borrow(green, generate(tmp_path, *MINIMAL))
+
+
+def borrow(green: Project, project: Project) -> Project:
+    (project.path / ".venv").symlink_to(green.path / ".venv")
+    (green.path / ".venv" / "ready").touch()  # newer than this project's locks: nothing to install
+    # The environment holds the green project's package; this one's must come first.
+    project.edit("Makefile", "SHELL := /bin/sh", f"export PYTHONPATH := {project.path}/src")
+    return project
+
+
+def zenml_runs(project: Project) -> dict[str, str]:
+    """The runs that ZenML knows, and how they ended."""
+    code = (
+        "from pathlib import Path; from pipeline.environment import prepare;"
+        "home = prepare(Path.cwd(), Path.cwd()); from pipeline.home import opened;"
+        "from zenml.client import Client\n"
+        "with opened(home):\n"
+        "    runs = Client().list_pipeline_runs(size=100)\n"
+        "import json; print(json.dumps({run.name: run.status.value for run in runs}))"
+    )
+    python = project.path / ".venv" / "bin" / "python"
+    done = subprocess.run(
+        [python, "-c", code], cwd=project.path, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["make", *arguments],
+        cwd=project.path,
+        env=bare_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End make and what it started, without a chance to clean up."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_the_tree_is_the_one_that_was_reviewed(request, tmp_path):
+    """After a change on purpose: pytest --snapshot-update writes the list anew."""
+    files = "\n".join(files_of(generate(tmp_path, *MINIMAL).path)) + "\n"
+    if request.config.getoption("--snapshot-update"):
+        SNAPSHOT.write_text(files)
+    assert files == SNAPSHOT.read_text()
+
+
+def test_the_machine_learning_is_metaflows_byte_for_byte(tmp_path):
+    (tmp_path / "other").mkdir()
+    ours = generate(tmp_path, *MINIMAL).path / "src"
+    other = generate(tmp_path / "other", *MINIMAL, orchestrator="metaflow").path / "src"
+    assert tree_hash(ours, files_of(ours)) == tree_hash(other, files_of(other))
+
+
+@pytest.mark.parametrize("package", ["a1", "x" * 40])
+def test_style_holds_for_short_and_long_package_names(package, tmp_path):
+    project = generate(tmp_path, "styled", "--package", package)
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "src", "pipeline", "tests", "scripts"],
+            cwd=project.path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_zenml_is_pinned_exactly(tmp_path):
+    project = generate(tmp_path, *MINIMAL).path
+    assert '"zenml[local,server]==' in (project / "pyproject.toml").read_text()
+
+
+@pytest.mark.slow
+def test_the_defaults_reach_the_accuracy_that_we_promise(green):
+    latest = green.latest()
+    assert latest["status"] == "ok"
+    assert latest["orchestrator"] == "zenml"
+    assert latest["metrics"]["accuracy"] >= 0.97
+    assert latest["model"]["version"] == 1
+    assert latest["model"]["alias"] == "champion"
+    assert "version 1 at http://127.0.0.1:" in green.make("predict").stdout
+    assert latest["run_id"] in green.make("report").stdout
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_do_what_it_says(green, tmp_path):
+    before = green.latest()
+    other_data = in_project(green, "-m", "pipeline.run", "--dataset_version", "0" * 64)
+    assert other_data.returncode == 1
+    assert "error: ingest.version asks for the data 000000000000" in other_data.stderr
+    slow = in_project(green, "-m", "pipeline.run", "--epochs", "1", "--learning_rate", "0.0001")
+    assert "test accuracy" in slow.stderr
+    assert "below register.min_accuracy" in slow.stderr
+    if shutil.which("nvidia-smi") is None:
+        needs_gpu = in_project(green, "-m", "pipeline.run", "--profile", "gpu")
+        assert needs_gpu.returncode == 1
+        assert "error: the settings ask for device 'cuda'" in needs_gpu.stderr
+
+    assert "analytics_opt_in: false" in (green.path / ".zenml" / "config.yaml").read_text()
+    listed = subprocess.run(
+        [green.path / ".venv" / "bin" / "zenml", "pipeline", "runs", "list", "--output", "json"],
+        cwd=green.path,
+        env={**bare_environment(), "HOME": str(tmp_path), "ZENML_CONFIG_PATH": ".zenml"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert before["run_id"] in listed.stdout
+
+
+def in_project(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python as in the project's activated environment."""
+    return subprocess.run(
+        [project.path / ".venv" / "bin" / "python", *arguments],
+        cwd=project.path, env=bare_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_project_is_clean_and_passes_its_own_tests(green):
+    green.make("lint")
+    green.make("test")
+
+
+@pytest.mark.slow
+def test_an_odd_name_and_pictures_are_clean_too(green, tmp_path):
+    project = borrow(green, generate(tmp_path, *MAXIMAL))
+    project.make("lint")
+    missing = project.make("run", check=False)
+    assert missing.returncode != 0
+    assert "make sample-data" in missing.stdout
+    assert "Traceback" not in missing.stdout + missing.stderr
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_model_under_metaflow(green, tmp_path):
+    metaflow = generate(tmp_path, *MINIMAL, orchestrator="metaflow")
+    metaflow.make("setup")
+    metaflow.make("run", "ARGS=--epochs 2")
+    green.make("run", "ARGS=--epochs 2")
+    for key in ("dataset", "model", "metrics"):
+        assert green.latest()[key] == {**metaflow.latest()[key], **versions(green, key)}
+
+    said = green.make("rollback").stdout
+    assert "the champion is version 1 again" in said
+
+
+def versions(project: Project, key: str) -> dict[str, int]:
+    """Version numbers differ: the green project registered a model before."""
+    return {"version": project.latest()["model"]["version"]} if key == "model" else {}
+
+
+@pytest.mark.slow
+def test_two_first_runs_at_once_are_both_green(fresh):
+    fresh.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0")
+    runs = [start(fresh, "run", WEAK) for _ in range(2)]
+    for run in runs:
+        said, _ = run.communicate()
+        assert run.returncode == 0, said
+    assert list(zenml_runs(fresh).values()) == ["completed"] * 2
+    ends = [json.loads(path.read_text()) for path in fresh.path.glob("runs/*/deploy.json")]
+    assert [end["state"] for end in ends] == ["ok"] * 2
+
+
+@pytest.mark.slow
+def test_a_first_start_that_was_killed_is_made_again(fresh):
+    starting = start(fresh, "stacks")
+    while not any(fresh.path.glob(".zenml/local_stores/*/zenml.db")):
+        assert starting.poll() is None
+        time.sleep(0.01)
+    kill(starting)
+    (fresh.path / ".zenml" / "config.yaml").write_text("store:\n  type: sq")
+    assert fresh.make("stacks").stdout == "gpu: added\nlocal: added\n"
+    assert fresh.make("stacks").stdout == "gpu: unchanged\nlocal: unchanged\n"
+    fresh.edit("stacks/gpu.yaml", "kubernetes_namespace: ml", "kubernetes_namespace: research")
+    assert fresh.make("stacks").stdout == "gpu: changed\nlocal: unchanged\n"
+
+
+@pytest.mark.slow
+def test_the_dashboard_shows_this_projects_runs_and_asks_nothing(green):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    serving = start(green, "dashboard", f"ARGS=--port {port}")
+    try:
+        while not answer(port, "/health"):
+            assert serving.poll() is None
+            time.sleep(0.5)
+        runs = json.loads(answer(port, "/api/v1/runs?size=100"))
+        assert green.latest()["run_id"] in {run["name"] for run in runs["items"]}
+        user = json.loads(answer(port, "/api/v1/current-user"))["metadata"]
+        assert user["user_metadata"] == {"finished_onboarding_survey": True}
+        info = json.loads(answer(port, "/api/v1/info"))
+        assert (info["auth_scheme"], info["analytics_enabled"]) == ("NO_AUTH", False)
+    finally:
+        kill(serving)
+
+
+def answer(port: int, path: str) -> bytes:
+    """What a server on this machine says, or nothing when it does not answer yet."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
+            return response.read()
+    except OSError:
+        return b""
+
+
+@pytest.mark.slow
+def test_a_killed_run_harms_none_beside_it_and_the_next_is_green(fresh):
+    fresh.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0")
+    # What fails once is tried again, as the profile says.
+    fresh.edit(
+        "src/my_project/stages/train.py",
+        "    torch.manual_seed(settings.seed)\n",
+        '    flag = work.store.root / "failed"\n'
+        "    if not flag.exists():\n"
+        "        flag.touch()\n"
+        '        raise RuntimeError("out of luck")\n'
+        "    torch.manual_seed(settings.seed)\n",
+    )
+    killed = start(fresh, "run", "ARGS=--epochs 1000")
+    while not any('"attempt": 2' in p.read_text() for p in fresh.path.glob("runs/*/train.json")):
+        assert killed.poll() is None
+        time.sleep(0.2)
+    (dead,) = (path.name for path in (fresh.path / ".zenml" / "alive").iterdir())
+    beside = start(fresh, "run", WEAK)
+    while len(list((fresh.path / ".zenml" / "alive").iterdir())) < 2:
+        assert beside.poll() is None
+        time.sleep(0.2)
+    assert zenml_runs(fresh)[dead] == "running"  # it lives: nobody touches it
+    kill(killed)
+    said, _ = beside.communicate()
+    assert beside.returncode == 0, said
+    runs = zenml_runs(fresh)
+    assert runs.pop(dead) == "failed"
+    assert list(runs.values()) == ["completed"]
+    assert fresh.latest()["status"] == "ok"
+    dead_train = json.loads((fresh.path / "runs" / dead / "train.json").read_text())
+    assert dead_train["attempt"] == 2
