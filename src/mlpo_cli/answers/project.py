@@ -38,7 +38,7 @@ _TAKEN = frozenset({
     "placement", "polars", "progress", "pyarrow", "pydantic", "pydantic_settings", "pytest",
     "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools", "sklearn",
     "sqlalchemy", "src", "stacks", "stages", "starlette", "test", "tests", "torch",
-    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
+    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(
