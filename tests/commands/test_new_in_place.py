@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,11 +76,9 @@ def test_all_that_is_in_the_way_is_said_at_once(tmp_path, preview):
 def test_a_folder_that_was_removed_is_a_sentence(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()
-    script = f"cd {folder} && rmdir {folder} && exec mlpo_python -m mlpo_cli {' '.join(NEW)}"
-    import sys
-
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
     ran = subprocess.run(
-        ["bash", "-c", script.replace("mlpo_python", sys.executable)],
+        ["bash", "-c", script, "bash", folder, sys.executable, "-m", "mlpo_cli", *NEW],
         capture_output=True,
         text=True,
         check=False,
