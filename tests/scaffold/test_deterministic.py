@@ -86,11 +86,15 @@ def test_the_clock_makes_no_difference(usual, tmp_path):
 
 
 def test_where_mlpo_is_installed_makes_no_difference(usual, tmp_path):
-    """A copy of it elsewhere, whose files nobody else may read."""
+    """A copy of it elsewhere, whose files nobody else may read, and that somebody worked in."""
     root = Path(mlpo_cli.__file__).parents[2]
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("src", "rules", "scaffolds"):
         shutil.copytree(root / name, tmp_path / "else where" / name, ignore=ignore)
+    for cache in ("core/.mypy_cache", "metaflow/pipeline/__pycache__"):
+        (tmp_path / "else where" / "scaffolds" / cache).mkdir()
+        (tmp_path / "else where" / "scaffolds" / cache / "x.pyc").touch()
+    (tmp_path / "else where" / "scaffolds" / "core" / ".mypy_cache" / "x.json").touch()
     for path in (tmp_path / "else where").rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
     used = {"PYTHONPATH": str(tmp_path / "else where" / "src")}

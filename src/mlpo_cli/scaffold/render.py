@@ -13,6 +13,7 @@ from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold.catalog import Scaffold
 
 _NOT_TEMPLATE = ("scaffold.yaml", ".pyc")
+_CACHES = frozenset({".mypy_cache", ".pytest_cache", ".ruff_cache"})  # of who works on a scaffold
 
 
 def render(
@@ -26,8 +27,11 @@ def render(
     """
     for layer in scaffold.layers:
         for path in layer.rglob("*"):
-            if path.is_file() and not path.name.endswith(_NOT_TEMPLATE):
-                _lay(path, template / path.relative_to(layer))
+            inside = path.relative_to(layer)
+            if path.name.endswith(_NOT_TEMPLATE) or not _CACHES.isdisjoint(inside.parts):
+                continue
+            if path.is_file():
+                _lay(path, template / inside)
     _lay(scaffolds_dir() / "copier.yml", template / "copier.yml")
     run_copy(
         str(template),
