@@ -42,6 +42,25 @@ def some_weights() -> st.SearchStrategy[dict[str, float]]:
     return st.dictionaries(st.sampled_from(IDS), weight, max_size=4)
 
 
+class Output:
+    """A stream that remembers."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+        return len(text)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+
 def mlpo(
     *arguments: str, cwd: Path, stdin: str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import IDS, RULES, answer_to, some_answers, some_weights
+from support import IDS, RULES, Output, answer_to, some_answers, some_weights
 
 from mlpo_cli.__main__ import main
 
@@ -47,25 +47,6 @@ def folder(tmp_path_factory):
     os.chdir(here)
     yield here
     os.chdir(before)
-
-
-class Output:
-    """A stream that remembers."""
-
-    encoding = "utf-8"
-
-    def __init__(self):
-        self.text = ""
-
-    def write(self, text):
-        self.text += text
-        return len(text)
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return False
 
 
 def put(data, folder, *arguments):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import IDS, RULES
+from support import IDS, RULES, Output
 
 from mlpo_cli import rules, scaffold
 from mlpo_cli.__main__ import main
@@ -75,23 +75,6 @@ def test_a_package_that_is_taken_can_be_imported_and_hides_nothing(package):
         assert package.isidentifier()
         assert not keyword.iskeyword(package)
         assert package not in sys.stdlib_module_names
-
-
-class Output:
-    encoding = "utf-8"
-
-    def __init__(self):
-        self.text = ""
-
-    def write(self, text):
-        self.text += text
-        return len(text)
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return False
 
 
 @many(1000)
