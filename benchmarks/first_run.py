@@ -21,7 +21,7 @@ from pathlib import Path
 IN_PROCESS = """
 from inprocess import run_all
 from my_project import settings
-from my_project.kit.runner import Run
+from my_project.kit.workspace import Run
 run_all(Run("1", "none", settings.load()))
 """
 

@@ -62,7 +62,7 @@ class Project:
         """The number of the version that is served, asked of the registry itself."""
         code = (
             "from my_project import settings; from my_project.kit.registry import Registry;"
-            "s = settings.load(); c = Registry(s.register.model_name, s.store_root).champion();"
+            "s = settings.load(); c = Registry(s.register.model_name, s.local_root).champion();"
             "print(c.number if c else None)"
         )
         python = self.path / ".venv" / "bin" / "python"

@@ -235,7 +235,7 @@ def test_a_killed_run_harms_none_beside_it_and_the_next_is_green(fresh):
     fresh.edit(
         "src/my_project/stages/train.py",
         "    torch.manual_seed(settings.seed)\n",
-        '    flag = work.store.root / "failed"\n'
+        '    flag = work.run.settings.local_root / "failed"\n'
         "    if not flag.exists():\n"
         "        flag.touch()\n"
         '        raise RuntimeError("out of luck")\n'

@@ -16,9 +16,9 @@ DATABASE = "local_stores/default_zen_store/zenml.db"  # where ZenML's own comman
 KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")
 
 
-def prepare(store_root: Path, source_root: Path) -> Path:
-    """Point ZenML at `<store_root>/.zenml`, which is returned; what else it knew is forgotten."""
-    home = store_root / FOLDER
+def prepare(local_root: Path, source_root: Path) -> Path:
+    """Point ZenML at `<local_root>/.zenml`, which is returned; what else it knew is forgotten."""
+    home = local_root / FOLDER
     for name in [name for name in os.environ if name.startswith("ZENML_") and name not in KEPT]:
         del os.environ[name]
     if "ZENML_LOGGING_VERBOSITY" not in os.environ:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from .kit.errors import PipelineError
+from .kit.store import LocalStore, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -31,6 +32,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 SplitShare = Annotated[float, Field(gt=0, lt=0.5)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+CachedStage = Literal["ingest", "preprocess", "validate", "train", "evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -119,6 +121,28 @@ class DeploySettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class CachingSettings:
+    """When a stage's result of an earlier run is used again instead of running the stage."""
+
+    enabled: bool = True
+    max_age_days: PositiveFloat = 14  # older results are not used; less than retention.keep_days
+    off: tuple[CachedStage, ...] = ()  # stages that always run
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RetentionSettings:
+    """Which runs keep their files. A run may also be marked: `make keep RUN=...`."""
+
+    auto: bool = True  # prune after a green run on this machine
+    keep_last: PositiveInt = 10  # green runs, whatever their age
+    keep_days: PositiveFloat = 30  # younger green runs
+    keep_failed_days: PositiveFloat = 7  # younger failed runs
+    max_gib: PositiveFloat = 20  # beats keep_days, and nothing else
+    keep_versions: PositiveInt = 3  # of the registered models, besides the deployed ones
+    max_run_hours: PositiveFloat = 48  # a run without a sign of life for longer is dead
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Resources:
     """What a stage asks for where an orchestrator places it; a laptop ignores it."""
 
@@ -140,11 +164,26 @@ class Settings:
     evaluate: EvaluateSettings = EvaluateSettings()
     register: RegisterSettings
     deploy: DeploySettings = DeploySettings()
+    caching: CachingSettings = CachingSettings()
+    retention: RetentionSettings = RetentionSettings()
     resources: dict[str, Resources] = Field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse results that are used for longer than their files are sure to be kept."""
+        if self.caching.max_age_days >= self.retention.keep_days:
+            raise ValueError(
+                f"caching.max_age_days ({self.caching.max_age_days:g}) must be less than "
+                f"retention.keep_days ({self.retention.keep_days:g})"
+            )
+
     @property
-    def store_root(self) -> Path:
-        """The folder that holds `runs/` and the local registry."""
+    def store(self) -> Store:
+        """Where payloads and records are kept."""
+        return LocalStore(self.local_root)
+
+    @property
+    def local_root(self) -> Path:
+        """The folder of what stays on this machine: a local store, a local registry."""
         return (ROOT / self.storage_root).resolve()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings
 from . import records
 from .errors import PipelineError
-from .store import Store, write_text
+from .store import write_text
 
 if TYPE_CHECKING:
     from .registry import Version
@@ -48,7 +48,8 @@ def _summary(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .summary import render
 
     latest = _latest(config)
-    if records.last_start(Store(config.store_root), latest["run_id"]) < chosen.since:
+    started = records.last_start(config.store, latest["run_id"])
+    if started is None or started < chosen.since:
         raise PipelineError("the run ended before its first stage; see above")
     return render(latest)
 
@@ -57,7 +58,7 @@ def _report(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .report import build
 
     run_id = chosen.run or _latest(config)["run_id"]
-    write_text(chosen.output, build(Store(config.store_root), run_id))
+    write_text(chosen.output, build(config.store, run_id))
     return f"report of run {run_id}: {chosen.output.resolve()}"
 
 
@@ -65,7 +66,7 @@ def _serve(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .serve import serve
 
     champion = _champion(config)
-    model = Store(config.store_root).open(champion.model)
+    model = config.store.open(champion.model)
     serve(model, chosen.host, chosen.port, champion.number)
     return "stopped"
 
@@ -73,13 +74,13 @@ def _serve(config: settings.Settings, chosen: argparse.Namespace) -> str:
 def _predict(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .predict import predict
 
-    return predict(Store(config.store_root), _champion(config), chosen.rows)
+    return predict(config.store, _champion(config), chosen.rows)
 
 
 def _rollback(config: settings.Settings, _: argparse.Namespace) -> str:
     from .registry import Registry
 
-    version = Registry(config.register.model_name, config.store_root).rollback()
+    version = Registry(config.register.model_name, config.local_root).rollback()
     return f"the champion is version {version.number} again (accuracy {version.accuracy:.4f})"
 
 
@@ -90,16 +91,16 @@ def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:
 
 
 def _latest(config: settings.Settings) -> dict[str, Any]:
-    summary = records.refresh_latest(Store(config.store_root))
+    summary = records.refresh_latest(config.store)
     if summary is None:
-        raise PipelineError(f"there is no run in {config.store_root} yet: `make run` starts one")
+        raise PipelineError(f"there is no run in {config.local_root} yet: `make run` starts one")
     return summary
 
 
 def _champion(config: settings.Settings) -> Version:
     from .registry import Registry
 
-    champion = Registry(config.register.model_name, config.store_root).champion()
+    champion = Registry(config.register.model_name, config.local_root).champion()
     if champion is None:
         raise PipelineError("no model is deployed yet: `make run` trains and deploys one")
     return champion

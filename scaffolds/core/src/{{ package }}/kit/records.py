@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from .store import Ref, Store, read_json, write_json
+from .store import Ref, Store
 
 SCHEMA_VERSION = 1
+LATEST = "runs/latest.json"
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
 
 
@@ -37,6 +35,9 @@ class Record:
     outputs: dict[str, Ref] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    cache: str = "off"  # hit | miss | off
+    reason: str | None = None  # why
+    key: str | None = None  # what the cache knows the stage by, where it could be computed
     taken_from: str | None = None  # the run that did it, where a resumed run did not
     schema_version: int = SCHEMA_VERSION
 
@@ -46,20 +47,13 @@ class Record:
         return None if self.ended is None else round(self.ended - self.started, 3)
 
 
-def _path(store: Store, run_id: str, stage: str) -> Path:
-    return store.runs / run_id / f"{stage}.json"
-
-
-def stage_lock(store: Store, run_id: str, stage: str) -> FileLock:
-    """The lock that a stage holds while it runs; the operating system frees it at its death."""
-    path = store.runs / run_id / f".{stage}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path)
+def _key(run_id: str, stage: str) -> str:
+    return f"runs/{run_id}/{stage}.json"
 
 
 def write(store: Store, record: Record) -> None:
     """Write a record in one piece."""
-    write_json(_path(store, record.run_id, record.stage), asdict(record))
+    store.write_json(_key(record.run_id, record.stage), asdict(record))
 
 
 def read(store: Store, run_id: str, stage: str) -> Record | None:
@@ -67,24 +61,16 @@ def read(store: Store, run_id: str, stage: str) -> Record | None:
 
     A stage whose process died without a word reads as failed.
     """
-    path = _path(store, run_id, stage)
-    if not path.is_file():
+    try:
+        document = store.read_json(_key(run_id, stage))
+    except FileNotFoundError:
         return None
-    document = read_json(path)
     for group in ("inputs", "outputs"):
         document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
     record = Record(**document)
-    if record.state == "running" and not _is_held(stage_lock(store, run_id, stage)):
+    if record.state == "running" and not store.is_running(run_id, stage, record.started):
         return replace(record, state="failed", error="killed: its process ended without a word")
     return record
-
-
-def _is_held(lock: FileLock) -> bool:
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
 
 
 def read_all(store: Store, run_id: str) -> dict[str, Record]:
@@ -102,16 +88,26 @@ def take_over(store: Store, origin: str, run_id: str, before: str) -> None:
             write(store, replace(done, run_id=run_id, taken_from=source))
 
 
+def run_ids(store: Store) -> list[str]:
+    """The runs that have a record."""
+    return [name for name in store.children("runs") if read_all(store, name)]
+
+
 def newest_run(store: Store) -> str | None:
     """The run in which a stage started last, or None in an empty store."""
-    runs = [run.name for run in store.runs.glob("*") if any(run.glob("*.json"))]
-    return max(runs, key=lambda run_id: last_start(store, run_id)) if runs else None
+    starts = {run_id: last_start(store, run_id) for run_id in store.children("runs")}
+    known = {run_id: start for run_id, start in starts.items() if start is not None}
+    return max(known, key=lambda run_id: known[run_id]) if known else None
 
 
-def last_start(store: Store, run_id: str) -> float:
-    """When a stage of this run started last, in seconds since the epoch."""
-    records = (store.runs / run_id).glob("*.json")
-    return max(float(read_json(file)["started"]) for file in records)
+def last_start(store: Store, run_id: str) -> float | None:
+    """When a stage of this run started last, in seconds since the epoch; None without any."""
+    found = [
+        store.read_json(f"runs/{run_id}/{name}")
+        for name in store.children(f"runs/{run_id}")
+        if name.endswith(".json")
+    ]
+    return max((float(record["started"]) for record in found), default=None)
 
 
 def summarise(store: Store, run_id: str) -> dict[str, Any]:
@@ -151,7 +147,7 @@ def _stage_line(stage: str, record: Record | None) -> dict[str, Any]:
     return {
         "name": stage,
         "status": record.state if record else "not run",
-        "cache": "off",
+        "cache": record.cache if record else "off",
         "reason": _reason(record) if record else None,
         "seconds": record.seconds if record else None,
     }
@@ -160,16 +156,32 @@ def _stage_line(stage: str, record: Record | None) -> dict[str, Any]:
 def _reason(record: Record) -> str | None:
     if record.taken_from is not None:
         return f"taken over from run {record.taken_from}"
-    return record.error
+    return record.error or record.reason
+
+
+def note(store: Store, record: Record) -> None:
+    """Write a record, and `runs/latest.json` where its run is the newest."""
+    write(store, record)
+    # Who starts now is the newest; who ends is it unless another has started meanwhile.
+    if record.state == "running" or _latest_id(store) == record.run_id:
+        store.write_json(LATEST, summarise(store, record.run_id))
+
+
+def _latest_id(store: Store) -> str | None:
+    try:
+        return str(store.read_json(LATEST)["run_id"])
+    except FileNotFoundError:
+        return None
 
 
 def refresh_latest(store: Store) -> dict[str, Any] | None:
     """Derive `runs/latest.json` from the newest run's records and return it."""
     run_id = newest_run(store)
     if run_id is None:
+        store.delete([LATEST])
         return None
     summary = summarise(store, run_id)
-    write_json(store.runs / "latest.json", summary)
+    store.write_json(LATEST, summary)
     return summary
 
 

@@ -29,7 +29,7 @@ def build(store: Store, run_id: str) -> str:
     """The report of a run as HTML; raises PipelineError when there is no such run."""
     found = records.read_all(store, run_id)
     if not found:
-        raise PipelineError(f"there is no run {run_id} in {store.runs}")
+        raise PipelineError(f"there is no run {run_id} in the store")
     files = {
         name: _payload(store, found, stage, name)
         for stage, name in (

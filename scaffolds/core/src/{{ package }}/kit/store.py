@@ -1,7 +1,8 @@
-"""The store: payloads of a run in a directory, addressed by reference. Managed by mlpo.
+"""The store: files under keys, payloads addressed by reference. Managed by mlpo.
 
-Layout: `<root>/runs/<run id>/<stage>/<file>`. A reference names a file relative to the root,
-so a store that was moved, or mounted elsewhere, still resolves it.
+Layout: `runs/<run id>/<stage>/<file>` are payloads, `runs/<run id>/<stage>.json` records. A
+reference names a payload by its key, so a store that was moved, or mounted elsewhere, still
+resolves it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from .errors import IntegrityError
 
@@ -26,47 +33,196 @@ class Ref:
     sha256: str
     size: int
 
+    @property
+    def key(self) -> str:
+        """The key of the payload's file."""
+        return self.uri.removeprefix(_SCHEME)
+
 
 @dataclass(frozen=True)
-class Store:
-    """A directory that holds `runs/`."""
+class Item:
+    """A file in the store: its key, its size in bytes, when it was written (epoch seconds)."""
 
-    root: Path
+    key: str
+    size: int
+    modified: float
 
-    @property
-    def runs(self) -> Path:
-        """The directory with one folder per run."""
-        return self.root / "runs"
 
-    def stage_dir(self, run_id: str, stage: str) -> Path:
-        """The folder for one stage's files, made if it is not there."""
-        path = self.runs / run_id / stage
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+class Store(ABC):
+    """Files under keys such as `runs/7/train/model.safetensors`, wherever they are kept."""
 
-    def reference(self, path: Path) -> Ref:
-        """The reference of a file in the store."""
-        uri = _SCHEME + path.relative_to(self.root).as_posix()
-        return Ref(uri, file_digest(path), path.stat().st_size)
+    @abstractmethod
+    def read(self, key: str) -> bytes:
+        """The content of a file; raises FileNotFoundError."""
 
-    def locate(self, ref: Ref) -> Path:
-        """Where the file of a reference is, without a look at its content."""
-        return self.root / ref.uri.removeprefix(_SCHEME)
+    @abstractmethod
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file so that a reader sees the old content or the new, never a part."""
 
+    @abstractmethod
+    def files(self, prefix: str) -> Iterator[Item]:
+        """Every file whose key begins with `<prefix>/`, in no order."""
+
+    @abstractmethod
+    def children(self, prefix: str) -> list[str]:
+        """The names directly under `<prefix>/`, sorted; none where there is nothing."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove files; those that are not there are no error."""
+
+    @abstractmethod
+    def delete_tree(self, prefix: str) -> None:
+        """Remove every file under `<prefix>/`; nothing there is no error."""
+
+    @abstractmethod
+    def folder(self, key: str) -> Path:
+        """An existing folder of this machine in which to write what is then `put` below `key`."""
+
+    @abstractmethod
+    def put(self, key: str) -> Ref:
+        """Keep a file that was written in the `folder` of its parent; returns its reference."""
+
+    @abstractmethod
     def open(self, ref: Ref) -> Path:
-        """The file behind a reference, its content verified.
+        """The payload as a file of this machine, its content verified.
 
         Raises IntegrityError when it is missing or was changed since it was written.
         """
+
+    @abstractmethod
+    def guard(self) -> AbstractContextManager[object]:
+        """While it is held nobody else holds it: for short looks and changes at many files."""
+
+    @abstractmethod
+    def stage_lock(self, run_id: str, stage: str) -> AbstractContextManager[object]:
+        """What a stage holds while it runs, and loses with its process."""
+
+    @abstractmethod
+    def is_running(self, run_id: str, stage: str, started: float) -> bool:
+        """Whether a stage that says so still runs; `started` is in seconds since the epoch."""
+
+    def has(self, ref: Ref) -> bool:
+        """Whether the payload is there, with the content that it was written with."""
+        try:
+            self.open(ref)
+        except IntegrityError:
+            return False
+        return True
+
+    def read_json(self, key: str) -> Any:
+        """Read a JSON document; raises FileNotFoundError."""
+        return json.loads(self.read(key))
+
+    def write_json(self, key: str, document: Any) -> None:
+        """Write a JSON document in one piece."""
+        self.write(key, to_json(document).encode())
+
+
+class LocalStore(Store):
+    """A folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Use the folder `root`; it is made when something is written."""
+        self.root = root
+
+    def locate(self, ref: Ref) -> Path:
+        """Where the file of a reference is, without a look at its content."""
+        return self.root / ref.key
+
+    def read(self, key: str) -> bytes:
+        """The content of a file; raises FileNotFoundError."""
+        return (self.root / key).read_bytes()
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file beside its place, then rename it."""
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_bytes(content)
+        partial.replace(path)
+
+    def files(self, prefix: str) -> Iterator[Item]:
+        """Every file under the folder but hidden ones, which are locks and half-written files."""
+        for folder, folders, names in os.walk(self.root / prefix):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    facts = path.stat()
+                except FileNotFoundError:  # deleted since
+                    continue
+                if not name.startswith("."):
+                    key = path.relative_to(self.root).as_posix()
+                    yield Item(key, facts.st_size, facts.st_mtime)
+
+    def children(self, prefix: str) -> list[str]:
+        """The names in a folder, hidden ones left out."""
+        try:
+            paths = list((self.root / prefix).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(path.name for path in paths if not path.name.startswith("."))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Unlink files."""
+        for key in keys:
+            (self.root / key).unlink(missing_ok=True)
+
+    def delete_tree(self, prefix: str) -> None:
+        """Remove a folder with all that is in it."""
+        shutil.rmtree(self.root / prefix, ignore_errors=True)
+        if (self.root / prefix).exists():  # let the error be seen
+            shutil.rmtree(self.root / prefix)
+
+    def folder(self, key: str) -> Path:
+        """The very folder: what is written there is in the store."""
+        path = self.root / key
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def put(self, key: str) -> Ref:
+        """The reference of a file that is in its place already."""
+        path = self.root / key
+        return Ref(_SCHEME + key, file_digest(path), path.stat().st_size)
+
+    def open(self, ref: Ref) -> Path:
+        """The file itself."""
         path = self.locate(ref)
         if not path.is_file():
             raise IntegrityError(f"{ref.uri} is not in the store at {self.root}")
-        if file_digest(path) != ref.sha256:
-            raise IntegrityError(
-                f"{ref.uri} was changed after the pipeline wrote it: its SHA-256 is not "
-                f"{ref.sha256[:12]}. Run the pipeline again to make it anew."
-            )
+        check_content(path, ref)
         return path
+
+    def guard(self) -> FileLock:
+        """A lock on a file in `runs/`; it may be taken again by who holds it."""
+        return self._lock("runs/.lock")
+
+    def stage_lock(self, run_id: str, stage: str) -> FileLock:
+        """A lock that the operating system frees when the stage's process dies."""
+        return self._lock(f"runs/{run_id}/.{stage}.lock")
+
+    def is_running(self, run_id: str, stage: str, started: float) -> bool:
+        """Whether somebody holds the stage's lock."""
+        try:
+            with self.stage_lock(run_id, stage).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def _lock(self, key: str) -> FileLock:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path, is_singleton=True)
+
+
+def check_content(path: Path, ref: Ref) -> None:
+    """Raise IntegrityError unless the file is what the reference says."""
+    if path.stat().st_size != ref.size or file_digest(path) != ref.sha256:
+        raise IntegrityError(
+            f"{ref.uri} was changed after the pipeline wrote it: its SHA-256 is not "
+            f"{ref.sha256[:12]}. Run the pipeline again to make it anew."
+        )
 
 
 def file_digest(path: Path) -> str:
@@ -78,8 +234,13 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def to_json(document: Any) -> str:
+    """A JSON document for people and programs: indented, without NaN."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+    """Write a file of this machine so that a reader sees the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
@@ -87,10 +248,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document atomically."""
-    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    """Write a JSON document to a file of this machine, in one piece."""
+    write_text(path, to_json(document))
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document."""
+    """Read a JSON document from a file of this machine."""
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,92 @@
-"""The seven stages, YOURS: plain functions that know no orchestrator.
+"""The seven stages, YOURS: what each takes and hands on. Their work is in the modules beside.
 
-Each takes its own settings section, a workspace and references to what earlier stages wrote,
-and returns a dataclass: references to what it wrote, and small values.
+A stage is a plain function that knows no orchestrator. It takes its own settings section, a
+workspace and references to what earlier stages wrote, and returns a dataclass: references to
+what it wrote, and small values that JSON can hold.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..kit.stage import Stage
+from ..kit.store import Ref
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The data as it was read, and its version: the hash of its content."""
+
+    dataset: Ref
+    version: str
+    rows: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """The splits, and how many rows each has."""
+
+    splits: Ref
+    rows: dict[str, int]
+    copies_dropped: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What was checked and measured."""
+
+    report: Ref
+    rows_per_class: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best weights, and how they came about."""
+
+    model: Ref
+    history: Ref
+    best_epoch: int
+    parameters: int
+    samples_per_second: float
+    device: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Headline metrics, the whole report, and the test rows with their predictions."""
+
+    report: Ref
+    predictions: Ref
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The model's version in the registry; `is_new` is False for weights it already had."""
+
+    version: int
+    name: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The alias that now names the version, and how the served candidate did."""
+
+    alias: str
+    version: int
+    rows_compared: int
+    largest_difference: float
+
+
+INGEST = Stage("ingest", Ingested)
+PREPROCESS = Stage("preprocess", Preprocessed, {"dataset": "ingest.dataset"})
+VALIDATE = Stage("validate", Validated, {"splits": "preprocess.splits"})
+TRAIN = Stage("train", Trained, {"splits": "preprocess.splits"})
+EVALUATE = Stage("evaluate", Evaluated, {"model": "train.model", "splits": "preprocess.splits"})
+# These two change what others see, so they always run.
+REGISTER = Stage("register", Registered, cached=False)
+DEPLOY = Stage("deploy", Deployed, cached=False)
+
+PIPELINE = (INGEST, PREPROCESS, VALIDATE, TRAIN, EVALUATE, REGISTER, DEPLOY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,21 +10,12 @@ from ..kit.arrays import load_arrays
 from ..kit.client import serving
 from ..kit.errors import PipelineError
 from ..kit.registry import CHAMPION, Registry
-from ..kit.runner import Workspace
 from ..kit.store import Ref
+from ..kit.workspace import Workspace
 from ..settings import DeploySettings
+from . import Deployed
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """The alias that now names the version, and how the served candidate did."""
-
-    alias: str
-    version: int
-    rows_compared: int
-    largest_difference: float
 
 
 def deploy(
@@ -45,7 +35,7 @@ def deploy(
     with serving(work.open(model), work.path("server.log"), settings.startup_seconds) as server:
         served = server.predict(offline["x"][rows])
     largest = compare(served, offline["probabilities"][rows], settings.tolerance)
-    Registry(model_name, work.store.root).promote(version)
+    Registry(model_name, work.run.settings.local_root).promote(version)
     log.info("version %d is the %s of %s", version, CHAMPION, model_name)
     return Deployed(CHAMPION, version, len(served), largest)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,13 @@ import torch
 
 from ..kit.arrays import load_arrays, load_note, save_arrays
 from ..kit.device import choose
-from ..kit.runner import Workspace
 from ..kit.store import Ref, write_json
+from ..kit.workspace import Workspace
 from ..model import load
 from ..settings import EvaluateSettings
+from . import Evaluated
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Headline metrics, the whole report, and the test rows with their predictions."""
-
-    report: Ref
-    predictions: Ref
-    metrics: dict[str, float]
 
 
 def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Ref) -> Evaluated:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from ..data import load
 from ..kit.arrays import save_arrays
 from ..kit.errors import PipelineError
-from ..kit.runner import Workspace
-from ..kit.store import Ref
+from ..kit.workspace import Workspace
 from ..settings import IngestSettings
+from . import Ingested
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """The data as it was read, and its version: the hash of its content."""
-
-    dataset: Ref
-    version: str
-    rows: int
-    classes: tuple[str, ...]
 
 
 def ingest(settings: IngestSettings, work: Workspace) -> Ingested:

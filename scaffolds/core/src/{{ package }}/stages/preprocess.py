@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..kit.arrays import load_arrays, load_note, save_arrays
-from ..kit.runner import Workspace
 from ..kit.store import Ref
+from ..kit.workspace import Workspace
 from ..settings import PreprocessSettings
+from . import Preprocessed
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Preprocessed:
-    """The splits, and how many rows each has."""
-
-    splits: Ref
-    rows: dict[str, int]
-    copies_dropped: int
 
 
 def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> Preprocessed:

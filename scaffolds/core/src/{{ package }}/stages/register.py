@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from ..kit import report
 from ..kit.errors import PipelineError
 from ..kit.records import read_all
 from ..kit.registry import Lineage, Registry, Version
-from ..kit.runner import Workspace
 from ..kit.store import Ref, write_text
+from ..kit.workspace import Workspace
 from ..settings import RegisterSettings
+from . import Registered
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The model's version in the registry; `is_new` is False for weights it already had."""
-
-    version: int
-    name: str
-    is_new: bool
 
 
 def register(
@@ -41,7 +32,7 @@ def register(
     Raises PipelineError when it is below the threshold, or worse than the champion by more
     than the margin.
     """
-    registry = Registry(settings.model_name, work.store.root)
+    registry = Registry(settings.model_name, work.run.settings.local_root)
     check_gate(settings, metrics["accuracy"], registry.champion())
     known = registry.find(model.sha256)
     if known is not None:

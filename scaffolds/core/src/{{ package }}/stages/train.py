@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from ..kit.arrays import load_arrays, load_note
 from ..kit.device import choose, describe
 from ..kit.errors import PipelineError
-from ..kit.runner import Workspace
 from ..kit.store import Ref, write_text
+from ..kit.workspace import Workspace
 from ..model import Classifier, ModelSpec, save
 from ..settings import TrainSettings
+from . import Trained
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +34,6 @@ class Epoch:
     val_accuracy: float
     learning_rate: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The best weights, and how they came about."""
-
-    model: Ref
-    history: Ref
-    best_epoch: int
-    parameters: int
-    samples_per_second: float
-    device: str
 
 
 def train(

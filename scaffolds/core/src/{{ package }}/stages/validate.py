@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..kit.arrays import load_arrays, load_note
 from ..kit.errors import PipelineError
-from ..kit.runner import Workspace
 from ..kit.store import Ref, write_json
+from ..kit.workspace import Workspace
 from ..settings import ValidateSettings
+from . import Validated
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 Arrays = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What was checked and measured."""
-
-    report: Ref
-    rows_per_class: dict[str, int]
 
 
 def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Validated:
