@@ -6,6 +6,7 @@ them. A stage receives its own section and no other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -190,13 +191,22 @@ class Settings:
 _SETTINGS = TypeAdapter(Settings)
 
 
-def load(profile: str = "local") -> Settings:
-    """The settings of a profile: `configs/base.yaml` with the profile's own values on top."""
+def load(profile: str = "local", changes: Sequence[str] = ()) -> Settings:
+    """The settings of a profile: `configs/base.yaml` with the profile's own values on top.
+
+    `changes` such as `train.epochs=5` come last.
+    """
     path = CONFIGS / f"{profile}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
         raise PipelineError(f"there is no profile {profile!r} in {CONFIGS}; there is: {known}")
-    return from_document(parse(path.read_text(encoding="utf-8")))
+    document = parse(path.read_text(encoding="utf-8"))
+    for change in changes:
+        place, equals, value = change.partition("=")
+        if not equals:
+            raise PipelineError(f"{change!r} is not of the form section.name=value")
+        document = merge(document, _nested(place.split("."), yaml.safe_load(value)))
+    return from_document(document)
 
 
 def parse(profile_text: str) -> dict[str, Any]:
@@ -213,10 +223,14 @@ def from_document(document: dict[str, Any]) -> Settings:
         return _SETTINGS.validate_python(document)
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            "  " + ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
             for problem in error.errors()
         ]
         raise PipelineError("these settings in configs/ are wrong:\n" + "\n".join(lines)) from None
+
+
+def _nested(names: list[str], value: Any) -> dict[str, Any]:
+    return {names[0]: _nested(names[1:], value) if names[1:] else value}
 
 
 def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

@@ -2,3 +2,7 @@
 
 Change `settings.py`, `data.py`, `model.py` and `stages/` instead; they are yours.
 """
+
+import time
+
+STARTED = time.time()  # code that is newer is not what this process runs

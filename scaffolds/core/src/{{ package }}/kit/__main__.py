@@ -23,6 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     summary = verbs.add_parser("summary", help="what the newest run did, as a table")
     summary.add_argument("--since", type=float, default=0, help="seconds since the epoch")
+    plan = verbs.add_parser("plan", help="what the next run would do, and why")
+    plan.add_argument("--set", action="append", default=[], metavar="SECTION.NAME=VALUE")
+    plan.add_argument("--no-cache", action="store_true")
+    plan.add_argument("--json", action="store_true")
     report = verbs.add_parser("report", help="write report.html for a run")
     report.add_argument("--run", help="the run's id; the newest one if not given")
     report.add_argument("--output", type=Path, default=Path("report.html"))
@@ -35,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("sample-data", help="write the digits where ingest.path points")
     chosen = parser.parse_args(arguments)
     try:
-        print(VERBS[chosen.verb](settings.load(chosen.profile), chosen))
+        config = settings.load(chosen.profile, getattr(chosen, "set", []))
+        print(VERBS[chosen.verb](config, chosen))
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -52,6 +57,15 @@ def _summary(config: settings.Settings, chosen: argparse.Namespace) -> str:
     if started is None or started < chosen.since:
         raise PipelineError("the run ended before its first stage; see above")
     return render(latest)
+
+
+def _plan(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from .plan import as_document, as_table, plan
+    from .store import to_json
+    from .workspace import Run
+
+    steps = plan(Run("plan", "none", config, use_cache=not chosen.no_cache))
+    return to_json(as_document(steps)).rstrip() if chosen.json else as_table(steps)
 
 
 def _report(config: settings.Settings, chosen: argparse.Namespace) -> str:
@@ -108,6 +122,7 @@ def _champion(config: settings.Settings) -> Version:
 
 VERBS = {
     "summary": _summary,
+    "plan": _plan,
     "report": _report,
     "serve": _serve,
     "predict": _predict,

@@ -1,19 +1,22 @@
-"""Run one stage and record it, whichever orchestrator asked. Managed by mlpo."""
+"""Run one stage, or use what an earlier run made of the same, and record it. Managed by mlpo."""
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from importlib import import_module
+from typing import Any, Generic, TypeVar
 
+from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from . import records
-from .errors import PipelineError
-from .fingerprint import code_digest
+from . import cache, fingerprint, records
+from .cache import Answer, Entry
+from .errors import IntegrityError, PipelineError
+from .records import Record
 from .stage import Stage
-from .store import Ref
+from .store import Ref, Store
 from .workspace import Run, Workspace
 
 R = TypeVar("R")
@@ -21,24 +24,53 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
-def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
-    """Call a stage with its settings section and a workspace, and record what came of it.
+@dataclass(frozen=True)
+class Hit(Generic[R]):
+    """What a stage would return, and the run that did the work."""
 
-    References among the inputs are recorded; the fields of the dataclass that the stage returns
-    are recorded as its outputs (references) and values (everything else). Whatever the stage
+    result: R
+    origin: str
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the cache says about a stage that is about to run."""
+
+    state: str  # hit | miss | off
+    reason: str
+    parts: fingerprint.Parts | None = None  # None where the result is not to be kept
+    entry: Entry | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The stage's key, where it has one."""
+        return fingerprint.key_of(self.parts) if self.parts else None
+
+
+def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
+    """Return what the stage makes of its settings section and inputs, and record it.
+
+    Where an earlier run made it of the very same code, settings, inputs and packages, that is
+    returned. Functions among the inputs only watch: they are not called then. Whatever the stage
     raises is recorded, then raised again.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     store = run.store
     with store.stage_lock(run.id, stage.name):
         record = _begin(run, stage, inputs)
-        records.note(store, record)
         try:
+            found = look_up(run, stage, inputs)
+            record = replace(record, cache=found.state, reason=found.reason, key=found.key)
+            if found.entry is not None:
+                return _use(store, record, stage, found.entry)
+            records.note(store, record)
             section = getattr(run.settings, stage.name)
             result = stage.load()(section, Workspace(run, stage.name), **inputs)
             outputs, values = _split(result)
             done = replace(record, state="ok", ended=time.time(), outputs=outputs, values=values)
             records.note(store, done)
+            if found.parts is not None:
+                _keep(run, stage, inputs, found.parts, done)
         except BaseException as error:
             reason = str(error) if isinstance(error, PipelineError) else repr(error)
             records.note(store, replace(record, state="failed", ended=time.time(), error=reason))
@@ -46,22 +78,111 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
     return result
 
 
-def _begin(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> records.Record:
-    """The record of a stage that starts now."""
-    if run.resumes is not None:
-        records.take_over(run.store, run.resumes, run.id, before=stage.name)
-    before = records.read(run.store, run.id, stage.name)
-    return records.Record(
-        run_id=run.id,
-        orchestrator=run.orchestrator,
-        stage=stage.name,
-        state="running",
-        started=time.time(),
-        code=code_digest(),
-        attempt=before.attempt + 1 if before else 1,
-        settings=to_jsonable_python(getattr(run.settings, stage.name)),
-        inputs={name: value for name, value in inputs.items() if isinstance(value, Ref)},
+def reuse(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
+    """What an earlier run made of the same, recorded for this run; None when it has to run.
+
+    For a gate before a stage that needs a GPU: it looks, and never runs the stage.
+    """
+    found = look_up(run, stage, inputs)
+    if found.entry is None:
+        return None
+    with run.store.stage_lock(run.id, stage.name):
+        record = replace(_begin(run, stage, inputs), reason=found.reason, key=found.key)
+        result = _use(run.store, replace(record, cache=found.state), stage, found.entry)
+    return Hit(result, found.entry.run_id)
+
+
+def result_of(store: Store, stage: Stage[R], run_id: str) -> R:
+    """What a stage returned in a run.
+
+    Raises IntegrityError when it did not end well there, or a payload of it is gone.
+    """
+    record = records.read(store, run_id, stage.name)
+    if record is None or record.state != "ok":
+        raise IntegrityError(f"there is no result of {stage.name} in run {run_id}")
+    for ref in record.outputs.values():
+        store.check(ref)
+    return _result(stage, record.outputs, record.values)
+
+
+def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
+    """Whether the stage's result is there already, and why or why not."""
+    caching = run.settings.caching
+    if not stage.cached:
+        return Lookup("off", "always runs")
+    if not caching.enabled:
+        return Lookup("off", "caching.enabled is false")
+    if stage.name in caching.off:
+        return Lookup("off", "caching.off names it")
+    parts = _parts(run, stage, inputs)
+    if parts is None:
+        return Lookup("off", "only a run can tell what its source holds")
+    if not run.use_cache:
+        return Lookup("off", "the run was told not to use the cache", parts)
+    oldest = time.time() - caching.max_age_days * cache.DAY
+    answer: Answer = cache.look_up(run.store, stage.name, fingerprint.key_of(parts), parts, oldest)
+    return Lookup("hit" if answer.entry else "miss", answer.reason, parts, answer.entry)
+
+
+def _parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> fingerprint.Parts | None:
+    """What the result depends on; None when it also depends on what can't be told."""
+    section = getattr(run.settings, stage.name)
+    parts = fingerprint.parts_of(stage.module, section, inputs)
+    if stage.source is None:
+        return parts
+    module, _, function = stage.source.partition(":")
+    held: str | None = getattr(import_module(module), function)(section)
+    return None if held is None else {**parts, "source": held}
+
+
+def _begin(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
+    """Record that a stage starts now. Under the guard: pruning has ended, or sees this run."""
+    store = run.store
+    with store.guard():
+        if run.resumes is not None:
+            records.take_over(store, run.resumes, run.id, before=stage.name)
+        before = records.read(store, run.id, stage.name)
+        record = Record(
+            run_id=run.id,
+            orchestrator=run.orchestrator,
+            stage=stage.name,
+            state="running",
+            started=time.time(),
+            code=fingerprint.code_digest(),
+            attempt=before.attempt + 1 if before else 1,
+            settings=to_jsonable_python(getattr(run.settings, stage.name)),
+            inputs={name: value for name, value in inputs.items() if isinstance(value, Ref)},
+        )
+        records.note(store, record)
+    return record
+
+
+def _use(store: Store, record: Record, stage: Stage[R], entry: Entry) -> R:
+    """Record that an entry is used, and return what the stage would."""
+    result = _result(stage, entry.outputs, entry.values)
+    done = replace(
+        record, state="ok", ended=time.time(), outputs=entry.outputs, values=entry.values
     )
+    records.note(store, done)
+    log.info("%s: %s", stage.name, record.reason)
+    return result
+
+
+def _keep(
+    run: Run, stage: Stage[Any], inputs: dict[str, Any], parts: fingerprint.Parts, done: Record
+) -> None:
+    """Keep a result for later runs, unless something was changed while the stage ran."""
+    if fingerprint.was_edited(stage.module) or _parts(run, stage, inputs) != parts:
+        log.info("%s: not kept for later runs: something changed while it ran", stage.name)
+        return
+    key = fingerprint.key_of(parts)
+    entry = Entry(stage.name, key, parts, run.id, time.time(), done.outputs, done.values)
+    cache.remember(run.store, entry)
+
+
+def _result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:
+    """The dataclass that a stage returns, from its record."""
+    return TypeAdapter(stage.result).validate_python({**values, **outputs})
 
 
 def _split(result: object) -> tuple[dict[str, Ref], dict[str, Any]]:

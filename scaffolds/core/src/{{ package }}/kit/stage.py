@@ -21,11 +21,14 @@ class Stage(Generic[R]):
     result: type[R]  # the dataclass that it returns: references, and values that JSON can hold
     takes: Mapping[str, str] = field(default_factory=dict)  # input: "<stage>.<output>"
     cached: bool = True  # False: it always runs
+    source: str | None = None  # "<module>:<function>": a digest of what its settings point at
     body: Callable[..., R] | None = None  # another function to run instead
 
     @property
     def module(self) -> str:
-        """The full name of its module."""
+        """The full name of its function's module."""
+        if self.body is not None:
+            return self.body.__module__
         return f"{__package__.rpartition('.')[0]}.stages.{self.name}"
 
     def load(self) -> Callable[..., R]:

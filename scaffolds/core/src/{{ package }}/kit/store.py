@@ -91,6 +91,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def check(self, ref: Ref) -> None:
+        """Raise IntegrityError unless the payload is there with the content it was written with."""
+
+    @abstractmethod
     def guard(self) -> AbstractContextManager[object]:
         """While it is held nobody else holds it: for short looks and changes at many files."""
 
@@ -105,7 +109,7 @@ class Store(ABC):
     def has(self, ref: Ref) -> bool:
         """Whether the payload is there, with the content that it was written with."""
         try:
-            self.open(ref)
+            self.check(ref)
         except IntegrityError:
             return False
         return True
@@ -188,11 +192,15 @@ class LocalStore(Store):
 
     def open(self, ref: Ref) -> Path:
         """The file itself."""
+        self.check(ref)
+        return self.locate(ref)
+
+    def check(self, ref: Ref) -> None:
+        """Read the file and compare."""
         path = self.locate(ref)
         if not path.is_file():
             raise IntegrityError(f"{ref.uri} is not in the store at {self.root}")
         check_content(path, ref)
-        return path
 
     def guard(self) -> FileLock:
         """A lock on a file in `runs/`; it may be taken again by who holds it."""

@@ -11,7 +11,9 @@ def render(summary: dict[str, Any]) -> str:
     for stage in summary["stages"]:
         seconds = "" if stage["seconds"] is None else f"{stage['seconds']:.1f} s"
         note = stage["reason"] if stage["status"] == "ok" and stage["reason"] else ""
-        lines.append(f"  {stage['name']:<11} {stage['status']:<8} {seconds:>8}  {note}".rstrip())
+        cache = stage["cache"] if stage["cache"] != "off" else ""
+        row = f"  {stage['name']:<11} {stage['status']:<8} {seconds:>8}  {cache:<5} {note}"
+        lines.append(row.rstrip())
     for stage in summary["stages"]:
         if stage["status"] == "failed":
             lines += ["", f"{stage['name']} failed: {stage['reason']}"]

@@ -80,7 +80,7 @@ class Deployed:
     largest_difference: float
 
 
-INGEST = Stage("ingest", Ingested)
+INGEST = Stage("ingest", Ingested, source=f"{__package__.rpartition('.')[0]}.data:fingerprint")
 PREPROCESS = Stage("preprocess", Preprocessed, {"dataset": "ingest.dataset"})
 VALIDATE = Stage("validate", Validated, {"splits": "preprocess.splits"})
 TRAIN = Stage("train", Trained, {"splits": "preprocess.splits"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
 
 from ..kit import report
 from ..kit.errors import PipelineError
+from ..kit.fingerprint import flatten
 from ..kit.records import read_all
 from ..kit.registry import Lineage, Registry, Version
 from ..kit.store import Ref, write_text
@@ -74,12 +74,3 @@ def check_gate(settings: RegisterSettings, accuracy: float, champion: Version | 
             f"(version {champion.number}) by more than register.max_regression "
             f"({settings.max_regression:g}): not registered, the champion stays"
         )
-
-
-def flatten(settings: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    """Nested settings as `train.model.width` and value."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in settings.items():
-        name = f"{prefix}.{key}"
-        pairs += flatten(value, name) if isinstance(value, dict) else [(name, value)]
-    return pairs

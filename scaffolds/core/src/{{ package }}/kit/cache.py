@@ -1,0 +1,116 @@
+"""Results of earlier runs, found by what they depend on. Managed by mlpo.
+
+An entry `cache/<stage>/<key>.json` names the outputs of the run that did the work. It is weak:
+it keeps nothing alive, and it is used only while every payload that it names is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import IntegrityError
+from .fingerprint import Parts
+from .store import Ref, Store
+
+DAY = 86400
+NAMED = 3  # differences that a reason spells out
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a stage returned, and all that it depended on."""
+
+    stage: str
+    key: str
+    parts: Parts
+    run_id: str  # the run that did the work
+    created: float  # seconds since the epoch
+    outputs: dict[str, Ref]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The entry to use, or None; and why."""
+
+    entry: Entry | None
+    reason: str
+
+
+def look_up(store: Store, stage: str, key: str, parts: Parts, oldest: float) -> Answer:
+    """Find the result for a key, made not before `oldest`, with all its payloads verified."""
+    entry = _read(store, _key(stage, key))
+    if entry is None:
+        return Answer(None, explain(parts, list(entries(store, stage))))
+    if entry.created < oldest:
+        return Answer(None, f"the result of run {entry.run_id} is older than caching.max_age_days")
+    for name, ref in entry.outputs.items():
+        try:
+            store.check(ref)
+        except IntegrityError as error:
+            return Answer(None, f"{name} of run {entry.run_id} can't be used: {error}")
+    return Answer(entry, f"as in run {entry.run_id}")
+
+
+def remember(store: Store, entry: Entry) -> None:
+    """Keep a result for later runs."""
+    store.write_json(_key(entry.stage, entry.key), asdict(entry))
+
+
+def entries(store: Store, stage: str) -> Iterator[Entry]:
+    """All entries of a stage that can be read."""
+    for name in store.children(f"cache/{stage}"):
+        entry = _read(store, f"cache/{stage}/{name}")
+        if entry is not None:
+            yield entry
+
+
+def _key(stage: str, key: str) -> str:
+    return f"cache/{stage}/{key}.json"
+
+
+def _read(store: Store, place: str) -> Entry | None:
+    """An entry; None where there is none, or half of one."""
+    try:
+        document = store.read_json(place)
+        outputs = {name: Ref(**ref) for name, ref in document.pop("outputs").items()}
+        return Entry(**document, outputs=outputs)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def explain(parts: Parts, others: list[Entry]) -> str:
+    """Why there is no result: what differs from the most similar one that there is."""
+    if not others:
+        return "no earlier result"
+    closest = min(others, key=lambda entry: (len(_difference(parts, entry.parts)), -entry.created))
+    words = list(dict.fromkeys(_difference(parts, closest.parts)))
+    more = [f"{len(words) - NAMED} more"] if len(words) > NAMED else []
+    return ", ".join([*words[:NAMED], *more])
+
+
+def _difference(new: Parts, old: Parts) -> list[str]:
+    """What changed, in words: inputs first, then settings, code, packages."""
+    changed = {name for name in new.keys() | old.keys() if new.get(name) != old.get(name)}
+    order = ("input", "source", "setting", "code", "file", "package", "python", "image")
+    return [
+        _words(name, old.get(name), new.get(name))
+        for name in sorted(changed, key=lambda name: (order.index(name.partition(":")[0]), name))
+    ]
+
+
+def _words(part: str, old: str | None, new: str | None) -> str:
+    kind, _, name = part.partition(":")
+    change = f"{old or 'none'} -> {new or 'none'}"
+    return {
+        "input": f"another {name}",
+        "source": "the source holds other data",
+        "setting": f"{name} {change}",
+        "code": f"code of {name}",
+        "file": f"file {name}",
+        "package": f"{name} {change}",
+        "python": f"Python {change}",
+        "image": "another image",
+    }[kind]
