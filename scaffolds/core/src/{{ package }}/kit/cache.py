@@ -46,12 +46,34 @@ def look_up(store: Store, stage: str, key: str, parts: Parts, oldest: float) -> 
         return Answer(None, explain(parts, list(entries(store, stage))))
     if entry.created < oldest:
         return Answer(None, f"the result of run {entry.run_id} is older than caching.max_age_days")
+    broken = _broken(store, entry)
+    return Answer(None, broken) if broken else Answer(entry, f"as in run {entry.run_id}")
+
+
+def foresee(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:
+    """Why the stage has to run whatever the inputs will be that `parts` lacks; None if it may not.
+
+    It need not where there is a usable result with the same of everything else.
+    """
+    known = list(entries(store, stage))
+    alike = [entry for entry in known if not _difference(parts, entry.parts)]
+    young = [entry for entry in alike if entry.created >= oldest]
+    if not alike:
+        return explain(parts, known)
+    if not young:
+        return "the earlier result is older than caching.max_age_days"
+    broken = [_broken(store, entry) for entry in young]
+    return broken[0] if all(broken) else None
+
+
+def _broken(store: Store, entry: Entry) -> str | None:
+    """What is wrong with the payloads of an entry; None when they are whole."""
     for name, ref in entry.outputs.items():
         try:
             store.check(ref)
         except IntegrityError as error:
-            return Answer(None, f"{name} of run {entry.run_id} can't be used: {error}")
-    return Answer(entry, f"as in run {entry.run_id}")
+            return f"{name} of run {entry.run_id} can't be used: {error}"
+    return None
 
 
 def remember(store: Store, entry: Entry) -> None:
@@ -92,8 +114,12 @@ def explain(parts: Parts, others: list[Entry]) -> str:
 
 
 def _difference(new: Parts, old: Parts) -> list[str]:
-    """What changed, in words: inputs first, then settings, code, packages."""
-    changed = {name for name in new.keys() | old.keys() if new.get(name) != old.get(name)}
+    """What changed, in words: inputs first, then settings, code, packages.
+
+    An input that is not known yet is no difference.
+    """
+    names = new.keys() | {name for name in old if not name.startswith("input:")}
+    changed = {name for name in names if new.get(name) != old.get(name)}
     order = ("input", "source", "setting", "code", "file", "package", "python", "image")
     return [
         _words(name, old.get(name), new.get(name))

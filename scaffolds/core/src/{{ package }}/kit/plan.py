@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..stages import PIPELINE
-from .runner import Lookup, look_up
+from . import cache
+from .runner import Lookup, identify, look_up, oldest_of
 from .stage import Stage
 from .store import Ref
 from .workspace import Run
@@ -34,16 +35,18 @@ def plan(run: Run) -> list[Step]:
 
 
 def _step(run: Run, stage: Stage[Any], outputs: dict[str, Ref]) -> tuple[Step, Lookup | None]:
-    open_inputs = [place for place in stage.takes.values() if place not in outputs]
-    inputs = {} if open_inputs else {name: outputs[key] for name, key in stage.takes.items()}
-    found = look_up(run, stage, inputs)
-    if found.state == "off":
+    inputs = {name: outputs[key] for name, key in stage.takes.items() if key in outputs}
+    if len(inputs) == len(stage.takes):
+        found = look_up(run, stage, inputs)
+        return Step(stage.name, "hit" if found.state == "hit" else "run", found.reason), found
+    found = identify(run, stage, inputs)
+    if found.state == "off" or found.parts is None:
         return Step(stage.name, "run", found.reason), None
-    if open_inputs:
-        makers = " and ".join(dict.fromkeys(place.partition(".")[0] for place in open_inputs))
-        return Step(stage.name, "depends", f"on what {makers} gives"), None
-    verdict = "hit" if found.state == "hit" else "run"
-    return Step(stage.name, verdict, found.reason), found
+    reason = cache.foresee(run.store, stage.name, found.parts, oldest_of(run))
+    if reason is not None:
+        return Step(stage.name, "run", reason), None
+    makers = [key.partition(".")[0] for key in stage.takes.values() if key not in outputs]
+    return Step(stage.name, "depends", f"on what {' and '.join(makers)} gives"), None
 
 
 def as_table(steps: list[Step]) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from . import cache, fingerprint, records
-from .cache import Answer, Entry
+from .cache import Entry
 from .errors import IntegrityError, PipelineError
 from .records import Record
 from .stage import Stage
@@ -107,6 +107,21 @@ def result_of(store: Store, stage: Stage[R], run_id: str) -> R:
 
 def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
     """Whether the stage's result is there already, and why or why not."""
+    found = identify(run, stage, inputs)
+    if found.state == "off" or found.parts is None or found.key is None:
+        return found
+    answer = cache.look_up(run.store, stage.name, found.key, found.parts, oldest_of(run))
+    state = "hit" if answer.entry else "miss"
+    return replace(found, state=state, reason=answer.reason, entry=answer.entry)
+
+
+def oldest_of(run: Run) -> float:
+    """The time before which results are too old to be used, in seconds since the epoch."""
+    return time.time() - run.settings.caching.max_age_days * cache.DAY
+
+
+def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
+    """What the stage depends on, as a miss; or why the cache is not asked."""
     caching = run.settings.caching
     if not stage.cached:
         return Lookup("off", "always runs")
@@ -119,9 +134,7 @@ def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
         return Lookup("off", "only a run can tell what its source holds")
     if not run.use_cache:
         return Lookup("off", "the run was told not to use the cache", parts)
-    oldest = time.time() - caching.max_age_days * cache.DAY
-    answer: Answer = cache.look_up(run.store, stage.name, fingerprint.key_of(parts), parts, oldest)
-    return Lookup("hit" if answer.entry else "miss", answer.reason, parts, answer.entry)
+    return Lookup("miss", "", parts)
 
 
 def _parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> fingerprint.Parts | None:
