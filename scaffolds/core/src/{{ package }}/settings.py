@@ -127,7 +127,7 @@ class CachingSettings:
 
     enabled: bool = True
     max_age_days: PositiveFloat = 14  # older results are not used; less than retention.keep_days
-    off: tuple[CachedStage, ...] = ()  # stages that always run
+    always_run: tuple[CachedStage, ...] = ()  # stages that are never served
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -127,8 +127,8 @@ def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
         return Lookup("off", "always runs")
     if not caching.enabled:
         return Lookup("off", "caching.enabled is false")
-    if stage.name in caching.off:
-        return Lookup("off", "caching.off names it")
+    if stage.name in caching.always_run:
+        return Lookup("off", "caching.always_run names it")
     parts = _parts(run, stage, inputs)
     if parts is None:
         return Lookup("off", "only a run can tell what its source holds")
