@@ -144,6 +144,7 @@ def traps(pipeline: Document) -> Iterator[str]:
         if any(len(word.encode()) >= MAX_ARGUMENT for word in words):
             yield f"{name}: an argument is longer than a process may be given (128 KiB)"
     yield from conditions(pipeline)
+    yield from gates(pipeline)
 
 
 def image_traps(name: str, image: str) -> Iterator[str]:
@@ -174,6 +175,24 @@ def conditions(pipeline: Document) -> Iterator[str]:
                         f"{name}: its condition reads an output that has a name ({key}); the local "
                         "runner skips it without a word. Return that value alone, without a name"
                     )
+
+
+def gates(pipeline: Document) -> Iterator[str]:
+    """Tasks that KFP may serve from its cache, which sees neither code nor data.
+
+    It is right about a task whose only input is the ticket of a gate (pipeline/ticket.py).
+    """
+    for part in [pipeline["root"], *pipeline.get("components", {}).values()]:
+        for name, task in part.get("dag", {}).get("tasks", {}).items():
+            inputs = task.get("inputs", {})
+            parameters = inputs.get("parameters", {})
+            by_ticket = not inputs.get("artifacts") and parameters.keys() == {"ticket"}
+            given = by_ticket and "runtimeValue" not in parameters["ticket"]
+            if task.get("cachingOptions", {}).get("enableCache") and not given:
+                yield (
+                    f"{name}: KFP may use an old result of it, whatever its code and data are now; "
+                    "call set_caching_options(False), or let a gate's ticket be its only input"
+                )
 
 
 def executors(pipeline: Document) -> dict[str, Document]:
