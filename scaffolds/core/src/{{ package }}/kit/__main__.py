@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     predict = verbs.add_parser("predict", help="ask the served champion about test rows")
     predict.add_argument("--rows", type=int, default=5)
     verbs.add_parser("rollback", help="make the previous champion the champion again")
+    keep = verbs.add_parser("keep", help="mark a run: its files are never deleted")
+    keep.add_argument("run", help="its id")
+    keep.add_argument("--undo", action="store_true", help="take the mark off")
     verbs.add_parser("sample-data", help="write the digits where ingest.path points")
     chosen = parser.parse_args(arguments)
     try:
@@ -94,8 +97,21 @@ def _predict(config: settings.Settings, chosen: argparse.Namespace) -> str:
 def _rollback(config: settings.Settings, _: argparse.Namespace) -> str:
     from .registry import Registry
 
-    version = Registry(config.register.model_name, config.local_root).rollback()
+    with config.store.guard():  # no prune in between
+        version = Registry(config.register.model_name, config.local_root).rollback()
     return f"the champion is version {version.number} again (accuracy {version.accuracy:.4f})"
+
+
+def _keep(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from .inventory import mark_key
+
+    if not records.read_all(config.store, chosen.run):
+        raise PipelineError(f"there is no run {chosen.run!r}: `make prune` lists them")
+    if chosen.undo:
+        config.store.delete([mark_key(chosen.run)])
+        return f"run {chosen.run} is kept as long as the policy says"
+    config.store.write(mark_key(chosen.run), b"")
+    return f"run {chosen.run} is kept: its files are never deleted"
 
 
 def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:
@@ -127,6 +143,7 @@ VERBS = {
     "serve": _serve,
     "predict": _predict,
     "rollback": _rollback,
+    "keep": _keep,
     "sample-data": _sample_data,
 }
 

@@ -113,7 +113,6 @@ def last_start(store: Store, run_id: str) -> float | None:
 def summarise(store: Store, run_id: str) -> dict[str, Any]:
     """The run's summary, the same document whichever orchestrator ran it."""
     records = read_all(store, run_id)
-    states = {stage: record.state for stage, record in records.items()}
     values = {stage: record.values for stage, record in records.items()}
     model = records["train"].outputs.get("model") if "train" in records else None
     last = list(records.values())[-1]
@@ -121,7 +120,7 @@ def summarise(store: Store, run_id: str) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
         "orchestrator": last.orchestrator,
-        "status": _run_status(states),
+        "status": run_status(records),
         "started": _iso(min(record.started for record in records.values())),
         "dataset": {"version": values.get("ingest", {}).get("version")},
         "model": {
@@ -135,12 +134,13 @@ def summarise(store: Store, run_id: str) -> dict[str, Any]:
     }
 
 
-def _run_status(states: dict[str, str]) -> str:
+def run_status(records: dict[str, Record]) -> str:
     """ok, failed, running, or incomplete when it stopped between two stages."""
+    states = {record.state for record in records.values()}
     for state in ("failed", "running"):
-        if state in states.values():
+        if state in states:
             return state
-    return "ok" if len(states) == len(STAGES) else "incomplete"
+    return "ok" if len(records) == len(STAGES) else "incomplete"
 
 
 def _stage_line(stage: str, record: Record | None) -> dict[str, Any]:

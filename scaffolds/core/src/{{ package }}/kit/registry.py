@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from .errors import PipelineError
 from .store import Ref
 
 CHAMPION = "champion"
+KEEP = "keep"  # a tag of versions whose weights are never deleted
+_WEIGHTS, _PRUNED = "weights", "pruned"
 _HISTORY = "champion_history"  # version numbers, oldest first, as a tag of the registered model
 
 
@@ -35,6 +37,9 @@ class Version:
     model: Ref
     accuracy: float
     dataset_version: str
+    name: str = ""
+    pruned: bool = False  # its weights were deleted; the rest of it stays
+    held: str = ""  # why its weights stay whatever its age
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,47 @@ class Registry:
     def find(self, digest: str) -> Version | None:
         """The version with these weights, or None."""
         query = f"name = '{self.name}' and tags.digest = '{digest}'"
-        found = self._client.search_model_versions(query)
+        found = self._client.search_model_versions(query, order_by=["version_number ASC"])
         return _version(found[0]) if found else None
+
+    def restore(self, number: int, model: Ref) -> None:
+        """Give a version its weights back: the same, in another place."""
+        self._set_tag(self.name, number, "uri", model.uri)
+        self._client.delete_model_version_tag(self.name, str(number), _WEIGHTS)
+
+    def mark_pruned(self, name: str, number: int) -> None:
+        """Say that a version's weights are no longer there."""
+        self._set_tag(name, number, _WEIGHTS, _PRUNED)
+
+    def all_versions(self) -> list[Version]:
+        """Every version of every model that holds a reference, and why it keeps its weights."""
+        found: list[Version] = []
+        held: dict[str, dict[int, str]] = {}
+        token = None
+        while True:
+            page = self._client.search_model_versions(page_token=token)
+            for version in page:
+                if "uri" not in version.tags:  # of another project
+                    continue
+                if version.name not in held:
+                    held[version.name] = self._held(version.name)
+                why = held[version.name].get(int(version.version), "")
+                if KEEP in version.tags:
+                    why = why or "marked keep"
+                found.append(replace(_version(version), held=why))
+            token = page.token
+            if not token:
+                return found
+
+    def _held(self, name: str) -> dict[int, str]:
+        """The versions of a model that are or were deployed last, and as what."""
+        model = self._client.get_registered_model(name)
+        history = _numbers(model.tags.get(_HISTORY, ""))
+        held = dict.fromkeys(history[-2:-1], "the champion before")
+        return held | {int(number): alias for alias, number in model.aliases.items()}
+
+    def _set_tag(self, name: str, number: int, tag: str, value: str) -> None:
+        self._client.set_model_version_tag(name, str(number), tag, value)
 
     def champion(self) -> Version | None:
         """The version that is served, or None before the first deployment."""
@@ -116,13 +160,18 @@ class Registry:
         place = len(history) - 1 - history[::-1].index(current.number)
         if place == 0:
             raise PipelineError(f"{self.name} has no champion before version {current.number}")
+        before = _version(self._client.get_model_version(self.name, numbers[place - 1]))
+        if before.pruned:
+            raise PipelineError(
+                f"version {before.number}, the champion before version {current.number}, has no "
+                "weights any more: retention has deleted them"
+            )
         self._client.set_registered_model_alias(self.name, CHAMPION, numbers[place - 1])
         self._set_history(history[:place])
-        return _version(self._client.get_model_version(self.name, numbers[place - 1]))
+        return before
 
     def _history(self) -> list[int]:
-        tags = self._client.get_registered_model(self.name).tags
-        return [int(number) for number in tags.get(_HISTORY, "").split(",") if number]
+        return _numbers(self._client.get_registered_model(self.name).tags.get(_HISTORY, ""))
 
     def _set_history(self, numbers: list[int]) -> None:
         self._client.set_registered_model_tag(self.name, _HISTORY, ",".join(map(str, numbers)))
@@ -179,9 +228,15 @@ def _local_database(folder: Path) -> Path:
     return database
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
+
+
 def _version(found: Any) -> Version:
     tags = found.tags
     return Version(
+        name=found.name,
+        pruned=tags.get(_WEIGHTS) == _PRUNED,
         number=int(found.version),
         model=Ref(tags["uri"], tags["digest"], int(tags["size"])),
         accuracy=float(tags["accuracy"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 from ..kit import report
 from ..kit.errors import PipelineError
@@ -34,11 +35,24 @@ def register(
     """
     registry = Registry(settings.model_name, work.run.settings.local_root)
     check_gate(settings, metrics["accuracy"], registry.champion())
-    known = registry.find(model.sha256)
-    if known is not None:
-        log.info("these weights are version %d already", known.number)
-        return Registered(known.number, settings.model_name, is_new=False)
+    with work.store.guard():  # two runs with the same weights make one version
+        known = registry.find(model.sha256)
+        if known is None:
+            lineage, files = _lineage(work, history, evaluation, metrics, dataset_version)
+            version = registry.register(model, lineage, files)
+            log.info("registered as %s version %d", settings.model_name, version.number)
+            return Registered(version.number, settings.model_name, is_new=True)
+        if known.pruned or not work.store.has(known.model):
+            registry.restore(known.number, model)
+            log.info("version %d has its weights again", known.number)
+    log.info("these weights are version %d already", known.number)
+    return Registered(known.number, settings.model_name, is_new=False)
 
+
+def _lineage(
+    work: Workspace, history: Ref, evaluation: Ref, metrics: dict[str, float], dataset_version: str
+) -> tuple[Lineage, list[Path]]:
+    """Where the model came from, and the files that go with it."""
     run = work.run
     write_text(work.path("report.html"), report.build(work.store, run.id))
     epochs = [json.loads(line) for line in work.open(history).read_text().splitlines()]
@@ -55,10 +69,7 @@ def register(
         metrics=metrics,
         history=epochs,
     )
-    files = [work.path("report.html"), work.open(evaluation)]
-    version = registry.register(model, lineage, files)
-    log.info("registered as %s version %d", settings.model_name, version.number)
-    return Registered(version.number, settings.model_name, is_new=True)
+    return lineage, [work.path("report.html"), work.open(evaluation)]
 
 
 def check_gate(settings: RegisterSettings, accuracy: float, champion: Version | None) -> None:
