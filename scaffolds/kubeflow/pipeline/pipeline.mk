@@ -1,6 +1,7 @@
-# What `make run` starts, and the commands that only Kubeflow has.
+# What `make run` and `make prune` start, and the commands that only Kubeflow has.
 RUN := -m pipeline.run
-.PHONY: compile validate submit schedule
+PRUNE := -m pipeline.prune
+.PHONY: compile validate submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
 	@$(PY) -m pipeline.cluster compile
@@ -13,3 +14,6 @@ submit: $(READY) ## run it on the cluster that KF_PIPELINES_ENDPOINT names
 
 schedule: $(READY) ## run it there at set times: ARGS='--cron "0 0 3 * * *"'
 	@$(PY) -m pipeline.cluster schedule $(ARGS)
+
+schedule-prune: $(READY) ## delete there what retention gives up: ARGS='--cron "0 0 5 * * *"'
+	@$(PY) -m pipeline.cluster schedule-prune $(ARGS)

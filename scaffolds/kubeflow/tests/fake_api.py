@@ -72,6 +72,9 @@ class FakeApi:
             case "POST", "runs":
                 self.check_source(document)
                 return self.create(self.runs, "run_id", api.V2beta1Run, document, unique=False)
+            case "DELETE", "runs", name:
+                self.runs.remove(the(self.runs, "run_id", name))
+                return {}
             case "POST", "recurringruns":
                 self.check_source(document)
                 self.check_schedule(document)
@@ -152,7 +155,8 @@ class FakeApi:
         check_fields(source, api.V2beta1PipelineVersionReference)
         version = the(self.versions, "pipeline_version_id", source["pipeline_version_id"])
         the(self.experiments, "experiment_id", document["experiment_id"])
-        known = version["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
+        inputs = version["pipeline_spec"]["root"].get("inputDefinitions", {})
+        known = inputs.get("parameters", {})
         given = document.get("runtime_config", {}).get("parameters", {})
         if unknown := given.keys() - known.keys():
             raise Refused(400, 3, f"Invalid input error: unknown parameters {sorted(unknown)}")
