@@ -157,7 +157,7 @@ class Settings:
     """All settings of a run."""
 
     project: str
-    storage_root: Path = Path()  # relative to the project's folder
+    storage_root: str = "."  # a folder, relative to the project's; or s3://bucket/prefix
     ingest: IngestSettings = IngestSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     validate: ValidateSettings = ValidateSettings()
@@ -178,14 +178,23 @@ class Settings:
             )
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the store is in a bucket."""
+        return "://" in self.storage_root
+
+    @property
     def store(self) -> Store:
-        """Where payloads and records are kept."""
-        return LocalStore(self.local_root)
+        """Where payloads and records are kept. Raises PipelineError when it can't be reached."""
+        if not self.is_remote:
+            return LocalStore(self.local_root)
+        from .kit.remote import RemoteStore  # takes half a second to import
+
+        return RemoteStore(self.storage_root, self.retention.max_run_hours * 3600)
 
     @property
     def local_root(self) -> Path:
         """The folder of what stays on this machine: a local store, a local registry."""
-        return (ROOT / self.storage_root).resolve()
+        return ROOT if self.is_remote else (ROOT / self.storage_root).resolve()
 
 
 _SETTINGS = TypeAdapter(Settings)

@@ -123,7 +123,7 @@ def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:
 def _latest(config: settings.Settings) -> dict[str, Any]:
     summary = records.refresh_latest(config.store)
     if summary is None:
-        raise PipelineError(f"there is no run in {config.local_root} yet: `make run` starts one")
+        raise PipelineError(f"there is no run in {config.storage_root} yet: `make run` starts one")
     return summary
 
 

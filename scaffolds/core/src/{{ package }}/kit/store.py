@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from .errors import IntegrityError
 
-_SCHEME = "store://"
+SCHEME = "store://"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Ref:
     @property
     def key(self) -> str:
         """The key of the payload's file."""
-        return self.uri.removeprefix(_SCHEME)
+        return self.uri.removeprefix(SCHEME)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Item:
 
 class Store(ABC):
     """Files under keys such as `runs/7/train/model.safetensors`, wherever they are kept."""
+
+    grace: float = 0  # seconds between the pass that gives a payload up and the one that deletes it
 
     @abstractmethod
     def read(self, key: str) -> bytes:
@@ -188,7 +190,7 @@ class LocalStore(Store):
     def put(self, key: str) -> Ref:
         """The reference of a file that is in its place already."""
         path = self.root / key
-        return Ref(_SCHEME + key, file_digest(path), path.stat().st_size)
+        return Ref(SCHEME + key, file_digest(path), path.stat().st_size)
 
     def open(self, ref: Ref) -> Path:
         """The file itself."""
@@ -227,10 +229,15 @@ class LocalStore(Store):
 def check_content(path: Path, ref: Ref) -> None:
     """Raise IntegrityError unless the file is what the reference says."""
     if path.stat().st_size != ref.size or file_digest(path) != ref.sha256:
-        raise IntegrityError(
-            f"{ref.uri} was changed after the pipeline wrote it: its SHA-256 is not "
-            f"{ref.sha256[:12]}. Run the pipeline again to make it anew."
-        )
+        raise changed(ref)
+
+
+def changed(ref: Ref) -> IntegrityError:
+    """What to raise for a payload with another content."""
+    return IntegrityError(
+        f"{ref.uri} was changed after the pipeline wrote it: its SHA-256 is not "
+        f"{ref.sha256[:12]}. Run the pipeline again to make it anew."
+    )
 
 
 def file_digest(path: Path) -> str:
