@@ -36,7 +36,9 @@ def ran(request, tmp_path_factory):
     subprocess.run(["cp", "-al", lent, project.path / ".venv"], check=True)
     for name, text in FILES.items():
         (project.path / name).write_text(text)
-    project.edit("src/my_project/model.py", "import torch\n", "import torch\n\nfrom . import shapes\n")
+    project.edit(
+        "src/my_project/model.py", "import torch\n", "import torch\n\nfrom . import shapes\n"
+    )
     project.edit("configs/base.yaml", "source: digits", "source: table\n  path: data/rows.npz")
     project.edit("configs/base.yaml", "epochs: 20", "epochs: 2")
     project.edit("configs/base.yaml", "min_accuracy: 0.85", "min_accuracy: 0")
@@ -145,7 +147,8 @@ EDITS = [
          reason="code of my_project.numbers_"),
     Edit("a constant in a stage", "hit hit run hit hit",
          replaced(f"{PACKAGE}/stages/validate.py", 'SPLITS = ("train", "val", "test")',
-                  'SPLITS = ("val", "train", "test")'), reason="code of my_project.stages.validate"),
+                  'SPLITS = ("val", "train", "test")'),
+         reason="code of my_project.stages.validate"),
     Edit("a stage before others", PREPARE_AND_ON,
          replaced(f"{PACKAGE}/stages/preprocess.py", "std > 0", "std > 1e-9")),
     Edit("a setting", TRAIN_AND_ON, replaced("configs/base.yaml", "epochs: 2\n", "epochs: 3\n"),

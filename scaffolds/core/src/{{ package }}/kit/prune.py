@@ -19,12 +19,11 @@ from .. import settings
 from . import records
 from .errors import PipelineError
 from .inventory import gather, versions
-from .retention import DAY, Plan, VersionFacts, make_plan
-from .store import to_json
+from .retention import DAY, Plan, Verdict, VersionFacts, make_plan
+from .store import Store, to_json
 
 Forget = Callable[[Collection[str]], None]
 Kept = Callable[[], Collection[str]]
-TOMBSTONES = "pruned"
 
 
 def main(forget: Forget, kept: Kept, arguments: list[str] | None = None) -> int:
@@ -70,29 +69,53 @@ def plan(config: settings.Settings, kept: Kept, thorough: bool = True) -> Plan:
 
 
 def apply(config: settings.Settings, forget: Forget, kept: Kept) -> Plan:
-    """Delete what the policy gives up; returns what it was."""
+    """Delete what the policy gives up; returns what it was.
+
+    In a bucket, what is given up now is deleted by a later pass, unless it is needed by then.
+    """
     store = config.store
     with store.guard():
         made = plan(config, kept)
-        for run in made.dropped:
-            store.write_json(f"{TOMBSTONES}/{run.run_id}.json", {"pruned": time.time()})
+        ready = [run for run in made.dropped if _is_ripe(store, run.run_id)]
         store.delete(made.entries)
         if made.versions:
             _mark(config, made.versions)
-    for number, run in enumerate(made.dropped):
-        _show_progress(number, len(made.dropped))
+    for number, run in enumerate(ready):
+        _show_progress(number, len(ready))
         for stage in run.stages:
             store.delete_tree(f"runs/{run.run_id}/{stage}")
         if run.vanishes:
             store.delete_tree(f"runs/{run.run_id}")
     for key in made.checkpoints:
         store.delete_tree(key)
-    tombstones = [name.removesuffix(".json") for name in store.children(TOMBSTONES)]
-    if tombstones:
-        forget(tombstones)
-        store.delete(f"{TOMBSTONES}/{run_id}.json" for run_id in tombstones)
+    if ended := _ended(store, made, ready):
+        forget(ended)
+        store.delete(_tombstone(run_id) for run_id in ended)
         records.refresh_latest(store)
     return made
+
+
+def _tombstone(run_id: str) -> str:
+    return f"pruned/{run_id}.json"
+
+
+def _is_ripe(store: Store, run_id: str) -> bool:
+    """Whether a run was given up long enough ago; a run that was not is given up now."""
+    try:
+        since = float(store.read_json(_tombstone(run_id))["given_up"])
+    except FileNotFoundError:
+        since = time.time()
+        store.write_json(_tombstone(run_id), {"given_up": since})
+    return time.time() - since >= store.grace
+
+
+def _ended(store: Store, made: Plan, ready: list[Verdict]) -> list[str]:
+    """The runs with a tombstone of which nothing is left to wait for."""
+    waiting = {run.run_id for run in made.dropped} - {run.run_id for run in ready}
+    marked = {name.removesuffix(".json") for name in store.children("pruned")}
+    kept = {run.run_id for run in made.runs if run.kept}
+    store.delete(_tombstone(run_id) for run_id in marked & kept)  # needed again meanwhile
+    return sorted(marked - waiting - kept)
 
 
 def _mark(config: settings.Settings, versions: Sequence[VersionFacts]) -> None:

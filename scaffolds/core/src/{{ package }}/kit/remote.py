@@ -12,7 +12,6 @@ that whoever was about to use it has said so by then.
 from __future__ import annotations
 
 import atexit
-import hashlib
 import logging
 import os
 import shutil
@@ -27,9 +26,8 @@ from typing import Any
 import fsspec
 
 from .errors import IntegrityError, PipelineError
-from .store import SCHEME, Item, Ref, Store, changed, check_content, file_digest
+from .store import SCHEME, Item, Ref, Store, check_content, file_digest
 
-BLOCK = 8 << 20
 for name in ("aiobotocore", "botocore"):  # they announce which credentials they found
     logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -113,18 +111,9 @@ class RemoteStore(Store):
         return path
 
     def check(self, ref: Ref) -> None:
-        """Read the object as a stream and compare."""
-        digest, size = hashlib.sha256(), 0
-        with (
-            self._explained(),
-            self._present(ref),
-            self._fs.open(f"{self._root}/{ref.key}", "rb", block_size=BLOCK) as file,
-        ):
-            while chunk := file.read(BLOCK):
-                digest.update(chunk)
-                size += len(chunk)
-        if (digest.hexdigest(), size) != (ref.sha256, ref.size):
-            raise changed(ref)
+        """Download anew and compare: whoever looks for a payload most often wants it next."""
+        (_scratch(self.url) / ref.key).unlink(missing_ok=True)
+        self.open(ref)
 
     def guard(self) -> AbstractContextManager[object]:
         """Nothing: deletion in two passes takes its place."""
@@ -201,6 +190,9 @@ def _options(url: str) -> dict[str, Any]:
         "connect_timeout": 5,
         "read_timeout": 60,
         "retries": {"max_attempts": 3},
+        # Many servers get AWS's newer checksums wrong; each payload has its SHA-256 anyway.
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
     }
     if _endpoint():
         config["s3"] = {"addressing_style": "path"}

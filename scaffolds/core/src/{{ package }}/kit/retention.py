@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from ..settings import RetentionSettings
 
 DAY, HOUR, GIB = 86400, 3600, 2**30
-YOUNG = "young"  # the only reason that the budget beats
 
 Place = tuple[str, str]  # run id, stage
 
@@ -166,12 +165,17 @@ def _reasons(
         if run.id in last:
             return f"one of the last {policy.keep_last}"
         if run.status == "ok":
-            return YOUNG if days < policy.keep_days else ""
+            return _young(policy) if days < policy.keep_days else ""
         if run.status != "lost" and days < policy.keep_failed_days:
             return f"failed less than {policy.keep_failed_days:g} days ago"
         return ""
 
     return {run.id: reason(run) for run in runs}
+
+
+def _young(policy: RetentionSettings) -> str:
+    """The only reason that the budget beats."""
+    return f"younger than {policy.keep_days:g} days"
 
 
 def _reach(run: RunFacts) -> frozenset[Place]:
@@ -200,7 +204,7 @@ def _keep_budget(
     for run in sorted(runs, key=lambda run: run.started):
         if total <= policy.max_gib * GIB:
             return []
-        if reasons[run.id] == YOUNG:
+        if reasons[run.id] == _young(policy):
             reasons[run.id] = ""
             reached = _reach(run)
             needed.subtract(reached)

@@ -1,0 +1,245 @@
+"""The store in a bucket: a real S3 server over HTTP, and processes that share no disk."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from environments import environment
+from projects import MINIMAL, generate
+
+pytestmark = pytest.mark.slow
+
+BUCKET = "models"
+ROOT = f"s3://{BUCKET}/team/project"
+QUICK = "train: {epochs: 1}\nregister: {min_accuracy: 0, max_regression: 1}\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An S3 server with an empty bucket; returns the variables that lead to it."""
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / BUCKET).mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rclone = Path(sys.executable).with_name("rclone")
+    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", "key,secret"]
+    environ = {**os.environ, "RCLONE_CONFIG": str(folder / "none.conf")}
+    with subprocess.Popen([*command, folder], env=environ, stderr=subprocess.DEVNULL) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(url)
+            yield {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": "secret",
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "folder": str(folder / BUCKET),
+            }
+        finally:
+            process.kill()
+
+
+def wait_for(url: str) -> None:
+    for _ in range(200):
+        try:
+            urlopen(url, timeout=5).close()
+        except HTTPError:  # it wants to know who asks: it is there
+            return
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the S3 server did not start")
+
+
+class Machine:
+    """A checkout of the project with a disk of its own, and the environment of another."""
+
+    def __init__(self, folder: Path, lent: Path, server: dict[str, str]) -> None:
+        self.project = generate(folder, *MINIMAL, orchestrator="metaflow")
+        profile = self.project.path / "configs" / "local.yaml"
+        profile.write_text(f"storage_root: {ROOT}\n{QUICK}")
+        self.python = lent / "bin" / "python"
+        paths = (self.project.path / "src", self.project.path / "tests")
+        mlflow = f"sqlite:///{server['folder']}/../mlflow.db"  # stands for the server of a team
+        self.variables = {
+            **{name: value for name, value in server.items() if name != "folder"},
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "MLFLOW_TRACKING_URI": mlflow,
+        }
+
+    def run(self, code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, "-c", code, *arguments],
+            cwd=self.project.path,
+            env={**os.environ, **self.variables, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def tell(self, code: str, *arguments: str, **variables: str):
+        """What a piece of code prints as JSON on its last line."""
+        done = self.run(code, *arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def machine(server, tmp_path_factory):
+    lent = environment("metaflow", tmp_path_factory)
+    return lambda name: Machine(tmp_path_factory.mktemp(name), lent, server)
+
+
+RUN = """
+import json, sys
+from my_project import settings
+from my_project.kit import records
+from my_project.kit.workspace import Run
+from inprocess import run_all
+config = settings.load()
+run_all(Run(sys.argv[1], "none", config))
+print(json.dumps(records.refresh_latest(config.store)))
+"""
+CUT = """
+import json, sys
+from my_project import settings
+store = settings.load().store
+store.write(sys.argv[1], store.read(sys.argv[1])[:-1])
+print(json.dumps("cut"))
+"""
+PRUNE = """
+import json, sys, time
+from my_project import settings
+from my_project.kit.prune import apply
+from my_project.kit.remote import RemoteStore
+config = settings.load("local", ["retention.keep_last=1", "retention.keep_days=0.000001",
+    "caching.max_age_days=0.0000001", "retention.keep_versions=1"])
+RemoteStore.grace = float(sys.argv[1])
+forgotten = []
+done = apply(config, forgotten.extend, set)
+print(json.dumps([forgotten, sorted(run.run_id for run in done.dropped)]))
+"""
+LEFT = """
+import json
+from my_project import settings
+store = settings.load().store
+print(json.dumps(sorted(item.key for item in store.files("runs"))))
+"""
+
+
+def test_machines_that_share_a_bucket_hand_over_reuse_and_prune(machine):
+    one, two = machine("one"), machine("two")
+    first = one.tell(RUN, "run-1")
+    assert first["status"] == "ok"
+    assert first["model"]["alias"] == "champion"
+    assert not (one.project.path / "runs").exists()  # nothing stayed on the machine
+
+    second = two.tell(RUN, "run-2")
+    assert [stage["cache"] for stage in second["stages"]] == ["hit"] * 5 + ["off"] * 2
+    assert second["model"] == first["model"]
+    third = two.tell(
+        RUN.replace("settings.load()", 'settings.load("local", ["train.seed=8"])'), "run-3"
+    )
+    assert [stage["cache"] for stage in third["stages"][:5]] == ["hit"] * 3 + ["miss"] * 2
+
+    # A payload that somebody cut is made again.
+    assert one.tell(CUT, "runs/run-3/train/model.safetensors") == "cut"
+    again = one.tell(
+        RUN.replace("settings.load()", 'settings.load("local", ["train.seed=8"])'), "run-4"
+    )
+    assert [stage["cache"] for stage in again["stages"][:5]] == ["hit"] * 3 + ["miss", "hit"]
+    assert again["model"]["digest"] == third["model"]["digest"]
+
+    # Given up in one pass, deleted in a later one: the others may be about to use it.
+    before = one.tell(LEFT)
+    forgotten, dropped = one.tell(PRUNE, "3600")
+    assert (forgotten, dropped) == ([], ["run-1", "run-2", "run-3"])
+    assert one.tell(LEFT) == before
+    forgotten, _ = two.tell(PRUNE, "0")
+    assert forgotten == ["run-1", "run-2", "run-3"]
+    left = one.tell(LEFT)
+    assert not [key for key in left if key.startswith(("runs/run-2/", "runs/run-3/train/"))]
+    assert "runs/run-1/train/model.safetensors" in left  # of the champion before
+    assert "runs/run-1/preprocess/splits.safetensors" in left  # run-4 was served it
+    assert "runs/run-1/evaluate/evaluation.json" not in left
+    assert one.tell(RUN, "run-5")["status"] == "ok"
+
+
+MANY = """
+import json
+from my_project import settings
+from my_project.kit.errors import IntegrityError
+store = settings.load().store
+keys = [f"many/{number}/a b+%41é.json" for number in range(1100)]
+for key in keys:
+    store.write(key, b"{}")
+listed = {item.key for item in store.files("many")} == set(keys)
+store.delete([*keys[:1050], "many/nothing.json"])
+left = len(list(store.files("many"))), len(store.children("many"))
+folder = store.folder("runs/big/train")
+(folder / "weights").write_bytes(b"0123456789abcdef" * (4 << 20))  # more than one part
+ref = store.put("runs/big/train/weights")
+store.check(ref)
+(folder / "weights").unlink()
+size = store.open(ref).stat().st_size
+for prefix in ("many", "runs/big", "runs/big"):
+    store.delete_tree(prefix)
+try:
+    store.check(ref)
+    gone = "still there"
+except IntegrityError as error:
+    gone = str(error)
+print(json.dumps([listed, left, size, gone, list(store.children("many"))]))
+"""
+
+
+def test_many_objects_odd_names_and_large_ones(machine):
+    listed, left, size, gone, children = machine("many").tell(MANY)
+    assert listed
+    assert left == [50, 50]
+    assert size == 64 << 20
+    assert "is not in the store at s3://models/team/project" in gone
+    assert children == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses access"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "can't be reached at http://127.0.0.1:9"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/none",
+             "AWS_SHARED_CREDENTIALS_FILE": "/none"},
+            "there are no credentials",
+        ),
+    ],
+)  # fmt: skip
+def test_a_store_that_does_not_answer_is_one_sentence(machine, variables, words):
+    plan = "import sys; from my_project.kit.__main__ import main; sys.exit(main(['plan']))"
+    done = machine("refused").run(plan, **variables)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "AWS_" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_bucket_that_is_not_there_is_named(machine):
+    plan = (
+        "import sys; from my_project.kit.__main__ import main;"
+        "sys.exit(main(['plan', '--set', 'storage_root=s3://nowhere/x']))"
+    )
+    done = machine("nowhere").run(plan)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: there is no bucket 'nowhere': make it, or name another storage_root\n"
+    )
