@@ -99,13 +99,34 @@ def test_the_cluster_commands_work_up_to_the_cluster(green):
     stopped = green.make("submit", check=False)
     assert stopped.returncode != 0
     assert "still names the example" in stopped.stderr
-    missing = green.make("schedule", check=False)
-    assert "required: --cron" in missing.stderr
+    for verb in ("schedule", "schedule-prune"):
+        missing = green.make(verb, check=False)
+        assert "required: --cron" in missing.stderr
+    stopped = green.make("schedule-prune", """ARGS=--cron '0 0 5 * * *'""", check=False)
+    assert "still names the example" in stopped.stderr
     green.edit("deploy/kubeflow.yaml", "http://mlflow.example.com:5000", "mlruns")
     stopped = green.make("validate", check=False)
     green.edit("deploy/kubeflow.yaml", "mlruns", "http://mlflow.example.com:5000")
     assert "deploy/kubeflow.yaml is wrong:\n  mlflow_uri: " in stopped.stderr
     assert "Traceback" not in stopped.stderr
+
+
+def test_a_second_run_uses_the_first_and_a_prune_leaves_what_it_uses(green):
+    """Comes after the tests that look at the first run, in a project where nothing was edited."""
+    first = green.latest()
+    green.edit("configs/base.yaml", "keep_last: 10", "keep_last: 1")
+    green.edit("configs/base.yaml", "max_gib: 20", "max_gib: 0.000001")
+    done = green.make("run", "ARGS=--profile local")
+    second = green.latest()
+    assert [stage["cache"] for stage in second["stages"]] == 5 * ["hit"] + 2 * ["off"]
+    assert (second["metrics"], second["model"]) == (first["metrics"], first["model"])
+    # After a green run the policy is applied: what the second run uses of the first is there.
+    assert "pruned 1 runs" in done.stdout
+    assert [path.name for path in (green.path / "local_outputs").iterdir()] == [second["run_id"]]
+    said = green.make("prune").stdout
+    assert re.search(rf"{second['run_id']} .* kept  one of the last 1", said)
+    assert re.search(rf"{first['run_id']} .* kept  something kept uses the rest of it", said)
+    assert green.champion() == 1
 
 
 def test_the_readmes_commands_and_what_stops_a_run(fresh):
