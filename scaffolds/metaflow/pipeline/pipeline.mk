@@ -1,5 +1,6 @@
 # What `make run` starts, and the commands that only Metaflow has.
 RUN := pipeline/flow.py run
+PRUNE := pipeline/prune.py
 .PHONY: resume card
 
 resume: $(READY) ## go on after the step that failed
