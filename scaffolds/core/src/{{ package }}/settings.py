@@ -201,11 +201,11 @@ _SETTINGS = TypeAdapter(Settings)
 
 
 def load(profile: str = "local", changes: Sequence[str] = ()) -> Settings:
-    """The settings of a profile: `configs/base.yaml` with the profile's own values on top.
+    """The settings of a profile, a name in configs/ or a file: base.yaml with its values on top.
 
     `changes` such as `train.epochs=5` come last.
     """
-    path = CONFIGS / f"{profile}.yaml"
+    path = Path(profile) if profile.endswith(".yaml") else CONFIGS / f"{profile}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
         raise PipelineError(f"there is no profile {profile!r} in {CONFIGS}; there is: {known}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code: 0, or 1 when it could not be done."""
     parser = argparse.ArgumentParser(prog="python -m kit", description=__doc__)
-    parser.add_argument("--profile", default="local", help="which file of configs/ to use")
+    parser.add_argument("--profile", default="local", help="a file of configs/, or a path")
     verbs = parser.add_subparsers(dest="verb", required=True)
     summary = verbs.add_parser("summary", help="what the newest run did, as a table")
     summary.add_argument("--since", type=float, default=0, help="seconds since the epoch")
@@ -97,21 +97,14 @@ def _predict(config: settings.Settings, chosen: argparse.Namespace) -> str:
 def _rollback(config: settings.Settings, _: argparse.Namespace) -> str:
     from .registry import Registry
 
-    with config.store.guard():  # no prune in between
-        version = Registry(config.register.model_name, config.local_root).rollback()
+    version = Registry(config.register.model_name, config.local_root).rollback(config.store)
     return f"the champion is version {version.number} again (accuracy {version.accuracy:.4f})"
 
 
 def _keep(config: settings.Settings, chosen: argparse.Namespace) -> str:
-    from .inventory import mark_key
+    from .prune import keep
 
-    if not records.read_all(config.store, chosen.run):
-        raise PipelineError(f"there is no run {chosen.run!r}: `make prune` lists them")
-    if chosen.undo:
-        config.store.delete([mark_key(chosen.run)])
-        return f"run {chosen.run} is kept as long as the policy says"
-    config.store.write(mark_key(chosen.run), b"")
-    return f"run {chosen.run} is kept: its files are never deleted"
+    return keep(config.store, chosen.run, chosen.undo)
 
 
 def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from .. import settings
 from . import cache, records
-from .retention import EntryFacts, Facts, Place, RunFacts, VersionFacts
+from .facts import EntryFacts, Facts, Place, RunFacts, VersionFacts
+from .records import Record
 from .store import Item, Ref, Store
+
+if TYPE_CHECKING:
+    from .registry import Registry
+
+TOMBSTONES = "pruned"
+Tombstones = Mapping[str, dict[str, Any]]
 
 
 def mark_key(run_id: str) -> str:
@@ -20,49 +29,84 @@ def mark_key(run_id: str) -> str:
     return f"runs/{run_id}/keep"
 
 
+def tombstones(store: Store) -> dict[str, dict[str, Any]]:
+    """By run id: when the run was given up, and whether the orchestrator has forgotten it.
+
+    One stays until nothing of its run is left, so what a killed prune left is deleted later.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in store.children(TOMBSTONES):
+        with suppress(FileNotFoundError, ValueError):
+            found[name.removesuffix(".json")] = store.read_json(f"{TOMBSTONES}/{name}")
+    return found
+
+
+def tombstone_key(run_id: str) -> str:
+    """The file that says that a run was given up."""
+    return f"{TOMBSTONES}/{run_id}.json"
+
+
 def gather(store: Store) -> Facts:
     """What the store says of runs, cache entries and checkpoints; the registry is not asked."""
     files = {item.key: item for item in store.files("runs")}
-    by_run: dict[str, list[Item]] = defaultdict(list)
+    dead = tombstones(store)
+    by_run: dict[str, list[Item]] = {run_id: [] for run_id in dead}
     for item in files.values():
         if item.key.count("/") > 1:
-            by_run[item.key.split("/")[1]].append(item)
+            by_run.setdefault(item.key.split("/")[1], []).append(item)
+    times: dict[str, float] = {}
+    sizes: dict[str, int] = defaultdict(int)
+    for item in store.files("checkpoints"):
+        key = "/".join(item.key.split("/")[:2])
+        times[key] = max(times.get(key, 0), item.modified)
+        sizes[key] += item.size
     return Facts(
-        runs=[_run(store, run_id, items) for run_id, items in sorted(by_run.items())],
+        runs=[_run(store, run_id, items, dead) for run_id, items in sorted(by_run.items())],
         entries=list(_entries(store, files)),
-        checkpoints=dict(_checkpoints(store)),
+        checkpoints=times,
+        checkpoint_sizes=sizes,
     )
 
 
-def _run(store: Store, run_id: str, items: list[Item]) -> RunFacts:
+def _run(store: Store, run_id: str, items: list[Item], dead: Tombstones) -> RunFacts:
     sizes: dict[str, int] = defaultdict(int)
     for item in items:
         _, _, stage, *file = item.key.split("/")
         if file:
             sizes[stage] += item.size
-    found = records.read_all(store, run_id)
-    starts = [record.started for record in found.values()]
-    ends = [record.ended for record in found.values() if record.ended]
+    found = records.read_all(store, run_id) if items else {}
+    times = [record.ended or record.started for record in found.values()]
+    times = times or [item.modified for item in items] or [dead[run_id]["pruned"]]
     refs = [
         ref
         for record in found.values()
         for ref in (*record.inputs.values(), *record.outputs.values())
     ]
-    written = max(item.modified for item in items)
     return RunFacts(
         id=run_id,
-        status=records.run_status(found) if found else "lost",
-        started=min(starts, default=written),
-        last_sign=max([*starts, *ends], default=written),
+        status=_status(found, max(times), dead.get(run_id)),
+        last_sign=max(times),
         sizes=dict(sizes),
-        reaches=frozenset(_place(ref) for ref in refs),
+        reaches=frozenset(_places(refs)),
         marked=any(item.key == mark_key(run_id) for item in items),
     )
 
 
-def _place(ref: Ref) -> Place:
-    _, run_id, stage, *_ = ref.key.split("/")
-    return run_id, stage
+def _status(found: dict[str, Record], last_sign: float, tombstone: dict[str, Any] | None) -> str:
+    """As retention sees it: a run that was given up stays so, unless it was started again."""
+    if any(record.state == "running" for record in found.values()):
+        return "running"
+    if tombstone and (not found or last_sign <= tombstone["pruned"]):
+        return "pruned"
+    return records.run_status(found) if found else "lost"
+
+
+def _places(refs: Iterable[Ref]) -> Iterator[Place]:
+    for ref in refs:
+        kind, _, rest = ref.key.partition("/")
+        run_id, _, path = rest.partition("/")
+        if kind == "runs" and path:
+            yield run_id, path.partition("/")[0]
 
 
 def _is_whole(ref: Ref, files: dict[str, Item]) -> bool:
@@ -78,33 +122,36 @@ def _entries(store: Store, files: dict[str, Item]) -> Iterator[EntryFacts]:
             refs = list(entry.outputs.values()) if entry else []
             yield EntryFacts(
                 key=f"cache/{stage}/{name}",
-                places=frozenset(_place(ref) for ref in refs),
+                places=frozenset(_places(refs)),
                 created=entry.created if entry else 0,
-                whole=all(_is_whole(ref, files) for ref in refs),
+                whole=entry is not None and all(_is_whole(ref, files) for ref in refs),
             )
 
 
-def _checkpoints(store: Store) -> Iterator[tuple[str, float]]:
-    for name in store.children("checkpoints"):
-        times = [item.modified for item in store.files(f"checkpoints/{name}")]
-        yield f"checkpoints/{name}", max(times, default=0)
-
-
-def versions(config: settings.Settings) -> Iterator[VersionFacts]:
-    """What the registry says of the models; imports MLflow, where there is a registry."""
+def open_registry(config: settings.Settings) -> Registry | None:
+    """The registry, or None before anything was registered on this machine. Imports MLflow."""
     database = config.local_root / "registry" / "mlflow.db"
     if "MLFLOW_TRACKING_URI" not in os.environ and not database.is_file():
-        return
+        return None
     from .registry import Registry
 
-    files = {item.key: item for item in config.store.files("runs")}
-    ours = config.register.model_name
-    for version in Registry(ours, config.local_root).all_versions():
-        yield VersionFacts(
-            model=version.name,
-            number=version.number,
-            place=_place(version.model),
-            whole=version.name != ours or _is_whole(version.model, files),
-            pruned=version.pruned,
-            held=version.held,
-        )
+    return Registry(config.register.model_name, config.local_root)
+
+
+def versions(registry: Registry, store: Store) -> Iterator[VersionFacts]:
+    """What the registry says of the models whose weights are in this store.
+
+    A server may be shared; this model's versions count without their weights, too.
+    """
+    files = {item.key: item for item in store.files("runs")}
+    for version in registry.all_versions():
+        whole = _is_whole(version.model, files)
+        if whole or version.name == registry.name:
+            yield VersionFacts(
+                model=version.name,
+                number=version.number,
+                place=next(_places([version.model]), None),
+                whole=whole,
+                pruned=version.pruned,
+                held=version.held,
+            )

@@ -59,11 +59,11 @@ def write(store: Store, record: Record) -> None:
 def read(store: Store, run_id: str, stage: str) -> Record | None:
     """The record of a stage as it is true now, or None when the stage never started.
 
-    A stage whose process died without a word reads as failed.
+    A stage whose process died without a word reads as failed; what was damaged, as not there.
     """
     try:
         document = store.read_json(_key(run_id, stage))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     for group in ("inputs", "outputs"):
         document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
@@ -102,12 +102,8 @@ def newest_run(store: Store) -> str | None:
 
 def last_start(store: Store, run_id: str) -> float | None:
     """When a stage of this run started last, in seconds since the epoch; None without any."""
-    found = [
-        store.read_json(f"runs/{run_id}/{name}")
-        for name in store.children(f"runs/{run_id}")
-        if name.endswith(".json")
-    ]
-    return max((float(record["started"]) for record in found), default=None)
+    found = read_all(store, run_id).values()
+    return max((record.started for record in found), default=None)
 
 
 def summarise(store: Store, run_id: str) -> dict[str, Any]:
@@ -163,14 +159,15 @@ def note(store: Store, record: Record) -> None:
     """Write a record, and `runs/latest.json` where its run is the newest."""
     write(store, record)
     # Who starts now is the newest; who ends is it unless another has started meanwhile.
-    if record.state == "running" or _latest_id(store) == record.run_id:
+    if record.state == "running" or latest_id(store) == record.run_id:
         store.write_json(LATEST, summarise(store, record.run_id))
 
 
-def _latest_id(store: Store) -> str | None:
+def latest_id(store: Store) -> str | None:
+    """The run that `runs/latest.json` tells of."""
     try:
         return str(store.read_json(LATEST)["run_id"])
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, KeyError):
         return None
 
 

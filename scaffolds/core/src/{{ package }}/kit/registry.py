@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from .errors import PipelineError
-from .store import Ref
+from .store import Ref, Store
 
 CHAMPION = "champion"
 KEEP = "keep"  # a tag of versions whose weights are never deleted
@@ -94,11 +95,25 @@ class Registry:
     def restore(self, number: int, model: Ref) -> None:
         """Give a version its weights back: the same, in another place."""
         self._set_tag(self.name, number, "uri", model.uri)
-        self._client.delete_model_version_tag(self.name, str(number), _WEIGHTS)
+        self.mark_whole(self.name, number)
 
     def mark_pruned(self, name: str, number: int) -> None:
         """Say that a version's weights are no longer there."""
         self._set_tag(name, number, _WEIGHTS, _PRUNED)
+
+    def mark_whole(self, name: str, number: int) -> None:
+        """Say that a version's weights are there."""
+        if _WEIGHTS in self._client.get_model_version(name, str(number)).tags:
+            self._client.delete_model_version_tag(name, str(number), _WEIGHTS)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what MLflow raises into a PipelineError that says which registry it was."""
+        try:
+            yield
+        except MlflowException as error:
+            place = os.environ.get("MLFLOW_TRACKING_URI", str(self._folder))
+            raise PipelineError(f"the model registry at {place} does not answer: {error}") from None
 
     def all_versions(self) -> list[Version]:
         """Every version of every model that holds a reference, and why it keeps its weights."""
@@ -121,11 +136,13 @@ class Registry:
                 return found
 
     def _held(self, name: str) -> dict[int, str]:
-        """The versions of a model that are or were deployed last, and as what."""
+        """The versions of a model that have an alias, or were the champion before, and as what."""
         model = self._client.get_registered_model(name)
+        aliases = {alias: int(number) for alias, number in model.aliases.items()}
         history = _numbers(model.tags.get(_HISTORY, ""))
-        held = dict.fromkeys(history[-2:-1], "the champion before")
-        return held | {int(number): alias for alias, number in model.aliases.items()}
+        before = _before(history, aliases.get(CHAMPION))
+        held = {} if before is None else {before: "the champion before"}
+        return held | {number: alias for alias, number in aliases.items()}
 
     def _set_tag(self, name: str, number: int, tag: str, value: str) -> None:
         self._client.set_model_version_tag(name, str(number), tag, value)
@@ -147,27 +164,27 @@ class Registry:
             self._set_history([*history, number])
         self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
-    def rollback(self) -> Version:
+    def rollback(self, store: Store) -> Version:
         """Make the previous champion the champion again.
 
-        Raises PipelineError when there is none.
+        Raises PipelineError when there is none, or its weights are gone.
         """
-        current = self.champion()
-        if current is None:
-            raise PipelineError(f"{self.name} has no champion: `make run` deploys one")
-        history = self._history()
-        numbers = [str(number) for number in history]
-        place = len(history) - 1 - history[::-1].index(current.number)
-        if place == 0:
-            raise PipelineError(f"{self.name} has no champion before version {current.number}")
-        before = _version(self._client.get_model_version(self.name, numbers[place - 1]))
-        if before.pruned:
-            raise PipelineError(
-                f"version {before.number}, the champion before version {current.number}, has no "
-                "weights any more: retention has deleted them"
-            )
-        self._client.set_registered_model_alias(self.name, CHAMPION, numbers[place - 1])
-        self._set_history(history[:place])
+        with store.guard():  # no prune in between
+            current = self.champion()
+            if current is None:
+                raise PipelineError(f"{self.name} has no champion: `make run` deploys one")
+            history = self._history()
+            number = _before(history, current.number)
+            if number is None:
+                raise PipelineError(f"{self.name} has no champion before version {current.number}")
+            before = _version(self._client.get_model_version(self.name, str(number)))
+            if before.pruned or not store.has(before.model):
+                raise PipelineError(
+                    f"version {number}, the champion before version {current.number}, has no "
+                    "weights any more: a run that trains the same again brings them back"
+                )
+            self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
+            self._set_history(history[: _last(history, current.number)])
         return before
 
     def _history(self) -> list[int]:
@@ -230,6 +247,17 @@ def _local_database(folder: Path) -> Path:
 
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",") if number]
+
+
+def _last(numbers: list[int], number: int) -> int:
+    """Where a number is last, counted from 0; 0 where it is not."""
+    return len(numbers) - 1 - numbers[::-1].index(number) if number in numbers else 0
+
+
+def _before(history: list[int], champion: int | None) -> int | None:
+    """The champion before this one."""
+    place = _last(history, champion) if champion is not None else 0
+    return history[place - 1] if place else None
 
 
 def _version(found: Any) -> Version:

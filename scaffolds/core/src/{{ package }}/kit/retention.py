@@ -1,131 +1,65 @@
 """Which runs keep their files: the policy, from facts to a plan. Managed by mlpo.
 
-Pure: it reads no disk and no clock. A *place* is what one stage wrote in one run, and the unit
-that is deleted. Runs and registered versions reach places, their own and through the cache those
-of other runs; a place that something alive reaches stays.
+Pure: it reads no disk and no clock. Runs and registered versions reach places, their own and
+through the cache those of other runs; a place that something alive reaches stays.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..settings import RetentionSettings
+from .facts import Facts, Place, Plan, RunFacts, Verdict, VersionFacts
+
+if TYPE_CHECKING:
+    from ..settings import RetentionSettings
 
 DAY, HOUR, GIB = 86400, 3600, 2**30
 
-Place = tuple[str, str]  # run id, stage
 
+def make_plan(
+    facts: Facts,
+    policy: RetentionSettings,
+    cache_days: float,
+    now: float,
+    due: Collection[Place] | None = None,
+) -> Plan:
+    """Decide what goes. `cache_days` is the age at which cache entries are no longer used.
 
-@dataclass(frozen=True)
-class RunFacts:
-    """A run in the store. Times are seconds since the epoch, sizes bytes."""
-
-    id: str
-    status: str  # ok | failed | running | incomplete | lost (files without a record)
-    started: float
-    last_sign: float  # when a stage of it started or ended last
-    sizes: Mapping[str, int]  # of what is there, by stage
-    reaches: frozenset[Place]
-    marked: bool = False
-
-
-@dataclass(frozen=True)
-class VersionFacts:
-    """A registered version of a model."""
-
-    model: str
-    number: int
-    place: Place | None  # of its weights
-    whole: bool = True  # whether its weights are there
-    pruned: bool = False  # whether it says that they are not
-    held: str = ""  # why it keeps them whatever its age: champion, keep, ...
-
-
-@dataclass(frozen=True)
-class EntryFacts:
-    """A cache entry, by its key in the store."""
-
-    key: str
-    places: frozenset[Place]
-    created: float
-    whole: bool = True
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that the policy looks at."""
-
-    runs: Sequence[RunFacts]
-    versions: Sequence[VersionFacts] = ()
-    entries: Sequence[EntryFacts] = ()
-    checkpoints: Mapping[str, float] = field(default_factory=dict)  # when written last, by key
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What becomes of a run, and why. Sizes are bytes."""
-
-    run_id: str
-    status: str
-    started: float
-    kept: bool
-    reason: str
-    size: int
-    stages: tuple[str, ...]  # what is deleted of it
-    freed: int
-    vanishes: bool  # its records go, too
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a prune does."""
-
-    runs: tuple[Verdict, ...]
-    entries: tuple[str, ...]
-    versions: tuple[VersionFacts, ...]  # to be marked
-    checkpoints: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def dropped(self) -> tuple[Verdict, ...]:
-        """The runs that lose something."""
-        return tuple(run for run in self.runs if run.stages or run.vanishes)
-
-    @property
-    def places(self) -> frozenset[Place]:
-        """What is deleted."""
-        return frozenset((run.run_id, stage) for run in self.runs for stage in run.stages)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.dropped or self.entries or self.versions or self.checkpoints)
-
-
-def make_plan(facts: Facts, policy: RetentionSettings, cache_days: float, now: float) -> Plan:
-    """Decide what goes. `cache_days` is the age at which cache entries are no longer used."""
-    in_flight = {run.id for run in facts.runs if _is_in_flight(run, policy, now)}
+    Where `due` is given, only these places go now, and no run that would lose others.
+    """
+    in_flight = [run.id for run in facts.runs if _is_in_flight(run, policy, now)]
     held = _held_versions(facts, policy)
-    protected = {version.place for version in held if version.place}
+    checkpoints = {
+        key
+        for key, modified in facts.checkpoints.items()
+        if modified < now - policy.keep_failed_days * DAY
+    }
+    decisions = _decisions(facts.runs, policy, set(in_flight), now)
+    needed = Counter(place for run in facts.runs if decisions[run.id].kept for place in _reach(run))
+    needed.update(version.place for version in held if version.place)
+    size = sum(n for key, n in facts.checkpoint_sizes.items() if key not in checkpoints)
+    problems = _keep_budget(facts.runs, decisions, needed, size, policy)
+
     if in_flight:  # they may be about to use what the cache names
-        protected |= {place for entry in facts.entries for place in entry.places}
-
-    reasons = _reasons(facts.runs, policy, in_flight, now)
-    needed = Counter(place for run in facts.runs if reasons[run.id] for place in _reach(run))
-    needed.update(protected)
-    problems = _keep_budget(facts.runs, reasons, needed, policy)
-
-    verdicts = tuple(_verdict(run, reasons[run.id], needed) for run in facts.runs)
-    gone = {(run.run_id, stage) for run in verdicts for stage in run.stages}
+        named = {place for entry in facts.entries for place in entry.places}
+        _wait(facts.runs, decisions, needed, named, f"waits for run {in_flight[0]}")
+    gone = _gone(facts.runs, decisions, needed)
+    planned = set(gone)
+    while due is not None and not gone <= set(due):
+        _wait(facts.runs, decisions, needed, gone - set(due), "announced, goes later")
+        gone = _gone(facts.runs, decisions, needed)
     return Plan(
-        runs=verdicts,
+        runs=tuple(_verdict(run, decisions[run.id], needed) for run in facts.runs),
         entries=tuple(
             entry.key
             for entry in facts.entries
             if not in_flight
-            and (entry.created < now - cache_days * DAY or not entry.whole or entry.places & gone)
+            and (
+                entry.created < now - cache_days * DAY or not entry.whole or entry.places & planned
+            )
         ),
         versions=tuple(
             version
@@ -134,13 +68,23 @@ def make_plan(facts: Facts, policy: RetentionSettings, cache_days: float, now: f
             and version not in held
             and (version.place in gone or not version.whole)
         ),
-        checkpoints=tuple(
-            key
-            for key, modified in facts.checkpoints.items()
-            if not in_flight and modified < now - policy.keep_failed_days * DAY
+        restored=tuple(
+            version
+            for version in facts.versions
+            if version.pruned and version.whole and version.place not in planned
         ),
+        checkpoints=tuple(sorted(checkpoints)) if not in_flight else (),
         problems=(*_lost(held), *problems),
     )
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """Whether a run keeps all that it has, and why."""
+
+    kept: bool
+    reason: str
+    by_age: bool = False  # nothing but its age keeps it: the budget beats that
 
 
 def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
@@ -149,33 +93,40 @@ def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
     return run.status == "running" or (run.status == "incomplete" and is_fresh)
 
 
-def _reasons(
+def _decisions(
     runs: Sequence[RunFacts], policy: RetentionSettings, in_flight: set[str], now: float
-) -> dict[str, str]:
-    """Why each run keeps all that it has; "" where nothing says so."""
-    green = sorted((run for run in runs if run.status == "ok"), key=lambda run: run.started)
-    last = {run.id for run in green[-policy.keep_last :]}
+) -> dict[str, _Decision]:
+    """One per run, by its id; the budget and what waits come later."""
+    order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_order)
+    newest = order[-1].id if order else None
+    last = {run.id for run in [run for run in order if run.status == "ok"][-policy.keep_last :]}
 
-    def reason(run: RunFacts) -> str:
+    def decide(run: RunFacts) -> _Decision:
         days = (now - run.last_sign) / DAY
+        green = run.status == "ok"
+        limit = policy.keep_days if green else policy.keep_failed_days
         if run.id in in_flight:
-            return "in flight"
+            return _Decision(True, "in flight")
         if run.marked:
-            return "marked keep"
+            return _Decision(True, "marked keep")
+        if run.status == "pruned":
+            return _Decision(False, "given up before")
         if run.id in last:
-            return f"one of the last {policy.keep_last}"
-        if run.status == "ok":
-            return _young(policy) if days < policy.keep_days else ""
-        if run.status != "lost" and days < policy.keep_failed_days:
-            return f"failed less than {policy.keep_failed_days:g} days ago"
-        return ""
+            return _Decision(True, f"one of the last {policy.keep_last}")
+        if run.status == "lost":
+            return _Decision(False, "no record tells what it is")
+        if days < limit:
+            word = "younger" if green else "may be resumed: younger"
+            return _Decision(True, f"{word} than {limit:g} days", by_age=green)
+        if run.id == newest:
+            return _Decision(True, "the newest run")
+        return _Decision(False, f"older than {limit:g} days")
 
-    return {run.id: reason(run) for run in runs}
+    return {run.id: decide(run) for run in runs}
 
 
-def _young(policy: RetentionSettings) -> str:
-    """The only reason that the budget beats."""
-    return f"younger than {policy.keep_days:g} days"
+def _order(run: RunFacts) -> tuple[float, str]:
+    return run.last_sign, run.id
 
 
 def _reach(run: RunFacts) -> frozenset[Place]:
@@ -194,43 +145,79 @@ def _held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts
 
 def _keep_budget(
     runs: Sequence[RunFacts],
-    reasons: dict[str, str],
+    decisions: dict[str, _Decision],
     needed: Counter[Place],
+    total: int,
     policy: RetentionSettings,
 ) -> list[str]:
-    """Give up the oldest runs that only their age keeps, until the rest fits; say if it can't."""
+    """Give up the oldest runs that only their age keeps, until the rest fits; say if it can't.
+
+    `total` is what stays besides, in bytes.
+    """
     sizes = {(run.id, stage): size for run in runs for stage, size in run.sizes.items()}
-    total = sum(size for place, size in sizes.items() if needed[place])
-    for run in sorted(runs, key=lambda run: run.started):
+    total += sum(size for place, size in sizes.items() if needed[place])
+    for run in sorted(runs, key=_order):
         if total <= policy.max_gib * GIB:
             return []
-        if reasons[run.id] == _young(policy):
-            reasons[run.id] = ""
+        if decisions[run.id].by_age:
+            decisions[run.id] = _Decision(False, f"over {policy.max_gib:g} GiB in all")
             reached = _reach(run)
             needed.subtract(reached)
             total -= sum(sizes.get(place, 0) for place in reached if not needed[place])
     if total <= policy.max_gib * GIB:
         return []
     return [
-        f"{total / GIB:.1f} GiB stay, and retention.max_gib is {policy.max_gib:g}: lower "
-        "retention.keep_last, or take the marks off runs that are no longer needed"
+        f"{total / GIB:.2f} GiB must stay, and retention.max_gib is {policy.max_gib:g}: raise it, "
+        "lower retention.keep_last or keep_versions, or take the marks off runs that are no "
+        "longer needed (make keep RUN=... UNDO=1)"
     ]
 
 
-def _verdict(run: RunFacts, reason: str, needed: Counter[Place]) -> Verdict:
+def _wait(
+    runs: Sequence[RunFacts],
+    decisions: dict[str, _Decision],
+    needed: Counter[Place],
+    places: Collection[Place],
+    why: str,
+) -> None:
+    """Keep these places for now, and so all of the runs that reach them."""
+    needed.update(places)
+    for run in runs:
+        decision = decisions[run.id]
+        if not decision.kept and run.status != "pruned" and _reach(run) & set(places):
+            decisions[run.id] = _Decision(True, f"{decision.reason}; {why}")
+            needed.update(_reach(run))
+
+
+def _gone(
+    runs: Sequence[RunFacts], decisions: dict[str, _Decision], needed: Counter[Place]
+) -> set[Place]:
+    """What nobody needs."""
+    return {
+        (run.id, stage)
+        for run in runs
+        if not decisions[run.id].kept
+        for stage in run.sizes
+        if not needed[run.id, stage]
+    }
+
+
+def _verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
     """What becomes of a run's own places."""
-    gone = () if reason else tuple(stage for stage in run.sizes if not needed[run.id, stage])
+    kept = decision.kept
+    gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
     left = len(run.sizes) - len(gone)
+    rest = "; what is left of it is used" if left and not kept else ""
     return Verdict(
         run_id=run.id,
         status=run.status,
-        started=run.started,
-        kept=bool(reason),
-        reason=reason or ("something kept uses the rest of it" if left else "too old"),
+        last_sign=run.last_sign,
+        kept=kept,
+        reason=decision.reason + rest,
         size=sum(run.sizes.values()),
         stages=gone,
         freed=sum(run.sizes[stage] for stage in gone),
-        vanishes=not reason and not left,
+        vanishes=not kept and not left,
     )
 
 

@@ -42,9 +42,9 @@ def register(
             version = registry.register(model, lineage, files)
             log.info("registered as %s version %d", settings.model_name, version.number)
             return Registered(version.number, settings.model_name, is_new=True)
-        if known.pruned or not work.store.has(known.model):
+        # From now on its weights are this run's: retention may have plans for those it had.
+        if known.pruned or known.model != model:
             registry.restore(known.number, model)
-            log.info("version %d has its weights again", known.number)
     log.info("these weights are version %d already", known.number)
     return Registered(known.number, settings.model_name, is_new=False)
 
