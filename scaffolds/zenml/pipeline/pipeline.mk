@@ -1,5 +1,6 @@
-# What `make run` starts, and the commands that only ZenML has.
+# What `make run` and `make prune` start, and the commands that only ZenML has.
 RUN := -m pipeline.run
+PRUNE := -m pipeline.prune
 .PHONY: dashboard manifests stacks
 
 dashboard: $(READY) ## ZenML's dashboard at http://127.0.0.1:8237

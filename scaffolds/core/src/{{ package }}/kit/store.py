@@ -138,7 +138,10 @@ class LocalStore(Store):
 
     def read(self, key: str) -> bytes:
         """The content of a file; raises FileNotFoundError."""
-        return (self.root / key).read_bytes()
+        try:
+            return (self.root / key).read_bytes()
+        except NotADirectoryError:  # under what is a file
+            raise FileNotFoundError(key) from None
 
     def write(self, key: str, content: bytes) -> None:
         """Write a file beside its place, then rename it."""
