@@ -29,7 +29,7 @@ test: $(READY) lint ## what decides: minutes, generated projects run for real
 	@$(PYTEST) -m "not full" $(ARGS)
 
 test-fast: $(READY) ## the inner loop: seconds
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" --hypothesis-profile quick $(ARGS)
 
 test-full: $(READY) lint ## every test: every combination of options runs for real
 	@$(PYTEST) $(ARGS)

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mlpo_cli.answers.project import ProjectSettings
+from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
 
@@ -56,7 +56,7 @@ def resolved(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
     for orchestrator in orchestrators or available():
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "locked"
-            settings = ProjectSettings("locked", "locked", orchestrator, "digits", "none")
+            settings = ProjectSettings("locked", "locked", orchestrator, **DEFAULTS)
             generate(settings, project, "", Provenance("", "", {}, {}))
             run([sys.executable, "scripts/lock.py"], project, environment)
             for name in LOCKS:

@@ -35,7 +35,10 @@ def main() -> None:
     say("installing the locked packages")
     # Not quiet: shown on failure only, and the reason is in what a quiet pip leaves out.
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    run([*pip, "--require-hashes", "-r", str(ROOT / "requirements-dev.lock")])
+    # --no-deps: the lock names everything. Left to look, pip takes `coverage[toml]`, which a locked
+    # package asks for, from the newest release, and then refuses it for having no hash.
+    lock = ["--no-deps", "--require-hashes", "-r", str(ROOT / "requirements-dev.lock")]
+    run([*pip, *lock])
     run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     (VENV / "ready").touch()
 

@@ -14,7 +14,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mlpo_cli.answers.project import ProjectSettings
+from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
 
@@ -85,7 +85,7 @@ def load(text: str) -> dict[str, Any]:
 def scaffold(request, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     """A scaffold's folder, and the pyproject.toml of its projects."""
     project = tmp_path_factory.mktemp("locks") / "locked"
-    settings = ProjectSettings("locked", "locked", request.param, "digits", "none")
+    settings = ProjectSettings("locked", "locked", request.param, **DEFAULTS)
     generate(settings, project, "", Provenance("", "", {}, {}))
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
     return SCAFFOLDS / request.param, load(text)

@@ -53,7 +53,7 @@ def ran(request, tmp_path_factory):
 def plan(project: Project, *options: str, **variables: str) -> list[tuple[str, str]]:
     """The verdicts and reasons of the stages that the cache may serve."""
     variables = {"PYTHONPATH": str(project.path / "src"), **variables}
-    said = project.make("plan", f"ARGS=--json {' '.join(options)}", **variables).stdout
+    said = project.make("plan", f"ARGS=--json {' '.join(options)}", check=True, **variables).stdout
     steps = json.loads(said)["stages"]
     assert [step["verdict"] for step in steps[5:]] == ["run", "run"]  # register and deploy
     return [(step["verdict"], step["reason"]) for step in steps[:5]]
@@ -68,8 +68,8 @@ def replaced(name: str, old: str, new: str) -> Callable[[Project], None]:
     return lambda project: project.edit(name, old, new)
 
 
-def written(name: str, text: str) -> Callable[[Project], None]:
-    return lambda project: (project.path / name).write_text(text) and None
+def written(name: str, text: str) -> Callable[[Project], object]:
+    return lambda project: (project.path / name).write_text(text)
 
 
 def record(project: Project, stage: str) -> Path:

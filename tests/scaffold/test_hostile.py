@@ -16,7 +16,7 @@ from support import IDS, RULES, Output
 
 from mlpo_cli import rules, scaffold
 from mlpo_cli.__main__ import main
-from mlpo_cli.answers.project import ProjectSettings, check
+from mlpo_cli.answers.project import DEFAULTS, ProjectSettings, check
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.errors import RulesError, as_text
 from mlpo_cli.reports import adr, html, terminal
@@ -187,7 +187,8 @@ def test_text_of_rules_and_answers_ends_up_in_the_project_as_it_is(tmp_path):
     harmless = [text for text in NASTY if text.strip() and not STEERING.search(text)]
     record = "\n".join(["# ADR", *harmless])
     given = dict(zip(IDS, harmless, strict=False))
-    project = ProjectSettings("Odd.Name-2", "pets_v2", "metaflow", "images", "github")
+    chosen = {**DEFAULTS, "data_source": "images", "ci": "github"}
+    project = ProjectSettings("Odd.Name-2", "pets_v2", "metaflow", **chosen)
     made = generate(project, tmp_path / "p", record, Provenance("1", "2", given, {"a": 1.5}))
     assert (made.path / "docs/adr/0001-orchestrator.md").read_text(encoding="utf-8") == record
     kept = yaml.safe_load((made.path / ".copier-answers.yml").read_text(encoding="utf-8"))

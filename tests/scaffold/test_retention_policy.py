@@ -20,7 +20,8 @@ EntryFacts, Facts = facts_module.EntryFacts, facts_module.Facts
 DAY, GIB = 86400, 2**30
 NOW = 1000 * DAY
 STAGES = ("ingest", "train")
-EXAMPLES = settings(max_examples=1500, deadline=None)
+QUICK = settings.get_current_profile_name() == "quick"
+EXAMPLES = settings(max_examples=150 if QUICK else 1500)
 
 ages = st.sampled_from([0.0, 0.1, 1, 3, 6.9, 7.1, 13, 15, 29.9, 30.1, 40, 100])
 states = st.sampled_from(["ok"] * 6 + ["failed", "running", "incomplete", "lost", "pruned"])

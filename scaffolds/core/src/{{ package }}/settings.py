@@ -10,30 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from .kit.documents import change, merge, read_yaml
 from .kit.errors import PipelineError
-from .kit.store import LocalStore, Store
+from .kit.local import LocalStore
+from .kit.policies import STRICT, CachingSettings, Resources, RetentionSettings
+from .kit.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 
-
-STRICT = ConfigDict(extra="forbid")  # an unknown name is an error
 Share = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 SplitShare = Annotated[float, Field(gt=0, lt=0.5)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-CachedStage = Literal["ingest", "preprocess", "validate", "train", "evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -122,37 +114,6 @@ class DeploySettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class CachingSettings:
-    """When a stage's result of an earlier run is used again instead of running the stage."""
-
-    enabled: bool = True
-    max_age_days: PositiveFloat = 14  # older results are not used; less than retention.keep_days
-    always_run: tuple[CachedStage, ...] = ()  # stages that are never served
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class RetentionSettings:
-    """Which runs keep their files. A run may also be marked: `make keep RUN=...`."""
-
-    auto: bool = True  # prune after a green run on this machine
-    keep_last: PositiveInt = 10  # green runs, whatever their age
-    keep_days: PositiveFloat = 30  # younger green runs
-    keep_failed_days: PositiveFloat = 7  # younger failed runs
-    max_gib: PositiveFloat = 20  # beats keep_days, and nothing else
-    keep_versions: PositiveInt = 3  # of the registered models, besides the deployed ones
-    max_run_hours: PositiveFloat = 48  # a run without a sign of life for longer is dead
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Resources:
-    """What a stage asks for where an orchestrator places it; a laptop ignores it."""
-
-    cpu: PositiveInt = 1
-    memory_mb: Annotated[int, Field(ge=128)] = 4096
-    gpu: Annotated[int, Field(ge=0)] = 0
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Settings:
     """All settings of a run."""
 
@@ -200,28 +161,35 @@ class Settings:
 _SETTINGS = TypeAdapter(Settings)
 
 
-def load(profile: str = "local", changes: Sequence[str] = ()) -> Settings:
-    """The settings of a profile, a name in configs/ or a file: base.yaml with its values on top.
-
-    `changes` such as `train.epochs=5` come last.
-    """
+def find(profile: str) -> Path:
+    """The file of a profile, given by its name in configs/ or by a path that ends in .yaml."""
     path = Path(profile) if profile.endswith(".yaml") else CONFIGS / f"{profile}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
         raise PipelineError(f"there is no profile {profile!r} in {CONFIGS}; there is: {known}")
-    document = parse(path.read_text(encoding="utf-8"))
-    for change in changes:
-        place, equals, value = change.partition("=")
-        if not equals:
-            raise PipelineError(f"{change!r} is not of the form section.name=value")
-        document = merge(document, _nested(place.split("."), yaml.safe_load(value)))
+    return path
+
+
+def load(profile: str = "local", changes: Sequence[str] = ()) -> Settings:
+    """The settings of a profile: base.yaml with its values on top.
+
+    `changes` such as `train.epochs=5` come last.
+    """
+    document = read(profile)
+    for assignment in changes:
+        document = change(document, assignment)
     return from_document(document)
+
+
+def read(profile: str) -> dict[str, Any]:
+    """The settings of a profile as one plain document that was checked."""
+    return parse(find(profile).read_text(encoding="utf-8"))
 
 
 def parse(profile_text: str) -> dict[str, Any]:
     """A profile's text merged into the base, as one plain document that was checked."""
-    base = _read_yaml((CONFIGS / "base.yaml").read_text(encoding="utf-8"))
-    document = merge(base, _read_yaml(profile_text))
+    base = read_yaml((CONFIGS / "base.yaml").read_text(encoding="utf-8"))
+    document = merge(base, read_yaml(profile_text))
     from_document(document)
     return document
 
@@ -236,28 +204,3 @@ def from_document(document: dict[str, Any]) -> Settings:
             for problem in error.errors()
         ]
         raise PipelineError("these settings in configs/ are wrong:\n" + "\n".join(lines)) from None
-
-
-def _nested(names: list[str], value: Any) -> dict[str, Any]:
-    return {names[0]: _nested(names[1:], value) if names[1:] else value}
-
-
-def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """Lay one document over another, section by section."""
-    merged = dict(base)
-    for key, value in top.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            value = merge(below, value)
-        merged[key] = value
-    return merged
-
-
-def _read_yaml(text: str) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise PipelineError(f"a file in configs/ is not valid YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise PipelineError("a file in configs/ must hold `name: value` lines")
-    return document

@@ -28,7 +28,11 @@ Kept = Callable[[settings.Settings], Collection[str]]
 MEMORY = "prune.json"  # since when places are announced, and what was held, as of the last pass
 
 
-def main(forget: Forget, kept: Kept, arguments: list[str] | None = None) -> int:
+def main(
+    forget: Forget = lambda config, run_ids: None,
+    kept: Kept = lambda config: (),
+    arguments: list[str] | None = None,
+) -> int:
     """Show the plan, or apply it. Returns the exit code: 0, or 1 when it could not be done.
 
     `forget` deletes what the orchestrator itself keeps of runs; it may be told of the same run
@@ -188,3 +192,7 @@ def _memory(store: Store) -> dict[str, Any]:
         return {**empty, **store.read_json(MEMORY)}
     except (FileNotFoundError, ValueError, TypeError):
         return empty
+
+
+if __name__ == "__main__":  # under an orchestrator that keeps nothing of a run
+    sys.exit(main())

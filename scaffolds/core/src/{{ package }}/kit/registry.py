@@ -6,23 +6,18 @@ names. The weights stay in the store; a version holds their reference.
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from . import quiet_mlflow  # isort: skip # noqa: F401 (sets what mlflow reads at its import)
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from .errors import PipelineError
 from .store import Ref, Store
+from .tracking import Lineage, connect, log_run, server
 
 CHAMPION = "champion"
 KEEP = "keep"  # a tag of versions whose weights are never deleted
@@ -43,18 +38,6 @@ class Version:
     held: str = ""  # why its weights stay whatever its age
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """Where a model came from, and how it did. Histories are per epoch."""
-
-    run_id: str
-    dataset_version: str
-    code_digest: str
-    params: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    history: Sequence[Mapping[str, float]]
-
-
 class Registry:
     """The versions of one registered model."""
 
@@ -62,15 +45,11 @@ class Registry:
         """Open the registry for the model `name`; `root` is the store's root folder."""
         self.name = name
         self._folder = root / "registry"
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
-        self._local = uri is None
-        if uri is None:
-            uri = f"sqlite:///{_local_database(self._folder)}"
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._client = connect(self._folder)
 
     def register(self, model: Ref, lineage: Lineage, files: Sequence[Path]) -> Version:
         """Make a new version of a model that `find` does not know, with its lineage."""
-        run_id = self._log_run(lineage, files)
+        run_id = log_run(self._client, self.name, self._folder, lineage, files)
         self._ensure_model()
         tags = {
             "digest": model.sha256,
@@ -112,7 +91,7 @@ class Registry:
         try:
             yield
         except MlflowException as error:
-            place = os.environ.get("MLFLOW_TRACKING_URI", str(self._folder))
+            place = server() or self._folder
             raise PipelineError(f"the model registry at {place} does not answer: {error}") from None
 
     def all_versions(self) -> list[Version]:
@@ -199,50 +178,6 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-
-    def _log_run(self, lineage: Lineage, files: Sequence[Path]) -> str:
-        """Write parameters, metrics per epoch and files to a tracking run; returns its id."""
-        experiment = self._client.get_experiment_by_name(self.name)
-        place = (self._folder / "artifacts").as_uri() if self._local else None
-        experiment_id = (
-            experiment.experiment_id
-            if experiment
-            else self._client.create_experiment(self.name, artifact_location=place)
-        )
-        tags = {"dataset_version": lineage.dataset_version, "code_digest": lineage.code_digest}
-        run = self._client.create_run(experiment_id, run_name=lineage.run_id, tags=tags)
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(name, float(value), now, int(epoch["epoch"]))
-            for epoch in lineage.history
-            for name, value in epoch.items()
-            if name != "epoch"
-        ]
-        metrics += [Metric(f"test_{k}", v, now, 0) for k, v in lineage.metrics.items()]
-        params = [Param(name, str(value)) for name, value in lineage.params.items()]
-        run_id: str = run.info.run_id
-        self._client.log_batch(run_id, metrics=metrics[:1000], params=params)
-        for file in files:
-            self._client.log_artifact(run_id, str(file))
-        self._client.set_terminated(run_id)
-        return run_id
-
-
-def _local_database(folder: Path) -> Path:
-    """The SQLite file of a local registry, made in one piece if it is not there.
-
-    MLflow can't make its tables while another process makes them too, nor go on where it was
-    killed.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    database, partial = folder / "mlflow.db", folder / ".mlflow.db"
-    with FileLock(folder / ".lock"):
-        if not database.exists():
-            for left in folder.glob(f"{partial.name}*"):
-                left.unlink()
-            MlflowClient(tracking_uri=f"sqlite:///{partial}")
-            partial.replace(database)
-    return database
 
 
 def _numbers(text: str) -> list[int]:

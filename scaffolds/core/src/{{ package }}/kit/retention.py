@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .facts import Facts, Place, Plan, RunFacts, Verdict, VersionFacts
 
 if TYPE_CHECKING:
-    from ..settings import RetentionSettings
+    from .policies import RetentionSettings
 
 DAY, HOUR, GIB = 86400, 3600, 2**30
 

@@ -10,8 +10,9 @@ from ..kit import report
 from ..kit.errors import PipelineError
 from ..kit.fingerprint import flatten
 from ..kit.records import read_all
-from ..kit.registry import Lineage, Registry, Version
+from ..kit.registry import Registry, Version
 from ..kit.store import Ref, write_text
+from ..kit.tracking import Lineage
 from ..kit.workspace import Workspace
 from ..settings import RegisterSettings
 from . import Registered
