@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from projects import bare_environment
+
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "demo", "dist")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
@@ -105,8 +107,8 @@ class Reader:
         """Run one line in a shell. Returns how it ended, and the folder it left the shell in."""
         leaves = self.folder / ".left-in"
         script = f"{command}\ncode=$?\npwd > {str(leaves)!r}\nexit $code\n"
-        ours = re.compile("MLPO_.*|MAKEFLAGS|MAKELEVEL|MFLAGS|NO_COLOR|FORCE_COLOR")
-        environment = {k: v for k, v in os.environ.items() if not ours.fullmatch(k)}
+        ours = re.compile("MLPO_.*|NO_COLOR|FORCE_COLOR")
+        environment = {k: v for k, v in bare_environment().items() if not ours.fullmatch(k)}
         environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "src"),

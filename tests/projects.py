@@ -15,7 +15,10 @@ from typing import Any
 MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
 MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
 # No user name, as in many containers; and nothing of the `make test` that may run these tests.
-NOT_PASSED_ON = ("USER", "USERNAME", "SUDO_USER", "LOGNAME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+NOT_PASSED_ON = (
+    *("USER", "USERNAME", "SUDO_USER", "LOGNAME"),
+    *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS"),
+)
 
 
 def bare_environment() -> dict[str, str]:

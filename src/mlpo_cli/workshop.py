@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -52,7 +53,8 @@ def link_into(target: Path, shop: Path, tree: Path) -> None:
     `shop` must be a workshop in `target`. Killed half-way, it leaves what the next workshop takes
     back. Raises OSError; FileExistsError when a file is there already.
     """
-    (shop / _JOURNAL).touch()
+    written = {str(path.relative_to(tree)): _state(path) for path in tree.rglob("*")}
+    (shop / _JOURNAL).write_text(json.dumps(written) + "\n", encoding="utf-8")
     tree = tree.rename(shop / _LINKING)
     for path in sorted(tree.rglob("*"), key=lambda path: (len(path.parts), path)):
         there = target / path.relative_to(tree)
@@ -71,16 +73,25 @@ def _take_back(shop: Path) -> None:
     tree, journal = shop / _LINKING, shop / _JOURNAL
     if not tree.is_dir():
         return
-    began = journal.stat().st_mtime_ns
+    # What was written first, then the folders that were made.
+    first, *folders = journal.read_text(encoding="utf-8").splitlines()
+    written = json.loads(first)
     for path in tree.rglob("*"):
-        there = shop.parent / path.relative_to(tree)
+        name = str(path.relative_to(tree))
+        there = shop.parent / name
         with suppress(OSError):
-            untouched = path.lstat().st_mtime_ns <= began
+            untouched = _state(path) == written.get(name)
             if not path.is_dir() and untouched and os.path.samefile(path, there):
                 there.unlink()
-    for name in reversed(journal.read_text(encoding="utf-8").splitlines()):
+    for name in reversed(folders):
         with suppress(OSError):
             (shop.parent / name).rmdir()
+
+
+def _state(path: Path) -> list[int]:
+    """What changes when somebody edits a file."""
+    status = path.lstat()
+    return [status.st_mtime_ns, status.st_size]
 
 
 def _make(home: Path) -> tuple[Path, int | None]:

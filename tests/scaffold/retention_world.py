@@ -135,7 +135,7 @@ class World:
         for path in self.folder.rglob("*"):
             if path.is_file() and "registry" not in path.parts and not path.name.startswith("."):
                 times = path.stat().st_mtime - days * DAY
-                if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "store"):
+                if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "retention"):
                     path.write_text(json.dumps(earlier(json.loads(path.read_text()), days)))
                 os.utime(path, (times, times))
         for run_id in list(self.in_flight):
@@ -311,7 +311,7 @@ class World:
 
     def is_dead(self, run_id: str) -> bool:
         """Whether an earlier prune has given it up."""
-        stone = self.folder / "pruned" / f"{run_id}.json"
+        stone = self.folder / "retention" / "pruned" / f"{run_id}.json"
         return stone.exists()
 
     def reach(self, run_ids: set[str]) -> set[str]:

@@ -81,7 +81,7 @@ class TrainSettings:
     label_smoothing: BelowOne = 0.05
     patience: PositiveInt = 8  # epochs without a better validation loss
     seed: int = 7
-    threads: PositiveInt = 2  # fixed, for the same result on the same machine
+    threads: PositiveInt = 1  # of the CPU; fixed, for the same result on the same machine
     device: Device = "auto"
     model: ModelSettings = ModelSettings()
 

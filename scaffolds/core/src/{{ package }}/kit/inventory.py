@@ -20,7 +20,7 @@ from .store import Item, Ref, Store
 if TYPE_CHECKING:
     from .registry import Registry
 
-TOMBSTONES = "pruned"
+TOMBSTONES = "retention/pruned"
 Tombstones = Mapping[str, dict[str, Any]]
 
 

@@ -25,7 +25,7 @@ from .store import Store, to_json
 
 Forget = Callable[[settings.Settings, Collection[str]], None]
 Kept = Callable[[settings.Settings], Collection[str]]
-MEMORY = "prune.json"  # since when places are announced, and what was held, as of the last pass
+MEMORY = "retention/last.json"  # since when places are announced; what the last pass found held
 
 
 def main(
