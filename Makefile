@@ -7,8 +7,8 @@ ARGS ?=
 	clean
 PY := .venv/bin/python
 READY := .venv/ready
-# A file stays on one core: its generated project is set up once.
-PYTEST := $(PY) -m pytest -n 2 --dist loadfile
+# A file stays on one core: its generated project is set up once. The slow files come first.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 - \2/'
@@ -52,6 +52,9 @@ bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/new.py
 	@$(PY) benchmarks/first_run.py
 	@$(PY) benchmarks/first_run.py --orchestrator kubeflow
+	@$(PY) benchmarks/second_run.py
+	@$(PY) benchmarks/prune.py
+	@$(PY) benchmarks/disk.py --runs 20
 
 docs: $(READY) ## write the reference, the index of the pages and the picture anew
 	@$(PY) scripts/docs.py

@@ -2,17 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 from environments import environment
 from projects import MINIMAL, generate
+from s3 import serving
 
 pytestmark = pytest.mark.slow
 
@@ -23,55 +19,25 @@ QUICK = "train: {epochs: 1}\nregister: {min_accuracy: 0, max_regression: 1}\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """An S3 server with an empty bucket; returns the variables that lead to it."""
+    """The variables that lead to an S3 server with an empty bucket, and the bucket's folder."""
     folder = tmp_path_factory.mktemp("s3")
-    (folder / BUCKET).mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    rclone = Path(sys.executable).with_name("rclone")
-    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", "key,secret"]
-    environ = {**os.environ, "RCLONE_CONFIG": str(folder / "none.conf")}
-    with subprocess.Popen([*command, folder], env=environ, stderr=subprocess.DEVNULL) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(url)
-            yield {
-                "AWS_ENDPOINT_URL": url,
-                "AWS_ACCESS_KEY_ID": "key",
-                "AWS_SECRET_ACCESS_KEY": "secret",
-                "AWS_EC2_METADATA_DISABLED": "true",
-                "folder": str(folder / BUCKET),
-            }
-        finally:
-            process.kill()
-
-
-def wait_for(url: str) -> None:
-    for _ in range(200):
-        try:
-            urlopen(url, timeout=5).close()
-        except HTTPError:  # it wants to know who asks: it is there
-            return
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the S3 server did not start")
+    with serving(folder, BUCKET) as variables:
+        yield variables, folder / BUCKET
 
 
 class Machine:
     """A checkout of the project with a disk of its own, and the environment of another."""
 
-    def __init__(self, folder: Path, lent: Path, server: dict[str, str]) -> None:
+    def __init__(self, folder: Path, lent: Path, server: tuple[dict[str, str], Path]) -> None:
         self.project = generate(folder, *MINIMAL, orchestrator="metaflow")
         profile = self.project.path / "configs" / "local.yaml"
         profile.write_text(f"storage_root: {ROOT}\n{QUICK}")
         self.python = lent / "bin" / "python"
         paths = (self.project.path / "src", self.project.path / "tests")
-        mlflow = f"sqlite:///{server['folder']}/../mlflow.db"  # stands for the server of a team
+        variables, bucket = server
+        mlflow = f"sqlite:///{bucket.parent}/mlflow.db"  # stands for the server of a team
         self.variables = {
-            **{name: value for name, value in server.items() if name != "folder"},
+            **variables,
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "MLFLOW_TRACKING_URI": mlflow,
         }

@@ -63,11 +63,11 @@ def read(store: Store, run_id: str, stage: str) -> Record | None:
     """
     try:
         document = store.read_json(_key(run_id, stage))
-    except (FileNotFoundError, ValueError):
+        for group in ("inputs", "outputs"):
+            document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
+        record = Record(**document)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    for group in ("inputs", "outputs"):
-        document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
-    record = Record(**document)
     if record.state == "running" and not store.is_running(run_id, stage, record.started):
         return replace(record, state="failed", error="killed: its process ended without a word")
     return record
