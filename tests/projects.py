@@ -86,7 +86,7 @@ class Project:
         """Start a run, and kill all of its processes while it trains."""
         before = self.latest()["run_id"]
         running = subprocess.Popen(
-            ["make", "run"],
+            ["make", "run", "ARGS=--no-cache"],
             cwd=self.path,
             env=bare_environment(),
             stdout=subprocess.DEVNULL,

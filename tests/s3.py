@@ -21,20 +21,11 @@ def serving(folder: Path, bucket: str) -> Iterator[dict[str, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    rclone = str(Path(sys.executable).with_name("rclone"))
-    command = [
-        rclone,
-        "serve",
-        "s3",
-        "--addr",
-        f"127.0.0.1:{port}",
-        "--auth-key",
-        "key,secret",
-        str(folder),
-    ]
+    rclone, address = str(Path(sys.executable).with_name("rclone")), f"127.0.0.1:{port}"
+    command = [rclone, "serve", "s3", "--addr", address, "--auth-key", "key,secret", str(folder)]
     environ = {**os.environ, "RCLONE_CONFIG": str(folder / "none.conf")}
     with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://{address}"
         try:
             _wait_for(url)
             yield {
