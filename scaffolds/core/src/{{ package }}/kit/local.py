@@ -104,9 +104,12 @@ class LocalStore(Store):
         return self._lock(f"runs/{run_id}/.{stage}.lock")
 
     def is_running(self, run_id: str, stage: str, started: float) -> bool:
-        """Whether somebody holds the stage's lock."""
+        """Whether somebody holds the stage's lock, this process included."""
+        lock = self.stage_lock(run_id, stage)
+        if lock.is_locked:
+            return True
         try:
-            with self.stage_lock(run_id, stage).acquire(timeout=0):
+            with lock.acquire(timeout=0):
                 return False
         except Timeout:
             return True
