@@ -5,8 +5,8 @@
 Makes a project, runs it once, and copies that run's records and small payloads under other ids, two
 hours apart, with a cache entry for each. Then times `make prune`, what `make run` does after a
 green run, which is a prune, and what is left to do then; the last line is the key of the train
-stage: the source that it reaches, its settings, the installed packages. Every figure is a whole process, but for the
-key. Nothing is compared: the question is whether anybody has to wait.
+stage: the source that it reaches, its settings, the installed packages. Every figure is a whole
+process, but for the key. Nothing is compared: the question is whether anybody has to wait.
 """
 
 from __future__ import annotations
