@@ -458,7 +458,7 @@ def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:
 def main() -> None:
     """Answer histories until there are no more."""
     logging.disable()
-    settings.Settings.store = property(lambda self: Fragile(self.local_root))  # type: ignore
+    settings.Settings.store = property(lambda self: Fragile(self.local_root))
     # The code does not change while this runs.
     for name in ("installed", "code_digest", "reachable", "code_of", "_data_files", "was_edited"):
         setattr(fingerprint, name, functools.cache(getattr(fingerprint, name)))
