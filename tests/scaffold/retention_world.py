@@ -397,7 +397,7 @@ RESULTS: dict[str, Any] = {
     "ingest": lambda ref: stages.Ingested(ref("data"), "v", 1, ("a", "b")),
     "preprocess": lambda ref: stages.Preprocessed(ref("splits"), {"train": 1}, 0),
     "validate": lambda ref: stages.Validated(ref("report"), {"a": 1}),
-    "train": lambda ref: stages.Trained(ref("model"), ref("history"), 1, 1, 1.0, "cpu"),
+    "train": lambda ref: stages.Trained(ref("model"), ref("history"), 1, 0.1, 0.9, 1, 1.0, "cpu"),
     "evaluate": lambda ref: stages.Evaluated(ref("report"), ref("rows"), {"accuracy": 0.9}),
 }
 

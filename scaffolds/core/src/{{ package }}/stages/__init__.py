@@ -47,6 +47,8 @@ class Trained:
     model: Ref
     history: Ref
     best_epoch: int
+    val_loss: float  # of the best epoch
+    val_accuracy: float
     parameters: int
     samples_per_second: float
     device: str

@@ -111,6 +111,8 @@ def train(
         model=work.ref("model.safetensors"),
         history=work.ref("history.jsonl"),
         best_epoch=best_epoch,
+        val_loss=history[best_epoch - 1].val_loss,
+        val_accuracy=history[best_epoch - 1].val_accuracy,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         samples_per_second=round(len(x) * len(history) / sum(e.seconds for e in history), 1),
         device=describe(device),
