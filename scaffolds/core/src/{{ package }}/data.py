@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .kit.arrays import scratch
 from .kit.errors import PipelineError
 from .kit.fingerprint import content_digest
 from .settings import ROOT, IngestSettings
@@ -69,30 +71,39 @@ def load_digits(settings: IngestSettings) -> Dataset:
 
 
 def load_images(settings: IngestSettings) -> Dataset:
-    """A folder with one folder of pictures per class."""
+    """A folder with one folder of pictures per class; they may be more than fit into memory."""
     from PIL import Image, UnidentifiedImageError
 
     folder = _existing(settings, "a folder with one folder of pictures per class")
     classes = tuple(sorted(child.name for child in folder.iterdir() if child.is_dir()))
+    files = [
+        (path, number)
+        for number, name in enumerate(classes)
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not files:
+        raise PipelineError(f"no pictures in {folder}: it needs one folder of them per class")
     mode, side = "L" if settings.grayscale else "RGB", settings.image_size
-    pixels, labels, broken = [], [], []
-    for number, name in enumerate(classes):
-        for path in sorted((folder / name).rglob("*")):
-            if path.suffix.lower() not in IMAGE_SUFFIXES:
-                continue
-            try:
-                with Image.open(path) as image:
-                    pixels.append(np.asarray(image.convert(mode).resize((side, side))))
-                    labels.append(number)
-            except (UnidentifiedImageError, OSError) as error:
-                broken.append(f"{path.relative_to(folder)}: {error}")
+    x = scratch((len(files), len(mode), side, side))
+
+    def read(number: int) -> str | None:
+        path = files[number][0]
+        try:
+            with Image.open(path) as image:
+                image.draft(mode, (side, side))  # a JPEG need not be decoded in full
+                pixels = np.asarray(image.convert(mode).resize((side, side)))
+        except (UnidentifiedImageError, OSError) as error:
+            return f"{path.relative_to(folder)}: {error}"
+        x[number] = pixels.reshape(side, side, -1).transpose(2, 0, 1)
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        broken = [problem for problem in pool.map(read, range(len(files))) if problem]
     if broken:
         listed = "\n  ".join(broken[:10])
         raise PipelineError(f"{len(broken)} pictures in {folder} can't be read:\n  {listed}")
-    if not pixels:
-        raise PipelineError(f"no pictures in {folder}: it needs one folder of them per class")
-    x = np.stack(pixels).reshape(len(pixels), side, side, -1).transpose(0, 3, 1, 2)
-    return Dataset(np.ascontiguousarray(x), np.asarray(labels, np.int64), classes)
+    return Dataset(x, np.asarray([number for _, number in files], np.int64), classes)
 
 
 def load_table(settings: IngestSettings) -> Dataset:

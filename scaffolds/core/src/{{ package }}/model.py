@@ -24,6 +24,8 @@ class ModelSpec:
     width: int
     blocks: tuple[int, ...]
     dropout: float
+    block: str = "basic"
+    stem: str = "small"
 
 
 class Classifier(nn.Module):
@@ -52,21 +54,37 @@ def _body(spec: ModelSpec) -> nn.Module:
 
 
 def _convolutions(spec: ModelSpec) -> nn.Module:
-    width = spec.width
-    parts: list[nn.Module] = [_conv(spec.input_shape[0], width), nn.BatchNorm2d(width), nn.ReLU()]
+    """With `bottleneck`, `large`, width 64 and blocks 3, 4, 6, 3 it is ResNet-50.
+
+    He et al. 2015, arXiv 1512.03385, table 1; strides as in version 1.5.
+    """
+    channels = spec.width
+    parts: list[nn.Module] = [*_stem(spec)]
     for stage, blocks in enumerate(spec.blocks):
-        for block in range(blocks):
-            grows = stage > 0 and block == 0
-            inner = width * 2 if grows else width
-            parts.append(ConvBlock(width, inner, stride=2 if grows else 1))
-            width = inner
+        for number in range(blocks):
+            stride = 2 if stage and number == 0 else 1
+            block: BasicBlock | Bottleneck
+            if spec.block == "bottleneck":
+                block = Bottleneck(channels, spec.width * 2**stage, stride)
+            else:
+                block = BasicBlock(channels, spec.width * 2**stage, stride)
+            parts.append(block)
+            channels = block.channels
     return nn.Sequential(
         *parts,
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Dropout(spec.dropout),
-        nn.Linear(width, len(spec.classes)),
+        nn.Linear(channels, len(spec.classes)),
     )
+
+
+def _stem(spec: ModelSpec) -> list[nn.Module]:
+    """From the colours of pixels to `width` channels; the large one quarters the sides."""
+    if spec.stem == "small":
+        return [*_conv(spec.input_shape[0], spec.width, 3), nn.ReLU(inplace=True)]
+    pool = nn.MaxPool2d(3, stride=2, padding=1)
+    return [*_conv(spec.input_shape[0], spec.width, 7, stride=2), nn.ReLU(inplace=True), pool]
 
 
 def _layers(spec: ModelSpec) -> nn.Module:
@@ -79,28 +97,48 @@ def _layers(spec: ModelSpec) -> nn.Module:
     )
 
 
-def _conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels, out, 3, stride, padding=1, bias=False)
+def _conv(channels: int, out: int, size: int, stride: int = 1) -> list[nn.Module]:
+    """A convolution and its normalisation, which makes a bias needless."""
+    convolution = nn.Conv2d(channels, out, size, stride, padding=size // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(out)]
 
 
 class ConvBlock(nn.Module):
-    """Two convolutions beside a shortcut."""
+    """Convolutions beside a shortcut."""
 
-    def __init__(self, channels: int, out: int, stride: int) -> None:
+    def __init__(self, path: nn.Module, channels: int, out: int, stride: int) -> None:
         super().__init__()
-        self.path = nn.Sequential(
-            _conv(channels, out, stride),
-            nn.BatchNorm2d(out),
-            nn.ReLU(),
-            _conv(out, out),
-            nn.BatchNorm2d(out),
-        )
+        self.channels = out
+        self.path = path
         same = channels == out and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Conv2d(channels, out, 1, stride, bias=False)
+        self.shortcut = nn.Identity() if same else nn.Sequential(*_conv(channels, out, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output [n, out, height / stride, width / stride]."""
         return torch.relu(self.path(x) + self.shortcut(x))
+
+
+class BasicBlock(ConvBlock):
+    """Two convolutions of 3 x 3."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        path = (
+            *(*_conv(channels, width, 3, stride), nn.ReLU(inplace=True)),
+            *_conv(width, width, 3),
+        )
+        super().__init__(nn.Sequential(*path), channels, width, stride)
+
+
+class Bottleneck(ConvBlock):
+    """One convolution of 3 x 3 between two of 1 x 1, the last of which has four times as much."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        path = (
+            *(*_conv(channels, width, 1), nn.ReLU(inplace=True)),
+            *(*_conv(width, width, 3, stride), nn.ReLU(inplace=True)),
+            *_conv(width, width * 4, 1),
+        )
+        super().__init__(nn.Sequential(*path), channels, width * 4, stride)
 
 
 class RowBlock(nn.Module):

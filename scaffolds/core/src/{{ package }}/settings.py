@@ -65,6 +65,8 @@ class ModelSettings:
 
     width: Annotated[int, Field(ge=4)] = 32  # channels at first; each later stage doubles them
     blocks: tuple[PositiveInt, ...] = (1, 1)  # residual blocks per stage
+    block: Literal["basic", "bottleneck"] = "basic"
+    stem: Literal["small", "large"] = "small"  # large: for pictures of 100 pixels and more
     dropout: BelowOne = 0.1
 
 
@@ -73,7 +75,8 @@ class TrainSettings:
     """The training loop."""
 
     epochs: PositiveInt = 20
-    batch_size: Annotated[int, Field(ge=2)] = 64
+    batch_size: Annotated[int, Field(ge=2)] = 64  # of all processes together
+    accumulate: PositiveInt = 1  # parts that a batch is computed in, where it takes too much memory
     learning_rate: PositiveFloat = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     warmup_share: BelowOne = 0.1  # of all steps
@@ -81,9 +84,25 @@ class TrainSettings:
     label_smoothing: BelowOne = 0.05
     patience: PositiveInt = 8  # epochs without a better validation loss
     seed: int = 7
-    threads: PositiveInt = 1  # of the CPU; fixed, for the same result on the same machine
     device: Device = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: fp32 but on GPUs
+    compile: bool = False  # torch.compile: minutes at first, then faster; needs a C++ compiler
+    data: Literal["auto", "device", "stream"] = "auto"  # auto: on the device where the rows fit
+    loader_threads: PositiveInt = 2  # that stream rows to the device
+    threads: PositiveInt = 1  # of the CPU; fixed, for the same result on the same machine
+    processes: PositiveInt = 1  # on each machine, one per GPU
+    timeout_seconds: PositiveFloat = 600  # that a process waits for another
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 60  # between two checkpoints
     model: ModelSettings = ModelSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse a batch that can't be dealt out evenly."""
+        parts = self.processes * self.accumulate
+        if self.batch_size % parts:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) must be a multiple of processes x accumulate "
+                f"({parts})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -131,11 +150,29 @@ class Settings:
     resources: dict[str, Resources] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse results that are used for longer than their files are sure to be kept."""
+        """Refuse what contradicts itself."""
+        for stage, asked in self.resources.items():
+            self._check_gpus(stage, asked.gpu)
         if self.caching.max_age_days >= self.retention.keep_days:
             raise ValueError(
                 f"caching.max_age_days ({self.caching.max_age_days:g}) must be less than "
                 f"retention.keep_days ({self.retention.keep_days:g})"
+            )
+
+    def _check_gpus(self, stage: str, gpus: int) -> None:
+        """A stage that holds GPUs must use them all, or fail where there are none."""
+        section = getattr(self, stage, None)
+        device = getattr(section, "device", None)
+        if gpus and device != "cuda":
+            raise ValueError(
+                f"resources.{stage} asks for a GPU and {stage} may do without: "
+                + (f"say {stage}.device: cuda" if device else f"{stage} computes on no GPU")
+            )
+        if gpus and gpus != getattr(section, "processes", 1):
+            raise ValueError(
+                f"resources.{stage}.gpu is {gpus}, and {stage} starts "
+                f"{getattr(section, 'processes', 1)} process: one for each GPU"
+                + (" (train.processes)" if stage == "train" else "")
             )
 
     @property

@@ -1,19 +1,21 @@
-"""Which device does the work. Managed by mlpo."""
+"""Which device does the work, and in what precision. Managed by mlpo."""
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 
 import torch
 
 from .errors import PipelineError
 
 
-def choose(device: str) -> torch.device:
-    """The device that a setting asks for; `auto` takes the best one there is.
+def choose(device: str, number: int = 0, of: int = 1) -> torch.device:
+    """The device that a setting asks for, for process `number` `of` several on this machine.
 
-    Raises PipelineError when the device that was asked for is not there, so that nothing
-    trains for hours on a CPU by mistake.
+    `auto` takes the best one there is. Raises PipelineError when the device that was asked for is
+    not there, or not as often as processes need it: nothing trains for hours on a CPU by mistake.
     """
     present = {
         "cuda": torch.cuda.is_available(),
@@ -21,7 +23,7 @@ def choose(device: str) -> torch.device:
         "cpu": True,
     }
     if device == "auto":
-        return torch.device(next(name for name, here in present.items() if here))
+        device = next(name for name, here in present.items() if here)
     if not present[device]:
         found = ", ".join(name for name, here in present.items() if here)
         raise PipelineError(
@@ -29,6 +31,14 @@ def choose(device: str) -> torch.device:
             f"find here; it finds: {found}. Use `device: auto`, or install the build of torch "
             "for your GPU with `make setup`."
         )
+    if device == "cuda":
+        if torch.cuda.device_count() < of:
+            raise PipelineError(
+                f"train.processes is {of}, one for each GPU, and there are "
+                f"{torch.cuda.device_count()} GPUs here"
+            )
+        torch.cuda.set_device(number)
+        return torch.device(device, number)
     return torch.device(device)
 
 
@@ -37,3 +47,35 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
     return f"{device.type}: {platform.processor() or platform.machine()}"
+
+
+def precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The type that a network computes in; its weights are float32 in any case.
+
+    `auto` is bfloat16 on GPUs that have it, float16 on those that don't, float32 elsewhere.
+    """
+    if wanted != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
+    if device.type != "cuda":
+        return torch.float32
+    emulated = {"including_emulation": False}
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(**emulated) else torch.float16
+
+
+def prepare(device: torch.device, threads: int) -> None:
+    """Set torch up: on a CPU for the same bits every time, on a GPU for speed."""
+    torch.set_num_threads(threads)
+    on_gpu = device.type == "cuda"
+    torch.use_deterministic_algorithms(not on_gpu, warn_only=True)
+    torch.backends.cudnn.benchmark = on_gpu  # the shapes never change
+    torch.set_float32_matmul_precision("high" if on_gpu else "highest")
+
+
+def check_compiler() -> None:
+    """Raise PipelineError unless there is the C++ compiler that torch.compile calls."""
+    names = [os.environ.get("CXX", "g++"), "clang++"]
+    if not any(shutil.which(name) for name in names):
+        raise PipelineError(
+            "train.compile needs a C++ compiler, and there is neither g++ nor clang++ here: "
+            "install one, or say `compile: false`"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .arrays import load_arrays, load_note
+from .arrays import load_note, map_arrays
 from .client import serving
 from .errors import PipelineError
 from .records import newest_run, read
@@ -20,7 +20,7 @@ def predict(store: Store, champion: Version, rows: int) -> str:
     if record is None or "predictions" not in record.outputs:
         raise PipelineError("the newest run has no test rows yet: `make run`")
     path = store.open(record.outputs["predictions"])
-    test, classes = load_arrays(path, "x", "y"), load_note(path)["classes"]
+    test, classes = map_arrays(path), load_note(path)["classes"]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with serving(store.open(champion.model), log, startup_seconds=120) as server:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .store import Ref, Store
+from .usage import gpu_seconds, warnings
 
 SCHEMA_VERSION = 1
 LATEST = "runs/latest.json"
@@ -126,6 +127,8 @@ def summarise(store: Store, run_id: str) -> dict[str, Any]:
         },
         "metrics": values.get("evaluate", {}).get("metrics", {}),
         "device": values.get("train", {}).get("device"),
+        "gpu_seconds": gpu_seconds(records.values()),
+        "warnings": warnings(records.values()),
         "stages": [_stage_line(stage, records.get(stage)) for stage in STAGES],
     }
 

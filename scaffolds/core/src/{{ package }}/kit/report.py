@@ -16,10 +16,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import records
-from .arrays import load_arrays, load_note
+from .arrays import load_note, map_arrays
 from .errors import IntegrityError, PipelineError
 from .records import Record
 from .store import Ref, Store, read_json
+from .usage import usage_of
 
 PICTURES = 24
 MAX_CLASSES = 40  # of a confusion matrix that a person can read
@@ -57,6 +58,7 @@ def build(store: Store, run_id: str) -> str:
         confusion=_shades(evaluation),
         calibration=_calibration(evaluation),
         samples=_samples(files["predictions"]),
+        devices=[(r.stage, usage) for r in found.values() if (usage := usage_of(r)) is not None],
         values={stage: record.values for stage, record in found.items()},
         settings={stage: json.dumps(record.settings, indent=2) for stage, record in found.items()},
         outputs=[
@@ -141,7 +143,7 @@ def _samples(path: Path | None) -> list[dict[str, Any]]:
     """Test rows with prediction and truth: the mistakes first, then the least sure."""
     if path is None:
         return []
-    arrays, classes = load_arrays(path), load_note(path)["classes"]
+    arrays, classes = map_arrays(path), load_note(path)["classes"]
     x, y, probabilities = arrays["x"], arrays["y"], arrays["probabilities"]
     said, sure = probabilities.argmax(1), probabilities.max(1)
     order = np.lexsort((sure, said == y))[:PICTURES]

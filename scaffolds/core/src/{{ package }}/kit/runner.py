@@ -65,12 +65,14 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
                 return _use(store, record, stage, found.entry)
             records.note(store, record)
             section = getattr(run.settings, stage.name)
-            result = stage.load()(section, Workspace(run, stage.name), **inputs)
+            work = Workspace(run, stage.name, record.key)
+            result = stage.load()(section, work, **inputs)
             outputs, values = _split(result)
             done = replace(record, state="ok", ended=time.time(), outputs=outputs, values=values)
             records.note(store, done)
             if found.parts is not None:
                 _keep(run, stage, inputs, found.parts, done)
+            store.delete_tree(work.checkpoints)
         except BaseException as error:
             reason = str(error) if isinstance(error, PipelineError) else repr(error)
             records.note(store, replace(record, state="failed", ended=time.time(), error=reason))

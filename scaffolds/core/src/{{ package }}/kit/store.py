@@ -1,6 +1,7 @@
 """The store: files under keys, payloads addressed by reference. Managed by mlpo.
 
-Layout: `runs/<run id>/<stage>/<file>` are payloads, `runs/<run id>/<stage>.json` records. A
+Layout: `runs/<run id>/<stage>/<file>` are payloads, `runs/<run id>/<stage>.json` records,
+`checkpoints/<key>/` what a stage that was killed goes on from. A
 reference names a payload by its key, so a store that was moved, or mounted elsewhere, still
 resolves it.
 """

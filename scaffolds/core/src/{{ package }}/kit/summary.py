@@ -26,8 +26,13 @@ def render(summary: dict[str, Any]) -> str:
         "version": model["version"],
         "alias": model["alias"],
     }
+    gpu = summary["gpu_seconds"]
+    if gpu["held"]:
+        used = "not known" if gpu["used"] is None else f"{gpu['used']:,.0f}"
+        facts["GPU-seconds"] = f"{gpu['held']:,.0f} held, {used} used"
     lines += [f"  {name:<11} {value}" for name, value in facts.items() if value is not None]
     lines += [f"  {name:<18} {value:.4f}" for name, value in summary["metrics"].items()]
+    lines += [f"\nwarning: {text}" for text in summary["warnings"]]
     return "\n".join(lines)
 
 

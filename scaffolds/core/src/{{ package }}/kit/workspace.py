@@ -31,6 +31,7 @@ class Workspace:
 
     run: Run
     stage: str
+    key: str | None = None  # what the cache knows the work by
 
     @property
     def store(self) -> Store:
@@ -48,6 +49,11 @@ class Workspace:
     def ref(self, name: str) -> Ref:
         """Keep a payload that this stage wrote, and return its reference."""
         return self.store.put(f"{self._key}/{name}")
+
+    @property
+    def checkpoints(self) -> str:
+        """Where the stage may leave what a later try at the same work goes on from."""
+        return f"checkpoints/{self.key or self.run.id}"
 
     @property
     def _key(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..kit.stage import Stage
 from ..kit.store import Ref
+from ..kit.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,11 @@ class Trained:
     val_loss: float  # of the best epoch
     val_accuracy: float
     parameters: int
-    samples_per_second: float
+    samples_per_second: float  # while it trained, in the middle one of the epochs
     device: str
+    precision: str
+    data: str  # where the rows waited
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Evaluated:
     report: Ref
     predictions: Ref
     metrics: dict[str, float]
+    usage: Usage
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from ..kit.arrays import load_arrays
+from ..kit.arrays import map_arrays
 from ..kit.client import serving
 from ..kit.errors import PipelineError
 from ..kit.registry import CHAMPION, Registry
@@ -30,7 +30,7 @@ def deploy(
 
     Raises PipelineError when a served prediction differs; the champion then stays.
     """
-    offline = load_arrays(work.open(predictions))
+    offline = map_arrays(work.open(predictions))
     rows = slice(0, settings.rows)
     with serving(work.open(model), work.path("server.log"), settings.startup_seconds) as server:
         served = server.predict(offline["x"][rows])

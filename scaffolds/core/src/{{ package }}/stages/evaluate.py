@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..kit.arrays import load_arrays, load_note, save_arrays
+from ..kit.arrays import load_note, map_arrays, save_arrays
+from ..kit.batches import Batches
 from ..kit.device import choose
+from ..kit.meter import metered
 from ..kit.store import Ref, write_json
 from ..kit.workspace import Workspace
-from ..model import load
+from ..model import Classifier, load
 from ..settings import EvaluateSettings
 from . import Evaluated
 
@@ -23,9 +24,13 @@ log = logging.getLogger(__name__)
 def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Ref) -> Evaluated:
     """Predict every test row and report accuracy, classes, confusion and calibration."""
     path = work.open(splits)
-    test = load_arrays(path, "test_x", "test_y")
-    x, y, classes = test["test_x"], test["test_y"], load_note(path)["classes"]
-    probabilities = predict(work.open(model), x, settings)
+    arrays, classes = map_arrays(path), load_note(path)["classes"]
+    x, y = arrays["test_x"], arrays["test_y"]
+    device = choose(settings.device)
+    rows = Batches(x, y, device, "stream")
+    with metered(device, torch.get_num_threads()) as usage_after:
+        probabilities = predict(load(work.open(model), device), rows, settings.batch_size)
+        usage = usage_after(rows.waited)
 
     save_arrays(
         work.path("predictions.safetensors"),
@@ -36,17 +41,16 @@ def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Re
     write_json(work.path("evaluation.json"), report)
     metrics: dict[str, float] = report["metrics"]
     log.info("test accuracy %.4f on %d rows", metrics["accuracy"], len(y))
-    return Evaluated(work.ref("evaluation.json"), work.ref("predictions.safetensors"), metrics)
+    report_ref, predictions = work.ref("evaluation.json"), work.ref("predictions.safetensors")
+    return Evaluated(report_ref, predictions, metrics, usage)
 
 
 @torch.inference_mode()
-def predict(weights: Path, x: np.ndarray, settings: EvaluateSettings) -> np.ndarray:
+def predict(model: Classifier, rows: Batches, batch_size: int) -> np.ndarray:
     """Probabilities [n, classes], float32."""
-    device = choose(settings.device)
-    model = load(weights, device)
-    batches = torch.split(torch.from_numpy(x), settings.batch_size)
-    scores = torch.cat([model(batch.to(device)).cpu() for batch in batches])
-    return np.asarray(scores.softmax(1).numpy())
+    parts = torch.split(torch.arange(len(rows)), batch_size)
+    scores = [model(x).softmax(1).cpu() for x, _ in rows.take(parts)]
+    return np.asarray(torch.cat(scores).numpy())
 
 
 def measure(

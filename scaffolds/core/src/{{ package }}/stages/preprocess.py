@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from ..kit.arrays import load_arrays, load_note, save_arrays
+from ..kit.arrays import create_arrays, load_note, map_arrays, pieces, row_digests
 from ..kit.store import Ref
 from ..kit.workspace import Workspace
 from ..settings import PreprocessSettings
@@ -18,22 +18,30 @@ log = logging.getLogger(__name__)
 def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> Preprocessed:
     """Write `{train,val,test}_{x,y}` and, as a note, the classes and the training split's moments.
 
+    Pixels stay bytes, in a file that `train` maps into memory: the device normalises them, and has
+    a quarter to read.
+
     Splitting is stratified by class and depends on the seed alone. Of rows with the same
     content only the first stays, so that no test row was seen in training.
     """
     path = work.open(dataset)
-    arrays, classes = load_arrays(path), load_note(path)["classes"]
+    arrays, classes = map_arrays(path), load_note(path)["classes"]
     x, y = arrays["x"], arrays["y"]
     kept = first_of_each(x)
     splits = split(y, kept, settings)
-    out = {
-        f"{name}_{key}": array[rows]
+    mean, std = moments(x, splits["train"])
+    note = {"classes": classes, "mean": mean.tolist(), "std": std.tolist()}
+    shapes = {
+        f"{name}_{key}": (array.dtype.name, (len(rows), *array.shape[1:]))
         for name, rows in splits.items()
         for key, array in arrays.items()
     }
-    mean, std = moments(x[splits["train"]])
-    note = {"classes": classes, "mean": mean.tolist(), "std": std.tolist()}
-    save_arrays(work.path("splits.safetensors"), out, note)
+    places = create_arrays(work.path("splits.safetensors"), shapes, note)
+    for name, rows in splits.items():
+        for key, array in arrays.items():
+            place = places[f"{name}_{key}"]
+            for part in pieces(place):
+                place[part] = array[rows[part]]
     sizes = {name: len(rows) for name, rows in splits.items()}
     log.info("split into %s, dropped %d copies", sizes, len(y) - len(kept))
     return Preprocessed(work.ref("splits.safetensors"), sizes, len(y) - len(kept))
@@ -41,10 +49,9 @@ def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> P
 
 def first_of_each(x: np.ndarray) -> np.ndarray:
     """The row numbers [m] that are left when later rows of the same content are dropped."""
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
     seen: dict[bytes, int] = {}
-    for number, row in enumerate(flat):
-        seen.setdefault(row.tobytes(), number)
+    for number, digest in enumerate(row_digests(x)):
+        seen.setdefault(digest, number)
     return np.fromiter(seen.values(), np.int64)
 
 
@@ -62,8 +69,22 @@ def split(y: np.ndarray, rows: np.ndarray, settings: PreprocessSettings) -> dict
     return {name: np.sort(np.concatenate(parts)) for name, parts in dealt.items()}
 
 
-def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation [channels or features], the latter never zero."""
+def moments(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation [channels or features] of some rows, the latter never zero.
+
+    Without a copy of them: the parts' means and squares are merged as in Chan et al. 1979,
+    Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, equation 2.1.
+    """
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-    mean, std = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64)
+    count, mean, squares = 0, np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for part in pieces(x):
+        taken = x[rows[(rows >= part.start) & (rows < part.stop)]]
+        if not len(taken):
+            continue
+        n, middle = taken.size // x.shape[1], taken.mean(axes, dtype=np.float64)
+        apart = middle - mean
+        squares += taken.var(axes, dtype=np.float64) * n + apart**2 * (count * n / (count + n))
+        count += n
+        mean += apart * (n / count)
+    std = np.sqrt(squares / max(count, 1))
     return mean, np.where(std > 0, std, 1.0)

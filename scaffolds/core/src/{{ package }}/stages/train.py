@@ -7,17 +7,23 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..kit.arrays import load_arrays, load_note
-from ..kit.device import choose, describe
+from ..kit import device, torchrun
+from ..kit.arrays import load_note, map_arrays
+from ..kit.batches import Batches, shuffled
+from ..kit.checkpoint import Checkpoints
 from ..kit.errors import PipelineError
+from ..kit.group import Group
+from ..kit.meter import metered
 from ..kit.store import Ref, write_text
 from ..kit.workspace import Workspace
-from ..model import Classifier, ModelSpec, save
+from ..learner import Learner
+from ..model import ModelSpec, save
 from ..settings import TrainSettings
 from . import Trained
 
@@ -32,8 +38,37 @@ class Epoch:
     train_loss: float
     val_loss: float
     val_accuracy: float
-    learning_rate: float
+    learning_rate: float  # of its first step
     seconds: float
+    samples_per_second: float  # while it trained
+
+
+@dataclass
+class Progress:
+    """How far a training is, and what it came to so far."""
+
+    epoch: int = 1
+    step: int = 0  # of this epoch, that were done
+    rate: float = 0.0
+    best: float = math.inf
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, epoch: Epoch) -> bool:
+        """Go on to the next epoch; returns whether this one was the best so far."""
+        self.history.append(asdict(epoch))
+        self.epoch, self.step = epoch.epoch + 1, 0
+        if epoch.val_loss >= self.best:
+            return False
+        self.best, self.best_epoch = epoch.val_loss, epoch.epoch
+        return True
+
+    def is_over(self, settings: TrainSettings) -> bool:
+        """Whether all epochs are done, or enough of them brought nothing."""
+        return self.epoch > settings.epochs or self._stalled() >= settings.patience
+
+    def _stalled(self) -> int:
+        return self.epoch - 1 - self.best_epoch
 
 
 def train(
@@ -44,98 +79,125 @@ def train(
 ) -> Trained:
     """Fit the model; the same settings, data and machine give the same weights.
 
-    `on_epoch` is told of each epoch as it ends. Raises PipelineError when the loss diverges.
+    A training that was killed goes on from its last checkpoint, to the same weights. `on_epoch` is
+    told of each epoch as it ends. Raises PipelineError when the loss diverges, or the device that
+    was asked for is not there.
     """
-    torch.manual_seed(settings.seed)
-    torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    device = choose(settings.device)
+    if settings.processes == 1:
+        trained = fit(settings, work, splits, Group(device.choose(settings.device)), on_epoch)
+    else:
+        device.choose(settings.device, of=settings.processes)
+        trained = torchrun.launch(work, splits, lambda epoch: on_epoch and on_epoch(Epoch(**epoch)))
+    if trained is None:
+        raise RuntimeError("the leading process of a training says what came of it")
+    return trained
+
+
+def fit(
+    settings: TrainSettings,
+    work: Workspace,
+    splits: Ref,
+    group: Group,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Trained | None:
+    """Train as one process of a group; the leading one writes, and says what came of it."""
+    device.prepare(group.device, settings.threads)
     path = work.open(splits)
-    note = load_note(path)
-    arrays = load_arrays(path, "train_x", "train_y", "val_x", "val_y")
-    data = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-    x, y = data["train_x"], data["train_y"]
+    note, arrays = load_note(path), map_arrays(path)
+    where, threads = settings.data, settings.loader_threads
+    rows = Batches(arrays["train_x"], arrays["train_y"], group.device, where, threads)
+    val = Batches(arrays["val_x"], arrays["val_y"], group.device, where, threads)
+    shape = tuple(arrays["train_x"].shape[1:])
+    spec = ModelSpec(shape, tuple(note["classes"]), **asdict(settings.model))
+    steps = len(order_of(settings, len(rows), 0, group.size)) * settings.epochs
+    learner, at = Learner(spec, note, settings, steps, group), Progress()
+    checkpoints = Checkpoints(work, settings.checkpoint_seconds)
+    if state := checkpoints.newest(group.device):
+        at = Progress(**state["progress"])
+        learner.load(state["learner"])
+        log.info("going on after epoch %d, step %d", at.epoch - 1, at.step)
+    kind = str(learner.dtype).removeprefix("torch.")
+    log.info("training on %s in %s, rows: %s", device.describe(group.device), kind, rows.where)
 
-    spec = ModelSpec(tuple(x.shape[1:]), tuple(note["classes"]), **asdict(settings.model))
-    model = Classifier(spec).to(device)
-    model.mean.copy_(torch.tensor(note["mean"]).reshape(model.mean.shape))
-    model.std.copy_(torch.tensor(note["std"]).reshape(model.std.shape))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = math.ceil(len(x) / settings.batch_size) * settings.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps, settings))
-    loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
-
-    history: list[Epoch] = []
-    best = math.inf
-    for number in range(1, settings.epochs + 1):
-        began = time.perf_counter()
-        rate = float(schedule.get_last_lr()[0])
-        total = torch.zeros((), device=device)
-        model.train()
-        # Shuffled on the CPU: every device then sees the same order.
-        for rows in torch.split(torch.randperm(len(x)).to(device), settings.batch_size):
-            loss = loss_of(model(x[rows]), y[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-            optimizer.step()
-            schedule.step()
-            total += loss.detach() * len(rows)
-        train_loss = total.item() / len(x)
-        val_loss, accuracy = measure(model, data["val_x"], data["val_y"], settings.batch_size)
-        if not math.isfinite(train_loss + val_loss):
-            raise PipelineError(
-                f"the loss is no longer a number after epoch {number}: lower train.learning_rate "
-                f"({settings.learning_rate:g}) or train.clip_norm ({settings.clip_norm:g})"
+    with metered(group.device, settings.threads, group.size) as usage_after:
+        while not at.is_over(settings):
+            epoch = run_epoch(learner, at, rows, val, checkpoints)
+            if at.note(epoch):
+                learner.remember()
+            log.info(
+                "epoch %d/%d: train loss %.4f, val loss %.4f, val accuracy %.4f",
+                *(epoch.epoch, settings.epochs),
+                *(epoch.train_loss, epoch.val_loss, epoch.val_accuracy),
             )
-        seconds = time.perf_counter() - began
-        history.append(Epoch(number, train_loss, val_loss, accuracy, rate, round(seconds, 3)))
-        log.info(
-            "epoch %d/%d: train loss %.4f, val loss %.4f, val accuracy %.4f",
-            *(number, settings.epochs, train_loss, val_loss, accuracy),
-        )
-        if on_epoch:
-            on_epoch(history[-1])
-        if val_loss < best:
-            best, best_epoch = val_loss, number
-            save(model, work.path("model.safetensors"))
-        elif number - best_epoch >= settings.patience:
-            log.info("no better validation loss in %d epochs: done", settings.patience)
-            break
+            if on_epoch and group.leads:
+                on_epoch(epoch)
+            keep(checkpoints, learner, at)
+        usage = usage_after(rows.waited + val.waited)
+    if at.epoch <= settings.epochs:
+        log.info("no better validation loss in %d epochs: done", settings.patience)
 
-    lines = [json.dumps(asdict(epoch)) for epoch in history]
+    if not group.leads:
+        return None
+
+    save(learner.recall(), work.path("model.safetensors"))
+    lines = [json.dumps(epoch) for epoch in at.history]
     write_text(work.path("history.jsonl"), "\n".join(lines) + "\n")
+    best = at.history[at.best_epoch - 1]
     return Trained(
         model=work.ref("model.safetensors"),
         history=work.ref("history.jsonl"),
-        best_epoch=best_epoch,
-        val_loss=history[best_epoch - 1].val_loss,
-        val_accuracy=history[best_epoch - 1].val_accuracy,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        samples_per_second=round(len(x) * len(history) / sum(e.seconds for e in history), 1),
-        device=describe(device),
+        best_epoch=at.best_epoch,
+        val_loss=best["val_loss"],
+        val_accuracy=best["val_accuracy"],
+        parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
+        samples_per_second=median(epoch["samples_per_second"] for epoch in at.history),
+        device=usage.device,
+        precision=kind,
+        data=rows.where,
+        usage=usage,
     )
 
 
-def warmup_cosine(steps: int, settings: TrainSettings) -> Callable[[int], float]:
-    """The learning rate's factor at a step: up in a line, then down in half a cosine."""
-    warmup = max(1, round(steps * settings.warmup_share))
+def run_epoch(
+    learner: Learner, at: Progress, rows: Batches, val: Batches, checkpoints: Checkpoints
+) -> Epoch:
+    """One pass over the rows, or what is left of it, and a look at the validation split."""
+    settings, group = learner.settings, learner.group
+    began = time.perf_counter()
+    if at.step == 0:
+        at.rate = learner.rate
+    order = order_of(settings, len(rows), at.epoch, group.size)[at.step :]
+    for x, y in rows.take([group.own(batch) for batch in order]):
+        learner.step(x, y, seed=(settings.seed, at.epoch, at.step, group.rank))
+        at.step += 1
+        keep(checkpoints, learner, at)
+    train_loss = learner.take_loss()
+    trained = time.perf_counter() - began
+    val_loss, accuracy = learner.measure(val)
+    if not math.isfinite(train_loss + val_loss):
+        raise PipelineError(
+            f"the loss is no longer a number after epoch {at.epoch}: lower train.learning_rate "
+            f"({settings.learning_rate:g}) or train.clip_norm ({settings.clip_norm:g})"
+        )
+    return Epoch(
+        epoch=at.epoch,
+        train_loss=train_loss,
+        val_loss=val_loss,
+        val_accuracy=accuracy,
+        learning_rate=at.rate,
+        seconds=round(time.perf_counter() - began, 3),
+        samples_per_second=round(sum(map(len, order)) / trained, 1),
+    )
 
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        done = (step - warmup) / max(1, steps - warmup)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
-    return factor
+def order_of(settings: TrainSettings, rows: int, epoch: int, processes: int) -> list[Tensor]:
+    """The batches of an epoch, as row numbers, for all processes."""
+    parts = processes * settings.accumulate
+    return shuffled(rows, settings.batch_size, settings.seed, epoch, parts)
 
 
-@torch.inference_mode()
-def measure(model: Classifier, x: Tensor, y: Tensor, batch_size: int) -> tuple[float, float]:
-    """Cross-entropy and accuracy of a model on a split."""
-    model.eval()
-    scores = torch.cat([model(batch) for batch in torch.split(x, batch_size)])
-    loss = nn.functional.cross_entropy(scores, y)
-    return loss.item(), (scores.argmax(1) == y).float().mean().item()
+def keep(checkpoints: Checkpoints, learner: Learner, at: Progress) -> None:
+    """Write a checkpoint if it is time for one."""
+    if checkpoints.is_due() and learner.group.leads:
+        state = {"learner": learner.state(), "progress": asdict(at)}
+        checkpoints.save(state, f"{at.epoch}-{at.step}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..kit.arrays import load_arrays, load_note
+from ..kit.arrays import load_note, map_arrays, pieces, row_digests
 from ..kit.errors import PipelineError
 from ..kit.store import Ref, write_json
 from ..kit.workspace import Workspace
@@ -23,7 +23,7 @@ Arrays = dict[str, np.ndarray]
 def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Validated:
     """Check the splits; raises PipelineError with every problem found."""
     path = work.open(splits)
-    arrays, classes = load_arrays(path), load_note(path)["classes"]
+    arrays, classes = map_arrays(path), load_note(path)["classes"]
     problems = list(find_problems(arrays, classes, settings))
     counts = np.bincount(arrays["train_y"], minlength=len(classes)).tolist()
     rows_per_class = dict(zip(classes, counts, strict=False))
@@ -63,23 +63,32 @@ def _schema(arrays: Arrays, classes: int) -> Iterator[str]:
 def _values(arrays: Arrays, settings: ValidateSettings) -> Iterator[str]:
     for name in SPLITS:
         x = arrays[f"{name}_x"].reshape(len(arrays[f"{name}_x"]), -1)
-        bad = ~np.isfinite(x)
-        if bad.any():
-            columns = np.flatnonzero(bad.any(axis=0))[:5].tolist()
+        bad, rows, columns, constant = 0, 0, set[int](), 0
+        low, high = np.inf, -np.inf
+        for part in pieces(x):  # of which each fits into memory
+            values = x[part]
+            wrong = ~np.isfinite(values)
+            bad += int(wrong.sum())
+            rows += int(wrong.any(axis=1).sum())
+            columns |= set(np.flatnonzero(wrong.any(axis=0)).tolist())
+            least, most = values.min(axis=1), values.max(axis=1)
+            constant += int((least == most).sum()) if x.shape[1] > 1 else 0
+            low, high = min(low, least.min()), max(high, most.max())
+        if bad:
             yield (
-                f"{name} has {int(bad.sum())} missing or infinite values in "
-                f"{int(bad.any(axis=1).sum())} rows, first in columns {columns}"
+                f"{name} has {bad} missing or infinite values in {rows} rows, first in columns "
+                f"{sorted(columns)[:5]}"
             )
             continue
-        constant = float((x.min(axis=1) == x.max(axis=1)).mean()) if x.shape[1] > 1 else 0.0
-        if constant > settings.max_constant_share:
-            yield f"{constant:.0%} of the samples in {name} are blank: all their values are equal"
+        if constant > settings.max_constant_share * len(x):
+            share = constant / len(x)
+            yield f"{share:.0%} of the samples in {name} are blank: all their values are equal"
         if settings.value_range is not None:
-            low, high = settings.value_range
-            if x.min() < low or x.max() > high:
+            least_allowed, most_allowed = settings.value_range
+            if low < least_allowed or high > most_allowed:
                 yield (
-                    f"{name} has values from {x.min():g} to {x.max():g}; "
-                    f"validate.value_range allows {low:g} to {high:g}"
+                    f"{name} has values from {low:g} to {high:g}; "
+                    f"validate.value_range allows {least_allowed:g} to {most_allowed:g}"
                 )
 
 
@@ -108,7 +117,7 @@ def _coverage(arrays: Arrays, classes: list[str]) -> Iterator[str]:
 
 def _leakage(arrays: Arrays) -> Iterator[str]:
     """Samples with the same content in two splits make the test look better than it is."""
-    content = {name: {row.tobytes() for row in arrays[f"{name}_x"]} for name in SPLITS}
+    content = {name: set(row_digests(arrays[f"{name}_x"])) for name in SPLITS}
     for index, one in enumerate(SPLITS):
         for other in SPLITS[index + 1 :]:
             shared = len(content[one] & content[other])
