@@ -1,6 +1,6 @@
 # What `make run` and `make prune` start, and the commands that only Kubeflow has.
-RUN := -m pipeline.run
-PRUNE := -m pipeline.prune
+RUN := -m pipeline.run --profile '$(PROFILE)'
+PRUNE := -m pipeline.prune --profile '$(PROFILE)'
 .PHONY: compile validate submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml

@@ -1,6 +1,6 @@
 # What `make run` starts, and the commands that only Metaflow has.
-RUN := pipeline/flow.py run
-PRUNE := pipeline/prune.py
+RUN := pipeline/flow.py --config config 'configs/$(PROFILE).yaml' run
+PRUNE := pipeline/prune.py --profile '$(PROFILE)'
 .PHONY: resume card
 
 resume: $(READY) ## go on after the step that failed

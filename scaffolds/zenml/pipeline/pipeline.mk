@@ -1,6 +1,6 @@
 # What `make run` and `make prune` start, and the commands that only ZenML has.
-RUN := -m pipeline.run
-PRUNE := -m pipeline.prune
+RUN := -m pipeline.run --profile '$(PROFILE)'
+PRUNE := -m pipeline.prune --profile '$(PROFILE)'
 .PHONY: dashboard manifests stacks
 
 dashboard: $(READY) ## ZenML's dashboard at http://127.0.0.1:8237

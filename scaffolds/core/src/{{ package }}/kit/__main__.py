@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     keep = verbs.add_parser("keep", help="mark a run: its files are never deleted")
     keep.add_argument("run", help="its id")
     keep.add_argument("--undo", action="store_true", help="take the mark off")
-    verbs.add_parser("sample-data", help="write the digits where ingest.path points")
+    sample = verbs.add_parser("sample-data", help="write samples where ingest.path points")
+    sample.add_argument("--classes", type=int, default=0, help="make up pictures of so many")
+    sample.add_argument("--per-class", type=int, default=100, help="how many of each")
     chosen = parser.parse_args(arguments)
     try:
         config = settings.load(chosen.profile, getattr(chosen, "set", []))
@@ -107,10 +109,10 @@ def _keep(config: settings.Settings, chosen: argparse.Namespace) -> str:
     return keep(config.store, chosen.run, chosen.undo)
 
 
-def _sample_data(config: settings.Settings, _: argparse.Namespace) -> str:
+def _sample_data(config: settings.Settings, chosen: argparse.Namespace) -> str:
     from .sample_data import write
 
-    return write(config.ingest)
+    return write(config.ingest, chosen.classes, chosen.per_class)
 
 
 def _latest(config: settings.Settings) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def prepare(device: torch.device, threads: int) -> None:
     torch.set_float32_matmul_precision("high" if on_gpu else "highest")
 
 
+def prepare_exact() -> None:
+    """Set torch up to compute on a GPU as on a CPU, so that a served model answers the same."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+
+
 def check_compiler() -> None:
     """Raise PipelineError unless there is the C++ compiler that torch.compile calls."""
     names = [os.environ.get("CXX", "g++"), "clang++"]

@@ -1,24 +1,38 @@
-"""Write the digits in the form of your source, to try it before your data is there.
+"""Write samples in the form of your source, to try it before your data is there.
 
-Managed by mlpo.
+Managed by mlpo. They are the digits, or pictures that are made up, as many as you like.
 """
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from ..data import load_digits
 from ..settings import ROOT, IngestSettings
 from .errors import PipelineError
+from .synthetic import picture
 
 
-def write(settings: IngestSettings) -> str:
-    """Write sample data to `ingest.path`; never over something that is there."""
+def write(settings: IngestSettings, classes: int = 0, per_class: int = 100) -> str:
+    """Write sample data to `ingest.path`; never over something that is there.
+
+    Where `classes` is given, pictures of so many classes are made up. Raises PipelineError where
+    the source holds no pictures then.
+    """
+    if classes and settings.source != "images":
+        raise PipelineError(
+            f"ingest.source is {settings.source}: pictures are made up for `source: images`"
+        )
     if settings.source == "digits" or settings.path is None:
         return "nothing to write: the digits come with scikit-learn"
     path = ROOT / settings.path
     if path.exists():
         raise PipelineError(f"{path} is there already; nothing was written")
+    if classes:
+        return _write_pictures(path, classes, per_class, settings.image_size)
     digits = load_digits(settings)
     flat = digits.x.reshape(len(digits.x), -1)
     if settings.source == "images":
@@ -39,3 +53,18 @@ def write(settings: IngestSettings) -> str:
         columns = {f"pixel_{i}": flat[:, i] for i in range(flat.shape[1])}
         parquet.write_table(pyarrow.table({**columns, settings.label: digits.y}), path)
     return f"{len(digits.y)} sample rows written to {path}"
+
+
+def _write_pictures(path: Path, classes: int, per_class: int, size: int) -> str:
+    from PIL import Image
+
+    def write_class(label: int) -> None:
+        folder = path / f"class-{label:03d}"
+        folder.mkdir(parents=True)
+        for number in range(per_class):
+            image = Image.fromarray(picture(label, number, classes, size))
+            image.save(folder / f"{number:05d}.jpg", quality=90)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write_class, range(classes)))
+    return f"{classes * per_class} pictures of {classes} classes written to {path}"

@@ -10,7 +10,7 @@ import torch
 
 from ..kit.arrays import load_note, map_arrays, save_arrays
 from ..kit.batches import Batches
-from ..kit.device import choose
+from ..kit.device import choose, prepare_exact
 from ..kit.meter import metered
 from ..kit.store import Ref, write_json
 from ..kit.workspace import Workspace
@@ -26,6 +26,7 @@ def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Re
     path = work.open(splits)
     arrays, classes = map_arrays(path), load_note(path)["classes"]
     x, y = arrays["test_x"], arrays["test_y"]
+    prepare_exact()
     device = choose(settings.device)
     rows = Batches(x, y, device, "stream")
     with metered(device, torch.get_num_threads()) as usage_after:
