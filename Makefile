@@ -53,6 +53,8 @@ bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/first_run.py
 	@$(PY) benchmarks/first_run.py --orchestrator kubeflow
 	@$(PY) benchmarks/second_run.py
+	@$(PY) benchmarks/train.py
+	@$(PY) benchmarks/gpu_seconds.py
 	@$(PY) benchmarks/prune.py
 	@$(PY) benchmarks/disk.py --runs 20
 

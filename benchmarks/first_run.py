@@ -58,7 +58,7 @@ def timed(command: list[str], folder: Path) -> float:
 
 def forget(project: Path) -> None:
     """Remove what runs left, so that the next one is a first run."""
-    for name in ("runs", "registry", ".metaflow", "local_outputs"):
+    for name in ("runs", "cache", "registry", ".metaflow", ".zenml", "local_outputs"):
         shutil.rmtree(project / name, ignore_errors=True)
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 SCAFFOLDS = scaffolds_dir()
 LOCKS = [ROOT / "requirements-dev.lock", *sorted(SCAFFOLDS.rglob("*.lock"))]
 PIN = re.compile(r"^([^\s#].*?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
-CUDA = re.compile("torch|triton|nvidia-.*|cuda-.*")
+CUDA = re.compile("torch|triton|nvidia-(?!ml-py).*|cuda-.*")  # NVML's is a few lines of Python
 MACHINES: list[dict[str, str]] = [
     {
         **{name: str(value) for name, value in default_environment().items()},

@@ -30,6 +30,7 @@ from my_project.kit.local import LocalStore
 from my_project.kit.registry import Registry
 from my_project.kit.runner import run_stage
 from my_project.kit.tracking import Lineage
+from my_project.kit.usage import Usage
 from my_project.kit.workspace import Run, Workspace
 from my_project.stages import register as register_module
 
@@ -393,12 +394,15 @@ def write(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> A
     return work.ref(name)
 
 
+USAGE = Usage("cpu", 0, 1.0, 0.9, 0.0, 1)
 RESULTS: dict[str, Any] = {
     "ingest": lambda ref: stages.Ingested(ref("data"), "v", 1, ("a", "b")),
     "preprocess": lambda ref: stages.Preprocessed(ref("splits"), {"train": 1}, 0),
     "validate": lambda ref: stages.Validated(ref("report"), {"a": 1}),
-    "train": lambda ref: stages.Trained(ref("model"), ref("history"), 1, 0.1, 0.9, 1, 1.0, "cpu"),
-    "evaluate": lambda ref: stages.Evaluated(ref("report"), ref("rows"), {"accuracy": 0.9}),
+    "train": lambda ref: stages.Trained(
+        ref("model"), ref("history"), 1, 0.1, 0.9, 1, 1.0, "cpu", "float32", "here", USAGE
+    ),
+    "evaluate": lambda ref: stages.Evaluated(ref("report"), ref("rows"), {"accuracy": 0.9}, USAGE),
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from install import uv_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-CUDA_ONLY = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
+CUDA_ONLY = re.compile(r"(torch|triton|nvidia-(?!ml-py)[a-z0-9-]+|cuda-[a-z0-9-]+)==")
 
 
 def main() -> None:
