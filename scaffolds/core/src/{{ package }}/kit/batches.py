@@ -48,8 +48,10 @@ class Batches:
     @property
     def where(self) -> str:
         """Where the rows wait, for people."""
-        size = f"{self._x.nbytes / 2**20:,.0f} MiB"
-        return f"{size} on the device" if self.resident else f"{size} streamed from the disk"
+        size = f"{self._x.nbytes / 2**20:,.1f} MiB"
+        if not self.resident:
+            return f"{size} streamed from the disk"
+        return f"{size} in memory" if self.device.type == "cpu" else f"{size} on the device"
 
     def take(self, batches: Sequence[Tensor]) -> Iterator[Batch]:
         """Samples and labels of each batch of row numbers, in this order, on the device."""

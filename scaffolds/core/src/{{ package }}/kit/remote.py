@@ -76,7 +76,10 @@ class RemoteStore(Store):
         return sorted(name for name in names if name)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, many in a request."""
+        """Delete objects, many in a request, and this process's copies of them."""
+        keys = list(keys)
+        for key in keys:
+            (_scratch(self.url) / key).unlink(missing_ok=True)
         paths = [f"{self._root}/{key}" for key in keys]
         if paths:
             with self._explained():

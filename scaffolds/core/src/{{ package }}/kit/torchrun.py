@@ -96,14 +96,16 @@ def launch(
             process.send_signal(signal.SIGTERM)
         process.wait()
     _tell(work, on_epoch, told)
+    result: dict[str, Any] = {}
+    with suppress(FileNotFoundError):
+        result = store.read_json(_result(work))
     if process.returncode:
         raise PipelineError(
-            f"one of the {train.processes * nodes.count} training processes ended with an error "
+            result.get("error")
+            or f"one of the {train.processes * nodes.count} training processes ended with an error "
             f"(torchrun: exit code {process.returncode}): see above"
         )
-    if nodes.number:
-        return None
-    return TypeAdapter(Trained).validate_python(store.read_json(_result(work)))
+    return None if nodes.number else TypeAdapter(Trained).validate_python(result)
 
 
 def _meeting(nodes: Nodes) -> list[str]:
@@ -154,12 +156,16 @@ def main(job: str) -> None:
         epochs.append(asdict(epoch))
         work.store.write_json(_progress(work), epochs)
 
-    with joined(config.train.device, config.train.timeout_seconds) as group:
-        if not group.leads:
-            logging.disable(logging.INFO)
-        trained = fit(config.train, work, Ref(**said["splits"]), group, note)
-        if trained is not None:
-            work.store.write_json(_result(work), asdict(trained))
+    try:
+        with joined(config.train.device, config.train.timeout_seconds) as group:
+            if not group.leads:
+                logging.disable(logging.INFO)
+            trained = fit(config.train, work, Ref(**said["splits"]), group, note)
+            if trained is not None:
+                work.store.write_json(_result(work), asdict(trained))
+    except PipelineError as error:
+        work.store.write_json(_result(work), {"error": str(error)})
+        sys.exit(f"error: {error}")
 
 
 def end_with_parents(torchrun: int) -> None:
@@ -173,7 +179,4 @@ def end_with_parents(torchrun: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except PipelineError as error:
-        sys.exit(f"error: {error}")
+    main(sys.argv[1])

@@ -61,12 +61,14 @@ def advice(stage: str, usage: Usage) -> str | None:
     if not usage.gpus or share is None or share >= IDLE or usage.seconds < SHORT:
         return None
     idle = f"{stage}: the GPU was idle for {1 - share:.0%} of {usage.seconds:.0f} s"
+    if stage != "train":
+        return f"{idle}: raise {stage}.batch_size, or say {stage}.device: cpu"
     if usage.waiting_share > WAITING:
         return (
-            f"{idle}, {usage.waiting_share:.0%} waiting for rows: raise {stage}.loader_threads, "
-            "put storage_root on a faster disk, or use `data: device` if they fit"
+            f"{idle}, {usage.waiting_share:.0%} waiting for rows: raise train.loader_threads, "
+            "put storage_root on a faster disk, or say `data: device` if they fit"
         )
     return (
-        f"{idle}: it gets too little at once. Raise {stage}.batch_size or the size of the model, "
-        f"try `compile: true`, or let {stage} run on a CPU"
+        f"{idle}: it gets too little at once. Raise train.batch_size or the size of the model, "
+        "try `compile: true`, or train on the CPU"
     )
