@@ -15,6 +15,7 @@ PROFILE = f"""
 storage_root: s3://{BUCKET}/project
 resources:
   train: {{cpu: 4, memory_mb: 16384, gpu: 1}}
+train: {{device: cuda}}
 """
 
 
