@@ -79,9 +79,7 @@ def _run(store: Store, run_id: str, items: list[Item], dead: Tombstones) -> RunF
     times = [record.ended or record.started for record in all_found]
     times = times or [item.modified for item in items] or [dead[run_id]["pruned"]]
     refs = [
-        ref
-        for record in all_found
-        for ref in (*record.inputs.values(), *record.outputs.values())
+        ref for record in all_found for ref in (*record.inputs.values(), *record.outputs.values())
     ]
     return RunFacts(
         id=run_id,

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit(Generic[R]):
-    """What a stage would return, and the run that did the work."""
+    """What a stage would return, and the run (or its trial) that did the work."""
 
     result: R
     origin: str
@@ -89,7 +89,7 @@ def reuse(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
     with run.store.stage_lock(run.id, stage.home):
         record = replace(_begin(run, stage, inputs), reason=found.reason, key=found.key)
         result = _use(run.store, replace(record, cache=found.state), stage, found.entry)
-    return Hit(result, found.entry.run_id)
+    return Hit(result, found.entry.origin)
 
 
 def result_of(store: Store, stage: Stage[R], run_id: str) -> R:
@@ -189,8 +189,8 @@ def _keep(
         log.info("%s: not kept for later runs: something changed while it ran", stage.home)
         return
     key = fingerprint.key_of(parts)
-    entry = Entry(stage.name, key, parts, run.id, time.time(), done.outputs, done.values)
-    cache.remember(run.store, entry)
+    made = (done.outputs, done.values, stage.place)
+    cache.remember(run.store, Entry(stage.name, key, parts, run.id, time.time(), *made))
 
 
 def _result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:

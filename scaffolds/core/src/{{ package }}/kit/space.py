@@ -117,9 +117,7 @@ def _axis(config: settings.Settings, name: Any, given: Any) -> tuple[Axis, list[
     return axis, [f"it lists {value} twice" for value in twice]
 
 
-def _range(
-    config: settings.Settings, name: str, given: dict[str, Any]
-) -> tuple[Axis, list[str]]:
+def _range(config: settings.Settings, name: str, given: dict[str, Any]) -> tuple[Axis, list[str]]:
     try:
         axis = TypeAdapter(Range).validate_python(given)
     except ValidationError as error:
