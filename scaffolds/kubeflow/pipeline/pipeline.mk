@@ -1,13 +1,14 @@
-# What `make run` and `make prune` start, and the commands that only Kubeflow has.
+# What `make run`, `sweep` and `prune` start, and the commands that only Kubeflow has.
 RUN := -m pipeline.run --profile '$(PROFILE)'
+SWEEP := $(RUN) --sweep
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
 .PHONY: compile validate submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
-	@$(PY) -m pipeline.cluster compile
+	@$(PY) -m pipeline.cluster compile $(ARGS)
 
 validate: $(READY) ## check the compiled pipeline, without a cluster
-	@$(PY) -m pipeline.cluster validate
+	@$(PY) -m pipeline.cluster validate $(ARGS)
 
 submit: $(READY) ## run it on the cluster that KF_PIPELINES_ENDPOINT names
 	@$(PY) -m pipeline.cluster submit $(ARGS)

@@ -8,8 +8,12 @@ from typing import TextIO
 
 # A stage's end is in its record, and so in the table that follows the run.
 KFP_LINE = re.compile(
-    r"\[KFP Executor |-+$|.* Wrote executor output file to |.* ERROR - Task .* finished with status"
+    r" *\[KFP Executor |-+$|.* Wrote executor output file to "
+    r"|.* ERROR - Task .* finished with status"
 )
+# Of the document that KFP shows before each task. Tasks at the same time mix their lines.
+JSON_LINE = re.compile(r' *(".*"(: .*)?|[{}\[\]]+|[\d.]+),?$')
+STAGE = re.compile(r" +(?=[a-z]+(-\d+)? {2})")  # KFP's indentation before a stage's line
 COLOUR = re.compile(r"\x1b\[\d+m")
 
 
@@ -19,21 +23,16 @@ class Progress(io.TextIOBase):
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._line = ""
-        self._skips_input = False  # the document that KFP shows before each task
 
     def write(self, text: str) -> int:
         """Take a piece of text; whole lines are shown or dropped."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            self._show(line.removeprefix("    "))
+            self._show(STAGE.sub("", line, 1) if STAGE.match(line) else line.removeprefix("    "))
         return len(text)
 
     def _show(self, line: str) -> None:
-        if self._skips_input:
-            self._skips_input = line != "}"
-        elif KFP_LINE.match(line):
-            self._skips_input = line.endswith("Got executor_input:")
-        elif line.strip():
+        if line.strip() and not KFP_LINE.match(line) and not JSON_LINE.match(line):
             # Not `print`: KFP has put its own in the place of that, and it ends up here.
             self._out.write(line + "\n")
             self._out.flush()

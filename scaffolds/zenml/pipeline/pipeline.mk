@@ -1,5 +1,6 @@
-# What `make run` and `make prune` start, and the commands that only ZenML has.
+# What `make run`, `sweep` and `prune` start, and the commands that only ZenML has.
 RUN := -m pipeline.run --profile '$(PROFILE)'
+SWEEP := $(RUN) --sweep
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
 .PHONY: dashboard manifests stacks
 

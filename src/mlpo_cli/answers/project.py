@@ -35,10 +35,10 @@ _TAKEN = frozenset({
     "fake_api", "fastapi", "filelock", "flow", "google", "inprocess", "install", "jinja2",
     "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "kit", "kubernetes", "lock",
     "matplotlib", "metaflow", "mlflow", "numpy", "onnx", "pandas", "pip", "pipeline",
-    "placement", "polars", "progress", "pyarrow", "pydantic", "pydantic_settings", "pytest",
-    "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools", "sklearn",
-    "sqlalchemy", "src", "stacks", "stages", "starlette", "test", "tests", "torch",
-    "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml", "zenrun",
+    "placement", "polars", "progress", "prune", "pyarrow", "pydantic", "pydantic_settings",
+    "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools",
+    "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "sweep", "test", "tests",
+    "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(

@@ -55,13 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _summary(config: settings.Settings, chosen: argparse.Namespace) -> str:
+    from . import sweep_view
     from .summary import render
 
     latest = _latest(config)
     started = records.last_start(config.store, latest["run_id"])
     if started is None or started < chosen.since:
         raise PipelineError("the run ended before its first stage; see above")
-    return render(latest)
+    swept = sweep_view.read(config.store, latest["run_id"])
+    return render(latest) + (sweep_view.as_table(swept) if swept and swept["chosen"] else "")
 
 
 def _plan(config: settings.Settings, chosen: argparse.Namespace) -> str:

@@ -29,6 +29,12 @@ class Entry:
     created: float  # seconds since the epoch
     outputs: dict[str, Ref]
     values: dict[str, Any]
+    place: str | None = None  # where in that run, if not under the stage's name: a trial
+
+    @property
+    def origin(self) -> str:
+        """Who did the work: a run, or a trial as `<run>/train-3`."""
+        return f"{self.run_id}/{self.place}" if self.place else self.run_id
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def look_up(store: Store, stage: str, key: str, parts: Parts, oldest: float) -> 
     if entry.created < oldest:
         return Answer(None, f"the result of run {entry.run_id} is older than caching.max_age_days")
     broken = _broken(store, entry)
-    return Answer(None, broken) if broken else Answer(entry, f"as in run {entry.run_id}")
+    return Answer(None, broken) if broken else Answer(entry, f"as in run {entry.origin}")
 
 
 def foresee(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:

@@ -75,12 +75,11 @@ def _run(store: Store, run_id: str, items: list[Item], dead: Tombstones) -> RunF
         if file:
             sizes[stage] += item.size
     found = records.read_all(store, run_id) if items else {}
-    times = [record.ended or record.started for record in found.values()]
+    all_found = [*found.values(), *(records.read_trials(store, run_id) if items else ())]
+    times = [record.ended or record.started for record in all_found]
     times = times or [item.modified for item in items] or [dead[run_id]["pruned"]]
     refs = [
-        ref
-        for record in found.values()
-        for ref in (*record.inputs.values(), *record.outputs.values())
+        ref for record in all_found for ref in (*record.inputs.values(), *record.outputs.values())
     ]
     return RunFacts(
         id=run_id,

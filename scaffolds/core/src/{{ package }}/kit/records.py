@@ -7,7 +7,9 @@ nobody holds its lock is dead. Nothing else is kept; the summary can always be m
 
 from __future__ import annotations
 
+import re
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -17,6 +19,8 @@ from .usage import gpu_seconds, warnings
 SCHEMA_VERSION = 1
 LATEST = "runs/latest.json"
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
+TRIAL = re.compile(r"train-(\d+)\.json")  # the record of a sweep's trial
+KILLED = "killed: its process ended without a word"
 
 
 @dataclass(frozen=True)
@@ -63,21 +67,48 @@ def read(store: Store, run_id: str, stage: str) -> Record | None:
     A stage whose process died without a word reads as failed; what was damaged, as not there.
     """
     try:
-        document = store.read_json(_key(run_id, stage))
-        for group in ("inputs", "outputs"):
-            document[group] = {name: Ref(**ref) for name, ref in document[group].items()}
-        record = Record(**document)
+        record = from_document(store.read_json(_key(run_id, stage)))
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
     if record.state == "running" and not store.is_running(run_id, stage, record.started):
-        return replace(record, state="failed", error="killed: its process ended without a word")
+        return replace(record, state="failed", error=KILLED)
     return record
 
 
+def from_document(document: dict[str, Any]) -> Record:
+    """A record as it was before `asdict`."""
+    groups = {
+        group: {name: Ref(**ref) for name, ref in document[group].items()}
+        for group in ("inputs", "outputs")
+    }
+    return Record(**{**document, **groups})
+
+
 def read_all(store: Store, run_id: str) -> dict[str, Record]:
-    """The records of a run's stages, in their order, those that started."""
+    """The records of a run's stages, in their order, those that started.
+
+    While a sweep tries, a trial that runs, or was killed, stands for `train`.
+    """
     found = {stage: read(store, run_id, stage) for stage in STAGES}
+    chosen = found["train"]
+    if chosen is None or chosen.state == "failed":
+        for trial in read_trials(store, run_id):
+            if trial.state == "running" or (trial.error == KILLED and found["train"] is None):
+                found["train"] = replace(trial, stage="train")
     return {stage: record for stage, record in found.items() if record is not None}
+
+
+def read_trials(store: Store, run_id: str) -> list[Record]:
+    """The records of the trials of a run that is a sweep, in their order."""
+    named = [TRIAL.fullmatch(name) for name in store.children(f"runs/{run_id}")]
+    numbers = sorted(int(match[1]) for match in named if match)
+    found = [read(store, run_id, f"train-{number}") for number in numbers]
+    return [record for record in found if record is not None]
+
+
+def sweep_key(run_id: str) -> str:
+    """The file that tells what a sweep tried and chose."""
+    return f"runs/{run_id}/sweep.json"
 
 
 def take_over(store: Store, origin: str, run_id: str, before: str) -> None:
@@ -87,6 +118,9 @@ def take_over(store: Store, origin: str, run_id: str, before: str) -> None:
         if done is not None and done.state == "ok" and read(store, run_id, stage) is None:
             source = done.taken_from or origin
             write(store, replace(done, run_id=run_id, taken_from=source))
+            if stage == "train":
+                with suppress(FileNotFoundError):
+                    store.write(sweep_key(run_id), store.read(sweep_key(origin)))
 
 
 def run_ids(store: Store) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import records
+from . import records, sweep_view
 from .arrays import load_note, map_arrays
 from .errors import IntegrityError, PipelineError
 from .records import Record
@@ -59,6 +59,7 @@ def build(store: Store, run_id: str) -> str:
         calibration=_calibration(evaluation),
         samples=_samples(files["predictions"]),
         devices=[(r.stage, usage) for r in found.values() if (usage := usage_of(r)) is not None],
+        sweep=sweep_view.picture(store, run_id),
         values={stage: record.values for stage, record in found.items()},
         settings={stage: json.dumps(record.settings, indent=2) for stage, record in found.items()},
         outputs=[

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit(Generic[R]):
-    """What a stage would return, and the run that did the work."""
+    """What a stage would return, and the run (or its trial) that did the work."""
 
     result: R
     origin: str
@@ -56,7 +56,7 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     store = run.store
-    with store.stage_lock(run.id, stage.name):
+    with store.stage_lock(run.id, stage.home):
         record = _begin(run, stage, inputs)
         try:
             found = look_up(run, stage, inputs)
@@ -65,7 +65,7 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
                 return _use(store, record, stage, found.entry)
             records.note(store, record)
             section = getattr(run.settings, stage.name)
-            work = Workspace(run, stage.name, record.key)
+            work = Workspace(run, stage.home, record.key)
             result = stage.load()(section, work, **inputs)
             outputs, values = _split(result)
             done = replace(record, state="ok", ended=time.time(), outputs=outputs, values=values)
@@ -88,10 +88,10 @@ def reuse(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
     found = look_up(run, stage, inputs)
     if found.entry is None:
         return None
-    with run.store.stage_lock(run.id, stage.name):
+    with run.store.stage_lock(run.id, stage.home):
         record = replace(_begin(run, stage, inputs), reason=found.reason, key=found.key)
         result = _use(run.store, replace(record, cache=found.state), stage, found.entry)
-    return Hit(result, found.entry.run_id)
+    return Hit(result, found.entry.origin)
 
 
 def result_of(store: Store, stage: Stage[R], run_id: str) -> R:
@@ -99,9 +99,9 @@ def result_of(store: Store, stage: Stage[R], run_id: str) -> R:
 
     Raises IntegrityError when it did not end well there, or a payload of it is gone.
     """
-    record = records.read(store, run_id, stage.name)
+    record = records.read(store, run_id, stage.home)
     if record is None or record.state != "ok":
-        raise IntegrityError(f"there is no result of {stage.name} in run {run_id}")
+        raise IntegrityError(f"there is no result of {stage.home} in run {run_id}")
     for ref in record.outputs.values():
         store.check(ref)
     return _result(stage, record.outputs, record.values)
@@ -156,11 +156,11 @@ def _begin(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
     with store.guard():
         if run.resumes is not None:
             records.take_over(store, run.resumes, run.id, before=stage.name)
-        before = records.read(store, run.id, stage.name)
+        before = records.read(store, run.id, stage.home)
         record = Record(
             run_id=run.id,
             orchestrator=run.orchestrator,
-            stage=stage.name,
+            stage=stage.home,
             state="running",
             started=time.time(),
             code=fingerprint.code_digest(),
@@ -179,7 +179,7 @@ def _use(store: Store, record: Record, stage: Stage[R], entry: Entry) -> R:
         record, state="ok", ended=time.time(), outputs=entry.outputs, values=entry.values
     )
     records.note(store, done)
-    log.info("%s: %s", stage.name, record.reason)
+    log.info("%s: %s", stage.home, record.reason)
     return result
 
 
@@ -188,11 +188,11 @@ def _keep(
 ) -> None:
     """Keep a result for later runs, unless something was changed while the stage ran."""
     if fingerprint.was_edited(stage.module) or _parts(run, stage, inputs) != parts:
-        log.info("%s: not kept for later runs: something changed while it ran", stage.name)
+        log.info("%s: not kept for later runs: something changed while it ran", stage.home)
         return
     key = fingerprint.key_of(parts)
-    entry = Entry(stage.name, key, parts, run.id, time.time(), done.outputs, done.values)
-    cache.remember(run.store, entry)
+    made = (done.outputs, done.values, stage.place)
+    cache.remember(run.store, Entry(stage.name, key, parts, run.id, time.time(), *made))
 
 
 def _result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:

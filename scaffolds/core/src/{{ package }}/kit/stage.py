@@ -23,6 +23,12 @@ class Stage(Generic[R]):
     cached: bool = True  # False: it always runs
     source: str | None = None  # "<module>:<function>": a digest of what its settings point at
     body: Callable[..., R] | None = None  # another function to run instead
+    place: str | None = None  # its name in the run where that is another: a trial of a sweep
+
+    @property
+    def home(self) -> str:
+        """What its record and the folder of its payloads are called."""
+        return self.place or self.name
 
     @property
     def module(self) -> str:
