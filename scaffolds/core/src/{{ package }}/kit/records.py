@@ -147,6 +147,8 @@ def summarise(store: Store, run_id: str) -> dict[str, Any]:
     values = {stage: record.values for stage, record in records.items()}
     model = records["train"].outputs.get("model") if "train" in records else None
     last = list(records.values())[-1]
+    tried = read_trials(store, run_id)  # one of which is what `train` tells of
+    worked = [*tried, *(r for r in records.values() if not tried or r.stage != "train")]
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
@@ -161,8 +163,8 @@ def summarise(store: Store, run_id: str) -> dict[str, Any]:
         },
         "metrics": values.get("evaluate", {}).get("metrics", {}),
         "device": values.get("train", {}).get("device"),
-        "gpu_seconds": gpu_seconds(records.values()),
-        "warnings": warnings(records.values()),
+        "gpu_seconds": gpu_seconds(worked),
+        "warnings": warnings(worked),
         "stages": [_stage_line(stage, records.get(stage)) for stage in STAGES],
     }
 
