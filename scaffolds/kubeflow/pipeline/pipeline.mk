@@ -1,13 +1,16 @@
 # What `make run` and `make prune` start, and the commands that only Kubeflow has.
 RUN := -m pipeline.run --profile '$(PROFILE)'
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
-.PHONY: compile validate submit schedule schedule-prune
+.PHONY: compile validate trainjob submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
 	@$(PY) -m pipeline.cluster compile
 
 validate: $(READY) ## check the compiled pipeline, without a cluster
 	@$(PY) -m pipeline.cluster validate
+
+trainjob: $(READY) ## print the job of several machines: where train.nodes is more than 1
+	@$(PY) -m pipeline.trainjob $(ARGS)
 
 submit: $(READY) ## run it on the cluster that KF_PIPELINES_ENDPOINT names
 	@$(PY) -m pipeline.cluster submit $(ARGS)
