@@ -11,6 +11,8 @@ import subprocess
 import urllib.request
 
 import pytest
+import yaml
+from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob
 from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
 
 pytestmark = pytest.mark.slow
@@ -211,3 +213,18 @@ def test_other_options_and_names_are_clean_and_say_what_is_missing(green, tmp_pa
     assert missing.returncode != 0
     assert "make sample-data" in missing.stdout
     project.make("lint")
+
+
+def test_the_job_of_several_machines_is_one_that_kubeflow_trainer_takes(fresh):
+    """Against Trainer's own models, which drop what they do not know."""
+    assert "train.nodes is 1" in fresh.make("trainjob", check=False).stderr
+    fresh.edit("configs/cluster.yaml", "  threads: 4\n", "  threads: 4\n  nodes: 2\n")
+    fresh.edit("deploy/kubeflow.yaml", "node_selector: {}", "node_selector: {pool: gpu}")
+    fresh.edit("deploy/kubeflow.yaml", "secrets: {} ", "secrets: {mlflow: {token: TOKEN}} ")
+    fresh.edit("deploy/kubeflow.yaml", "pull_secrets: []", "pull_secrets: [registry]")
+    printed = yaml.safe_load(fresh.make("trainjob").stdout)
+    known = TrainerV1alpha1TrainJob.from_dict(printed)
+    assert json.loads(known.to_json()) == printed
+    trainer = printed["spec"]["trainer"]
+    assert (trainer["numNodes"], trainer["numProcPerNode"]) == (2, 1)
+    assert trainer["resourcesPerNode"]["limits"]["nvidia.com/gpu"] == "1"

@@ -1,9 +1,11 @@
 """What Metaflow would have a cluster do, as the manifest says that it compiles without one."""
 
 import json
+import re
 import subprocess
 
 import pytest
+import yaml
 from environments import environment
 from projects import MINIMAL, bare_environment, generate
 from s3 import serving
@@ -19,17 +21,16 @@ train: {{device: cuda}}
 """
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory):
-    """The templates of the Argo workflow, by name."""
+def compiled(tmp_path_factory, flow, profile):
+    """The templates of a flow's Argo workflow, by name."""
     folder = tmp_path_factory.mktemp("argo")
     project = generate(folder, *MINIMAL, orchestrator="metaflow")
-    (project.path / "configs" / "cluster.yaml").write_text(PROFILE)
+    (project.path / "configs" / "cluster.yaml").write_text(profile)
     python = environment("metaflow", tmp_path_factory) / "bin" / "python"
-    flow = ["pipeline/flow.py", "--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
+    options = ["--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
     with serving(tmp_path_factory.mktemp("s3"), BUCKET) as variables:
         done = subprocess.run(
-            [python, *flow, "argo-workflows", "create", "--only-json"],
+            [python, flow, *options, "argo-workflows", "create", "--only-json"],
             cwd=project.path,
             env={
                 **bare_environment(),
@@ -52,6 +53,12 @@ def templates(tmp_path_factory):
     return {template["name"]: template for template in document["spec"]["templates"]}
 
 
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory):
+    """Those of the everyday flow."""
+    return compiled(tmp_path_factory, "pipeline/flow.py", PROFILE)
+
+
 def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
     """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
     gpus = {
@@ -67,3 +74,33 @@ def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
     assert "== 'train'" in tasks["train"]["when"]
     assert "== 'evaluate'" in tasks["evaluate"]["when"]
     assert "when" not in tasks["validate"]
+
+
+NODES = f"""
+storage_root: s3://{BUCKET}/project
+train: {{nodes: 3, processes: 4, device: cuda, batch_size: 96}}
+evaluate: {{device: cpu}}
+resources:
+  train: {{cpu: 4, memory_mb: 16384, gpu: 4}}
+"""
+
+
+def test_several_machines_are_one_gang_and_each_holds_its_gpus(tmp_path_factory):
+    """A JobSet: all of them start, or none; and no other step holds a GPU."""
+    templates = compiled(tmp_path_factory, "pipeline/nodes.py", NODES)
+    pods = [template["container"] for template in templates.values() if "container" in template]
+    assert not [pod for pod in pods if pod["resources"]["limits"].get("nvidia.com/gpu")]
+    manifest = templates["train-node"]["resource"]["manifest"]
+    gang = yaml.safe_load(re.sub("({{=.*?}})", r"'\1'", manifest))  # Argo fills these in first
+    assert gang["kind"] == "JobSet"
+    control, workers = gang["spec"]["replicatedJobs"]
+    # Metaflow's step before says how many there are, when it runs.
+    count = "{{=asInt(inputs.parameters.workerCount)}}"
+    assert (control["replicas"], workers["replicas"]) == (1, count)
+    for job in (control, workers):
+        (container,) = job["template"]["spec"]["template"]["spec"]["containers"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == "4"
+        assert "MF_MASTER_ADDR" in {variable["name"] for variable in container["env"]}
+    tasks = {task["name"]: task for task in templates["NodesFlow"]["dag"]["tasks"]}
+    assert "== 'train'" in tasks["train"]["when"]
+    assert "== 'evaluate'" in tasks["evaluate"]["when"]

@@ -2,13 +2,16 @@
 RUN := -m pipeline.run --profile '$(PROFILE)'
 SWEEP := $(RUN) --sweep
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
-.PHONY: compile validate submit schedule schedule-prune
+.PHONY: compile validate trainjob submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
 	@$(PY) -m pipeline.cluster compile $(ARGS)
 
 validate: $(READY) ## check the compiled pipeline, without a cluster
 	@$(PY) -m pipeline.cluster validate $(ARGS)
+
+trainjob: $(READY) ## print the job of several machines: where train.nodes is more than 1
+	@$(PY) -m pipeline.trainjob $(ARGS)
 
 submit: $(READY) ## run it on the cluster that KF_PIPELINES_ENDPOINT names
 	@$(PY) -m pipeline.cluster submit $(ARGS)

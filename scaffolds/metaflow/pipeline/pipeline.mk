@@ -1,12 +1,12 @@
 # What `make run` and `make sweep` start, and the commands that only Metaflow has.
-RUN := pipeline/flow.py --config config 'configs/$(PROFILE).yaml' run
+FLOW ?= pipeline/flow.py
+RUN := $(FLOW) --config config 'configs/$(PROFILE).yaml' run
 SWEEP := pipeline/sweep.py --config config 'configs/$(PROFILE).yaml' run
 PRUNE := pipeline/prune.py --profile '$(PROFILE)'
-FLOW ?= pipeline/flow.py
 .PHONY: resume card
 
 resume: $(READY) ## go on after the step that failed; FLOW=pipeline/sweep.py for a sweep
 	@$(PY) $(FLOW) resume $(ARGS); code=$$?; $(KIT) summary; exit $$code
 
 card: $(READY) ## show Metaflow's live cards at http://127.0.0.1:8324
-	@$(PY) pipeline/flow.py card server $(ARGS)
+	@$(PY) $(FLOW) card server $(ARGS)

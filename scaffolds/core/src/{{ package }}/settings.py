@@ -91,17 +91,18 @@ class TrainSettings:
     loader_threads: PositiveInt = 2  # that stream rows to the device
     threads: PositiveInt = 1  # of the CPU; fixed, for the same result on the same machine
     processes: PositiveInt = 1  # on each machine, one per GPU
+    nodes: PositiveInt = 1  # machines that train one model together
     timeout_seconds: PositiveFloat = 600  # that a process waits for another
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60  # between two checkpoints
     model: ModelSettings = ModelSettings()
 
     def __post_init__(self) -> None:
         """Refuse a batch that can't be dealt out evenly."""
-        parts = self.processes * self.accumulate
+        parts = self.processes * self.nodes * self.accumulate
         if self.batch_size % parts:
             raise ValueError(
-                f"batch_size ({self.batch_size}) must be a multiple of processes x accumulate "
-                f"({parts})"
+                f"batch_size ({self.batch_size}) must be a multiple of processes x nodes x "
+                f"accumulate ({parts})"
             )
 
 

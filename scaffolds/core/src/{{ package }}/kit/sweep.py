@@ -54,6 +54,8 @@ def plan(document: dict[str, Any], config: settings.Settings) -> tuple[Sweep, li
     Raises PipelineError that names everything that is wrong with it.
     """
     sweep, axes, problems = check(document, config)
+    if config.train.nodes > 1:
+        problems.append(f"train.nodes is {config.train.nodes}, and a trial has one machine: say 1")
     trials: list[Trial] = []
     if not problems:
         chosen = _grid(axes) if sweep.search == "grid" else _draw(axes, sweep, values(config))

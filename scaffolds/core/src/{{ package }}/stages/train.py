@@ -76,18 +76,18 @@ def train(
     work: Workspace,
     splits: Ref,
     on_epoch: Callable[[Epoch], None] | None = None,
+    launch: torchrun.Launch = torchrun.launch,
 ) -> Trained:
     """Fit the model; the same settings, data and machine give the same weights.
 
     A training that was killed goes on from its last checkpoint, to the same weights. `on_epoch` is
-    told of each epoch as it ends. Raises PipelineError when the loss diverges, or the device that
-    was asked for is not there.
+    told of each epoch as it ends; `launch` starts the processes, where there are several. Raises
+    PipelineError when the loss diverges, or the device that was asked for is not there.
     """
-    if settings.processes == 1:
+    if settings.processes * settings.nodes == 1:
         trained = fit(settings, work, splits, Group(device.choose(settings.device)), on_epoch)
     else:
-        device.choose(settings.device, of=settings.processes)
-        trained = torchrun.launch(work, splits, lambda epoch: on_epoch and on_epoch(Epoch(**epoch)))
+        trained = launch(work, splits, lambda epoch: on_epoch and on_epoch(Epoch(**epoch)))
     if trained is None:
         raise RuntimeError("the leading process of a training says what came of it")
     return trained
