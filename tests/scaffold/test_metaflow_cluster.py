@@ -18,14 +18,13 @@ resources:
 """
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory):
-    """The templates of the Argo workflow, by name."""
+def workflow(flow, tmp_path_factory):
+    """What the Argo workflow of a flow is to do, with its templates by name."""
     folder = tmp_path_factory.mktemp("argo")
     project = generate(folder, *MINIMAL, orchestrator="metaflow")
     (project.path / "configs" / "cluster.yaml").write_text(PROFILE)
     python = environment("metaflow", tmp_path_factory) / "bin" / "python"
-    flow = ["pipeline/flow.py", "--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
+    flow = [flow, "--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
     with serving(tmp_path_factory.mktemp("s3"), BUCKET) as variables:
         done = subprocess.run(
             [python, *flow, "argo-workflows", "create", "--only-json"],
@@ -48,17 +47,27 @@ def templates(tmp_path_factory):
         "argoproj.io/v1alpha1",
         "WorkflowTemplate",
     )
-    return {template["name"]: template for template in document["spec"]["templates"]}
+    templates = {template["name"]: template for template in document["spec"]["templates"]}
+    return {**document["spec"], "templates": templates}
 
 
-def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
-    """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
-    gpus = {
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory):
+    return workflow("pipeline/flow.py", tmp_path_factory)["templates"]
+
+
+def gpus(templates):
+    """The GPUs of each task, by name."""
+    return {
         name: template["container"]["resources"]["limits"].get("nvidia.com/gpu")
         for name, template in templates.items()
         if "container" in template
     }
-    assert [name for name, gpu in gpus.items() if gpu] == ["train"]
+
+
+def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
+    """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
+    assert [name for name, gpu in gpus(templates).items() if gpu] == ["train"]
     tasks = {task["name"]: task for task in templates["TrainFlow"]["dag"]["tasks"]}
     chosen = "tasks['validate'].outputs.parameters['switch-step']"
     assert tasks["train"]["depends"] == "validate.Succeeded"
@@ -66,3 +75,13 @@ def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
     assert "== 'train'" in tasks["train"]["when"]
     assert "== 'evaluate'" in tasks["evaluate"]["when"]
     assert "when" not in tasks["validate"]
+
+
+def test_each_trial_of_a_sweep_holds_a_gpu_and_no_other_task_does(tmp_path_factory):
+    swept = workflow("pipeline/sweep.py", tmp_path_factory)
+    assert [name for name, gpu in gpus(swept["templates"]).items() if gpu] == ["train"]
+    assert swept["parallelism"] == 1  # as configs/sweep.yaml says
+    tasks = {task["name"]: task for task in swept["templates"]["SweepFlow"]["dag"]["tasks"]}
+    trials = tasks["validate-foreach-trials"]
+    assert trials["withParam"] == "{{tasks.validate.outputs.parameters.num-splits}}"
+    assert tasks["choose"]["depends"] == "validate-foreach-trials.Succeeded"
