@@ -74,6 +74,7 @@ def choose(run: Run, sweep: Sweep, trials: Sequence[Trial], outcomes: Iterable[R
             "schema_version": 1,
             "run_id": run.id,
             "search": sweep.search,
+            "seed": sweep.seed,
             "metric": sweep.metric,
             "space": sweep.space,
             "trials": [_line(trial, known[trial.place]) for trial in trials],
