@@ -21,16 +21,16 @@ train: {{device: cuda}}
 """
 
 
-def compiled(tmp_path_factory, flow, profile):
-    """The templates of a flow's Argo workflow, by name."""
+def workflow(flow, tmp_path_factory, profile=PROFILE):
+    """What the Argo workflow of a flow is to do, with its templates by name."""
     folder = tmp_path_factory.mktemp("argo")
     project = generate(folder, *MINIMAL, orchestrator="metaflow")
     (project.path / "configs" / "cluster.yaml").write_text(profile)
     python = environment("metaflow", tmp_path_factory) / "bin" / "python"
-    options = ["--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
+    flow = [flow, "--datastore", "s3", "--config", "config", "configs/cluster.yaml"]
     with serving(tmp_path_factory.mktemp("s3"), BUCKET) as variables:
         done = subprocess.run(
-            [python, flow, *options, "argo-workflows", "create", "--only-json"],
+            [python, *flow, "argo-workflows", "create", "--only-json"],
             cwd=project.path,
             env={
                 **bare_environment(),
@@ -50,23 +50,27 @@ def compiled(tmp_path_factory, flow, profile):
         "argoproj.io/v1alpha1",
         "WorkflowTemplate",
     )
-    return {template["name"]: template for template in document["spec"]["templates"]}
+    templates = {template["name"]: template for template in document["spec"]["templates"]}
+    return {**document["spec"], "templates": templates}
 
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory):
-    """Those of the everyday flow."""
-    return compiled(tmp_path_factory, "pipeline/flow.py", PROFILE)
+    return workflow("pipeline/flow.py", tmp_path_factory)["templates"]
 
 
-def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
-    """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
-    gpus = {
+def gpus(templates):
+    """The GPUs of each task, by name."""
+    return {
         name: template["container"]["resources"]["limits"].get("nvidia.com/gpu")
         for name, template in templates.items()
         if "container" in template
     }
-    assert [name for name, gpu in gpus.items() if gpu] == ["train"]
+
+
+def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
+    """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
+    assert [name for name, gpu in gpus(templates).items() if gpu] == ["train"]
     tasks = {task["name"]: task for task in templates["TrainFlow"]["dag"]["tasks"]}
     chosen = "tasks['validate'].outputs.parameters['switch-step']"
     assert tasks["train"]["depends"] == "validate.Succeeded"
@@ -74,6 +78,16 @@ def test_a_known_result_starts_no_pod_that_holds_a_gpu(templates):
     assert "== 'train'" in tasks["train"]["when"]
     assert "== 'evaluate'" in tasks["evaluate"]["when"]
     assert "when" not in tasks["validate"]
+
+
+def test_each_trial_of_a_sweep_holds_a_gpu_and_no_other_task_does(tmp_path_factory):
+    swept = workflow("pipeline/sweep.py", tmp_path_factory)
+    assert [name for name, gpu in gpus(swept["templates"]).items() if gpu] == ["train"]
+    assert swept["parallelism"] == 1  # as configs/sweep.yaml says
+    tasks = {task["name"]: task for task in swept["templates"]["SweepFlow"]["dag"]["tasks"]}
+    trials = tasks["validate-foreach-trials"]
+    assert trials["withParam"] == "{{tasks.validate.outputs.parameters.num-splits}}"
+    assert tasks["choose"]["depends"] == "validate-foreach-trials.Succeeded"
 
 
 NODES = f"""
@@ -87,9 +101,8 @@ resources:
 
 def test_several_machines_are_one_gang_and_each_holds_its_gpus(tmp_path_factory):
     """A JobSet: all of them start, or none; and no other step holds a GPU."""
-    templates = compiled(tmp_path_factory, "pipeline/nodes.py", NODES)
-    pods = [template["container"] for template in templates.values() if "container" in template]
-    assert not [pod for pod in pods if pod["resources"]["limits"].get("nvidia.com/gpu")]
+    templates = workflow("pipeline/nodes.py", tmp_path_factory, NODES)["templates"]
+    assert not any(gpus(templates).values())
     manifest = templates["train-node"]["resource"]["manifest"]
     gang = yaml.safe_load(re.sub("({{=.*?}})", r"'\1'", manifest))  # Argo fills these in first
     assert gang["kind"] == "JobSet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from typing import TextIO
 
 # A stage's end is in its record, and so in the table that follows the run.
@@ -22,11 +23,12 @@ class Progress(io.TextIOBase):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._line = ""
+        self._lines: dict[int, str] = {}  # begun by each thread: trials run at the same time
 
     def write(self, text: str) -> int:
         """Take a piece of text; whole lines are shown or dropped."""
-        *lines, self._line = (self._line + text).split("\n")
+        thread = threading.get_ident()
+        *lines, self._lines[thread] = (self._lines.get(thread, "") + text).split("\n")
         for line in lines:
             self._show(STAGE.sub("", line, 1) if STAGE.match(line) else line.removeprefix("    "))
         return len(text)

@@ -136,9 +136,10 @@ def _contradictions(document: dict[str, Any], axes: dict[str, Axis]) -> Iterator
     """What goes against another part of the file."""
     if document.get("space") == {}:
         yield f"space: it is empty: name settings of {SECTION}, with values to try"
-    if document.get("search") == "random":
-        if document.get("trials") is None:
-            yield "trials: say how many a random search draws"
+    search = document.get("search", "grid")
+    if search == "random" and document.get("trials") is None:
+        yield "trials: say how many a random search draws"
+    if search != "grid":
         return
     if document.get("trials") is not None:
         yield "trials: a grid tries every combination: leave it out, or say search: random"

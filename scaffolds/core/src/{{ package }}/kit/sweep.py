@@ -64,7 +64,8 @@ def plan(document: dict[str, Any], config: settings.Settings) -> tuple[Sweep, li
             problems.append(f"trials: the space holds only {len(trials)} different ones")
         problems += dict.fromkeys(w for trial in trials for w in wrong(config, trial.changes))
     if problems:
-        raise PipelineError("the sweep's file is wrong:\n" + "\n".join(f"  {p}" for p in problems))
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise PipelineError(f"configs/sweep.yaml, or the file in its place, is wrong:{listed}")
     return sweep, trials
 
 

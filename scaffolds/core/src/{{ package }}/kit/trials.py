@@ -65,6 +65,8 @@ def choose(run: Run, sweep: Sweep, trials: Sequence[Trial], outcomes: Iterable[R
         record = known.get(trial.place) or records.read(store, run.id, trial.place)
         known[trial.place] = record or replace(_failed(run, records.KILLED), stage=trial.place)
     done = {t.number: known[t.place] for t in trials if known[t.place].state == "ok"}
+    if any(sweep.metric not in record.values for record in done.values()):
+        raise PipelineError(f"train returns no {sweep.metric} (Trained, in stages/__init__.py)")
     best = pick(sweep.metric, {number: record.values for number, record in done.items()})
     store.write_json(
         records.sweep_key(run.id),
@@ -72,6 +74,7 @@ def choose(run: Run, sweep: Sweep, trials: Sequence[Trial], outcomes: Iterable[R
             "schema_version": 1,
             "run_id": run.id,
             "search": sweep.search,
+            "seed": sweep.seed,
             "metric": sweep.metric,
             "space": sweep.space,
             "trials": [_line(trial, known[trial.place]) for trial in trials],
