@@ -240,7 +240,8 @@ def test_a_maximal_project_works_with_pictures(tmp_path):
     project.make("run", "ARGS=--epochs 4")
     assert project.latest()["metrics"]["accuracy"] > 0.9
     project.make("lint")
-    project.make("test")
+    # The others run with Metaflow's minimal project, and with every two options in test-full.
+    project.make("test", 'ARGS=-m "not slow"')
 
     def pins() -> set[str]:
         text = (project.path / "requirements.lock").read_text()

@@ -168,7 +168,7 @@ def test_an_odd_name_and_pictures_are_clean_too(green, tmp_path):
 
 @pytest.mark.slow
 def test_a_rollback_brings_the_champion_before_back(green):
-    green.make("run", "ARGS=--epochs 2")
+    green.make("run", "ARGS=--epochs 5")
     assert green.champion() == 2
     assert "the champion is version 1 again" in green.make("rollback").stdout
     assert green.champion() == 1

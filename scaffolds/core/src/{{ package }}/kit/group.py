@@ -61,8 +61,12 @@ def joined(device: str, timeout: float) -> Iterator[Group]:
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     chosen = choose(device, int(os.environ["LOCAL_RANK"]), here)
-    backend = "nccl" if chosen.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    on_gpu = chosen.type == "cuda"
+    distributed.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        timeout=timedelta(seconds=timeout),
+        device_id=chosen if on_gpu else None,
+    )
     try:
         yield Group(chosen, rank, size)
         distributed.barrier()  # nobody leaves while another still needs it
