@@ -234,12 +234,12 @@ def test_a_killed_run_harms_none_beside_it_and_the_next_is_green(fresh):
     # What fails once is tried again, as the profile says.
     fresh.edit(
         "src/my_project/stages/train.py",
-        "    torch.manual_seed(settings.seed)\n",
+        "    device.prepare(group.device, settings.threads)\n",
         '    flag = work.run.settings.local_root / "failed"\n'
         "    if not flag.exists():\n"
         "        flag.touch()\n"
         '        raise RuntimeError("out of luck")\n'
-        "    torch.manual_seed(settings.seed)\n",
+        "    device.prepare(group.device, settings.threads)\n",
     )
     killed = start(fresh, "run", "ARGS=--epochs 1000")
     while not any('"attempt": 2' in p.read_text() for p in fresh.path.glob("runs/*/train.json")):

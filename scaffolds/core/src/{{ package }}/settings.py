@@ -163,6 +163,8 @@ class Settings:
     def _check_gpus(self, stage: str, gpus: int) -> None:
         """A stage that holds GPUs must use them all, or fail where there are none."""
         section = getattr(self, stage, None)
+        if section is None:  # there is no such stage: the orchestrator's layer may say so
+            return
         device = getattr(section, "device", None)
         if gpus and device != "cuda":
             raise ValueError(
