@@ -57,8 +57,12 @@ def plain(
 ) -> float:
     """Samples/s of the loop that most tutorials show; the first epoch warms up."""
     torch.manual_seed(0)
+    torch.set_num_threads(train.threads)
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("highest")
     model = Classifier(spec).to(device)
-    rows = TensorDataset(torch.from_numpy(x).float(), torch.from_numpy(y))
+    rows = TensorDataset(torch.tensor(x).float(), torch.tensor(y))
     loader = DataLoader(rows, batch_size=train.batch_size, shuffle=True)
     optimizer = torch.optim.AdamW(model.parameters(), train.learning_rate)
     loss_of = nn.CrossEntropyLoss()
@@ -97,8 +101,11 @@ def main(job: str, wanted: str, rounds: int) -> None:
             size = config.train.batch_size
             steps = len(train_y) // size * (config.train.epochs - 1)
             learner = Learner(spec, note, config.train, steps + 2, Group(device))
-            batch = [torch.from_numpy(a[:size]).to(device) for a in (train_x, train_y)]
+            batch = [torch.tensor(a[:size]).to(device) for a in (train_x, train_y)]
             speeds["ceiling"].append(ceiling(learner, *batch, steps))
+            del learner, batch
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
             done = fit(config.train, work, splits, Group(device))
             assert done is not None
             speeds["stage"].append(done.samples_per_second)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from .kit.group import Group
 from .model import Classifier, ModelSpec
 from .settings import TrainSettings
 
-VAL_BATCH = 512  # rows
+VAL_BATCH = 512  # rows at most
 
 
 class Learner:
@@ -47,6 +47,9 @@ class Learner:
         self.model.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.dtype = precision(settings.precision, group.device)
         self._run = group.share(self.model)
+        # What keeps the gradients of a batch's part from being shared before the others are there.
+        self._unshared: Callable[[], AbstractContextManager[object]]
+        self._unshared = getattr(self._run, "no_sync", nullcontext)
         if settings.compile:
             check_compiler()
             self._run = torch.compile(self._run)  # type: ignore[assignment]
@@ -72,7 +75,7 @@ class Learner:
         return float(self._schedule.get_last_lr()[0])
 
     def step(self, x: Tensor, y: Tensor, seed: tuple[int, ...]) -> None:
-        """Learn from one batch. Nothing in here waits for the device.
+        """Learn from one batch. Nothing in here waits for the device, where there is one.
 
         What is random in it depends on `seed` alone, so a training that was killed and goes on
         repeats itself.
@@ -80,10 +83,12 @@ class Learner:
         torch.manual_seed(mixed(*seed))
         self._optimizer.zero_grad(set_to_none=True)
         parts = self.settings.accumulate
-        for part, labels in zip(x.chunk(parts), y.chunk(parts), strict=True):
-            with self._mixed_precision():
-                loss = self._loss_of(self._run(part.contiguous(memory_format=self._layout)), labels)
-            self._scaler.scale(loss / parts).backward()
+        for number, (part, labels) in enumerate(zip(x.chunk(parts), y.chunk(parts), strict=True)):
+            with nullcontext() if number == parts - 1 else self._unshared():
+                with self._mixed_precision():
+                    scores = self._run(part.contiguous(memory_format=self._layout))
+                    loss = self._loss_of(scores, labels)
+                self._scaler.scale(loss / parts).backward()
             self._total += loss.detach() / parts
         self._scaler.unscale_(self._optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
@@ -105,7 +110,9 @@ class Learner:
         self.model.eval()
         sums = torch.zeros(2, device=self.group.device)
         own = self.group.own(torch.arange(len(rows)))
-        for x, y in rows.take(torch.split(own, VAL_BATCH) if len(own) else []):
+        fits = 4 * self.settings.batch_size // (self.group.size * self.settings.accumulate)
+        size = max(1, min(VAL_BATCH, fits))  # there are no gradients here
+        for x, y in rows.take(torch.split(own, size) if len(own) else []):
             with self._mixed_precision():
                 scores = self.model(x.contiguous(memory_format=self._layout)).float()
             loss = nn.functional.cross_entropy(scores, y, reduction="sum")

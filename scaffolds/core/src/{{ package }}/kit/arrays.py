@@ -59,8 +59,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: dict[str, An
 
 
 def map_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file; what is written to them stays in memory."""
-    return _map(path, "c")
+    """The arrays of a file, to be read: the system keeps no memory back for them."""
+    return _map(path, "r")
 
 
 def load_note(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ container has 64 MiB unless told otherwise.
 from __future__ import annotations
 
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,11 @@ class Batches:
         self.device = device
         self.waited = 0.0  # seconds that the device was given nothing to do for lack of rows
         self._threads = threads
-        self._x, self._y = torch.from_numpy(x), torch.from_numpy(np.asarray(y))
+        self._rows = x
+        self._side = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            self._x, self._y = torch.from_numpy(x), torch.from_numpy(np.asarray(y))
         if self.resident:
             self._x, self._y = self._x.to(device), self._y.to(device)
 
@@ -63,13 +68,13 @@ class Batches:
             yield self._x[part], self._y[part]
 
     def _streamed(self, batches: Sequence[Tensor]) -> Iterator[Batch]:
-        on_gpu = self.device.type == "cuda"
-        side = torch.cuda.Stream(self.device) if on_gpu else None  # type: ignore[no-untyped-call]
+        side, on_gpu = self._side, self._side is not None
 
         def gather(rows: Tensor) -> Batch:
             shape = (len(rows), *self._x.shape[1:])
             x = torch.empty(shape, dtype=self._x.dtype, pin_memory=on_gpu)
-            torch.index_select(self._x, 0, rows, out=x)
+            # Not torch's: each thread would start as many again as compute.
+            np.take(self._rows, rows.numpy(), axis=0, out=x.numpy(), mode="clip")
             y = self._y[rows]
             return x, (y.pin_memory() if on_gpu else y)
 

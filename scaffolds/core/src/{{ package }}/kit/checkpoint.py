@@ -57,9 +57,12 @@ class Checkpoints:
         kept = [store.put(key), *(ref for ref in known if ref.key != key)]
         document = [{"uri": ref.uri, "sha256": ref.sha256, "size": ref.size} for ref in kept[:KEPT]]
         store.write_json(self._index, {"run_id": self._work.run.id, "newest_first": document})
-        named = {self._index, *(ref.key for ref in kept[:KEPT])}
+        # One of this run may be of a process that was killed before it named it. Another run's may
+        # be on its way.
+        own = f"{self._work.checkpoints}/{self._work.run.id}-"
         found = {item.key for item in store.files(self._work.checkpoints)}
-        store.delete(found - named)  # one may be of a process that was killed before it named it
+        old = {ref.key for ref in known} | {key for key in found if key.startswith(own)}
+        store.delete(old - {ref.key for ref in kept[:KEPT]})
         self._written = time.monotonic()
 
     def _known(self) -> list[Ref]:

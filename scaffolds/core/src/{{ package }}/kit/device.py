@@ -68,12 +68,13 @@ def prepare(device: torch.device, threads: int) -> None:
     on_gpu = device.type == "cuda"
     torch.use_deterministic_algorithms(not on_gpu, warn_only=True)
     torch.backends.cudnn.benchmark = on_gpu  # the shapes never change
+    torch.backends.cudnn.allow_tf32 = True
     torch.set_float32_matmul_precision("high" if on_gpu else "highest")
 
 
 def prepare_exact() -> None:
     """Set torch up to compute on a GPU as on a CPU, so that a served model answers the same."""
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("highest")
 
 

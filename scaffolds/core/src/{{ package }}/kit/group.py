@@ -32,7 +32,7 @@ class Group:
         """A model whose gradients are the mean over the group's.
 
         On GPUs batches are normalised over the group, too, so the result does not depend on how
-        many there are; torch has that for no other device.
+        many there are; torch has that for no other device, and waits for the device to do it.
         """
         if self.size == 1:
             return model
@@ -67,8 +67,7 @@ def joined(device: str, timeout: float) -> Iterator[Group]:
         timeout=timedelta(seconds=timeout),
         device_id=chosen if on_gpu else None,
     )
-    try:
-        yield Group(chosen, rank, size)
-        distributed.barrier()  # nobody leaves while another still needs it
-    finally:
-        distributed.destroy_process_group()
+    yield Group(chosen, rank, size)
+    # Not after an error: with NCCL that would wait for the others, who wait for this one.
+    distributed.barrier()  # nobody leaves while another still needs it
+    distributed.destroy_process_group()

@@ -26,7 +26,7 @@ from typing import Any
 import fsspec
 
 from .errors import IntegrityError, PipelineError
-from .store import SCHEME, Item, Ref, Store, check_content, file_digest
+from .store import SCHEME, SCRATCH, Item, Ref, Store, check_content, file_digest
 
 for name in ("aiobotocore", "botocore"):  # they announce which credentials they found
     logging.getLogger(name).setLevel(logging.WARNING)
@@ -208,7 +208,9 @@ def _endpoint() -> str | None:
 
 @cache
 def _scratch(url: str) -> Path:
-    """This process's own folder for payloads on their way."""
+    """The folder for payloads on their way: this process's own, unless it was told of another."""
+    if SCRATCH in os.environ:
+        return Path(os.environ[SCRATCH])
     folder = tempfile.mkdtemp(prefix="store-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -72,7 +72,7 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
             records.note(store, done)
             if found.parts is not None:
                 _keep(run, stage, inputs, found.parts, done)
-            store.delete_tree(work.checkpoints)
+            work.drop_checkpoints()
         except BaseException as error:
             reason = str(error) if isinstance(error, PipelineError) else repr(error)
             records.note(store, replace(record, state="failed", ended=time.time(), error=reason))

@@ -21,6 +21,7 @@ from typing import Any
 from .errors import IntegrityError
 
 SCHEME = "store://"
+SCRATCH = "STORE_SCRATCH"  # a folder in which processes of one machine share what they fetched
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -30,7 +31,7 @@ from .. import settings
 from ..stages import Trained
 from .device import choose
 from .errors import PipelineError
-from .store import Ref
+from .store import SCRATCH, Ref
 from .workspace import Run, Workspace
 
 Launch = Callable[[Workspace, Ref, Callable[[dict[str, Any]], Any]], Trained | None]
@@ -96,6 +97,9 @@ def launch(
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": str(train.threads)}
     environment[LAUNCHER] = str(os.getpid())
+    if work.run.settings.is_remote:  # fetched once, for all processes of this machine
+        work.open(splits)
+        environment[SCRATCH] = str(work.store.folder(""))
     if nodes.address == Nodes.address:  # no name of this machine has to resolve
         environment = {"GLOO_SOCKET_IFNAME": "lo", **environment}
     process = subprocess.Popen(command, env=environment, cwd=settings.ROOT)
@@ -226,10 +230,15 @@ def end_with_parents(torchrun: int) -> None:
 
 
 if __name__ == "__main__":
+    code = 1
     try:
         main(sys.argv[1])
+        code = 0
     except PipelineError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
     sys.stdout.flush()
     atexit._run_exitfuncs()
-    os._exit(0)  # at Python's own end, threads of torch abort the process now and then
+    # At Python's own end, threads of torch abort the process now and then, or wait for others.
+    os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,20 @@ class Workspace:
     def checkpoints(self) -> str:
         """Where the stage may leave what a later try at the same work goes on from."""
         return f"checkpoints/{self.key or self.run.id}"
+
+    def drop_checkpoints(self) -> None:
+        """Delete them; what another run with the same work is just writing stays."""
+        index, named = f"{self.checkpoints}/index.json", set[str]()
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            refs = self.store.read_json(index)["newest_first"]
+            named = {Ref(**ref).key for ref in refs}
+        own = f"{self.checkpoints}/{self.run.id}-"
+        found = [item.key for item in self.store.files(self.checkpoints)]
+        gone = [key for key in found if key in named | {index} or key.startswith(own)]
+        if len(gone) == len(found):
+            self.store.delete_tree(self.checkpoints)
+        else:
+            self.store.delete(gone)
 
     @property
     def _key(self) -> str:

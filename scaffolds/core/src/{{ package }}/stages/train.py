@@ -115,6 +115,7 @@ def fit(
     if state := checkpoints.newest(group.device):
         at = Progress(**state["progress"])
         learner.load(state["learner"])
+        state.clear()  # it would stay on the device
         log.info("going on after epoch %d, step %d", at.epoch - 1, at.step)
     kind = str(learner.dtype).removeprefix("torch.")
     log.info("training on %s in %s, rows: %s", device.describe(group.device), kind, rows.where)
