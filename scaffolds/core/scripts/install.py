@@ -41,7 +41,12 @@ def main() -> None:
         check_space(device)
     create_venv()
     environment = uv_environment(PYTHON)
-    install_packages(device, environment)
+    if "--image" in sys.argv[1:]:  # of a container: nothing but what a stage needs
+        install_packages(device, environment)
+        return
+    install_packages(device, environment, "-r", str(ROOT / "requirements-dev.lock"))
+    install = [*uv_install(), "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+    run(install, environment)
     (VENV / "ready").touch()
     say("ready: try `make run`")
 
@@ -64,23 +69,24 @@ def create_venv() -> None:
     run([str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", lock], None)
 
 
-def install_packages(device: str, environment: "dict[str, str]") -> None:
-    """The lock's packages, torch, and this project; all compiled for a quick start."""
+def uv_install() -> "list[str]":
+    """The command that installs into .venv; all is compiled for a quick start."""
+    python = str(PYTHON)
+    return [python, "-m", "uv", "pip", "install", "--python", python, "-q", "--compile-bytecode"]
+
+
+def install_packages(device: str, environment: "dict[str, str]", *more: str) -> None:
+    """The lock's packages and torch, and `more` in the same go."""
     say(f"installing the locked packages ({device})")
     full, small = ROOT / "requirements-cuda.lock", ROOT / "requirements.lock"
     pin = re.search(r"^torch==(\S+)", full.read_text(), re.MULTILINE)
     if pin is None:
         stop(f"{full.name} does not name torch: `make lock` writes it anew")
     on_mac = platform.system() == "Darwin"  # PyPI's build for it has no CUDA parts
-    python = str(PYTHON)
-    install = [python, "-m", "uv", "pip", "install", "--python", python, "-q"]
-    install.append("--compile-bytecode")
     lock = full if device == "cuda" or on_mac else small
-    dev = ["-r", str(ROOT / "requirements-dev.lock")]
-    run([*install, "--require-hashes", "-r", str(lock), *dev], environment)
+    run([*uv_install(), "--require-hashes", "-r", str(lock), *more], environment)
     if lock is small:
-        install_cpu_torch([*install, "--no-deps"], pin.group(1), environment)
-    run([*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], environment)
+        install_cpu_torch([*uv_install(), "--no-deps"], pin.group(1), environment)
 
 
 def install_cpu_torch(install: "list[str]", version: str, environment: "dict[str, str]") -> None:

@@ -2,13 +2,11 @@
 RUN := -m pipeline.run --profile '$(PROFILE)'
 SWEEP := $(RUN) --sweep
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
-.PHONY: compile validate trainjob submit schedule schedule-prune
+MANIFESTS := -m pipeline.manifests
+.PHONY: compile trainjob submit schedule schedule-prune
 
 compile: $(READY) ## write the pipeline for the cluster to build/pipeline.yaml
 	@$(PY) -m pipeline.cluster compile $(ARGS)
-
-validate: $(READY) ## check the compiled pipeline, without a cluster
-	@$(PY) -m pipeline.cluster validate $(ARGS)
 
 trainjob: $(READY) ## print the job of several machines: where train.nodes is more than 1
 	@$(PY) -m pipeline.trainjob $(ARGS)

@@ -3,6 +3,7 @@ FLOW ?= pipeline/flow.py
 RUN := $(FLOW) --config config 'configs/$(PROFILE).yaml' run
 SWEEP := pipeline/sweep.py --config config 'configs/$(PROFILE).yaml' run
 PRUNE := pipeline/prune.py --profile '$(PROFILE)'
+MANIFESTS := pipeline/manifests.py
 .PHONY: resume card
 
 resume: $(READY) ## go on after the step that failed; FLOW=pipeline/sweep.py for a sweep

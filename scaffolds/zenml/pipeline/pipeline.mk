@@ -2,13 +2,11 @@
 RUN := -m pipeline.run --profile '$(PROFILE)'
 SWEEP := $(RUN) --sweep
 PRUNE := -m pipeline.prune --profile '$(PROFILE)'
-.PHONY: dashboard manifests stacks
+MANIFESTS := -m pipeline.manifests
+.PHONY: dashboard stacks
 
 dashboard: $(READY) ## ZenML's dashboard at http://127.0.0.1:8237
 	@$(PY) -m pipeline.dashboard $(ARGS)
-
-manifests: $(READY) ## print the Kubernetes Jobs that the gpu profile asks for; no cluster needed
-	@$(PY) -m pipeline.manifests $(ARGS)
 
 stacks: $(READY) ## register the stacks in stacks/ with ZenML, or bring them up to date
 	@$(PY) -m pipeline.stacks

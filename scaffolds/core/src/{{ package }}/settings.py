@@ -139,6 +139,7 @@ class Settings:
 
     project: str
     storage_root: str = "."  # a folder, relative to the project's; or s3://bucket/prefix
+    compute: Literal["local", "kubernetes", "batch"] = "local"  # where the stages run
     ingest: IngestSettings = IngestSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     validate: ValidateSettings = ValidateSettings()
@@ -154,6 +155,11 @@ class Settings:
         """Refuse what contradicts itself."""
         for stage, asked in self.resources.items():
             self._check_gpus(stage, asked.gpu)
+        if self.compute != "local" and not self.is_remote and self.storage_root[:1] != "/":
+            raise ValueError(
+                f"compute is {self.compute}, and storage_root, {self.storage_root}, is a folder of "
+                "this machine: set it to a bucket that all stages reach, s3://..."
+            )
         if self.caching.max_age_days >= self.retention.keep_days:
             raise ValueError(
                 f"caching.max_age_days ({self.caching.max_age_days:g}) must be less than "
@@ -162,8 +168,7 @@ class Settings:
 
     def _check_gpus(self, stage: str, gpus: int) -> None:
         """A stage that holds GPUs must use them all, or fail where there are none."""
-        section = getattr(self, stage, None)
-        if section is None:  # there is no such stage: the orchestrator's layer may say so
+        if not (section := getattr(self, stage, None)):  # no such stage: the layer above says so
             return
         device = getattr(section, "device", None)
         if gpus and device != "cuda":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings
 from . import records
+from .cluster import check_shared
 from .errors import PipelineError
 from .store import write_text
 
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         config = settings.load(chosen.profile, getattr(chosen, "set", []))
+        check_shared(config)
         print(VERBS[chosen.verb](config, chosen))
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import settings
 from . import prune_view, records
+from .cluster import check_shared
 from .errors import PipelineError
 from .facts import Facts, Plan
 from .inventory import gather, mark_key, open_registry, tombstone_key, tombstones, versions
@@ -47,6 +48,7 @@ def main(
     chosen = parser.parse_args(arguments)
     try:
         config = settings.load(chosen.profile)
+        check_shared(config)
         if chosen.auto and not (config.retention.auto and may_drop(config)):
             return 0
         done = chosen.apply or chosen.auto

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from . import cache, fingerprint, records
 from .cache import Entry
+from .cluster import check_shared
 from .errors import IntegrityError, PipelineError
 from .records import Record
 from .stage import Stage
@@ -55,6 +56,7 @@ def run_stage(run: Run, stage: Stage[R], **inputs: Any) -> R:
     raises is recorded, then raised again.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    check_shared(run.settings)
     store = run.store
     with store.stage_lock(run.id, stage.home):
         record = _begin(run, stage, inputs)

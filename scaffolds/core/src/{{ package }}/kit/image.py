@@ -1,0 +1,190 @@
+"""The container image: its name, which its content decides, and `make image`. Managed by mlpo.
+
+The same source, lock, Dockerfile and base have the same tag, and no others have it. The base is
+pinned by digest in deploy/base-image; the first build does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import settings
+from .cluster import Cluster, read
+from .errors import PipelineError
+from .store import write_text
+
+ROOT = settings.ROOT
+DOCKERFILE, BASE = ROOT / "deploy" / "Dockerfile", ROOT / "deploy" / "base-image"
+# What an image is made of. Settings are not in it: each task is given them.
+CONTENT = (
+    "src/**/*.py",
+    "src/**/*.j2",
+    "pipeline/**/*.py",
+    "pyproject.toml",
+    "requirements.lock",
+    "requirements-cuda.lock",
+    "scripts/install.py",
+    "scripts/uv.lock",
+    "deploy/Dockerfile",
+    "deploy/base-image",
+    ".dockerignore",
+)
+
+
+def tag(device: str) -> str:
+    """The hash of all that the image for a device is made of, and the device: cpu or cuda."""
+    digest = hashlib.sha256()
+    for pattern in CONTENT:
+        for path in sorted(ROOT.glob(pattern)):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{content}  {path.relative_to(ROOT).as_posix()}\n".encode())
+    return f"{digest.hexdigest()[:16]}-{device}"
+
+
+def name(cluster: Cluster) -> str:
+    """The image that holds the code as it is now, with its tag."""
+    return f"{cluster.image}:{tag(cluster.device)}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0, or 1 when it could not be done."""
+    parser = argparse.ArgumentParser(prog="python -m kit.image", description=__doc__)
+    parser.add_argument("verb", choices=("build", "push", "name"))
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="instead of the cluster's")
+    parser.add_argument("--base", help="the image to build on from now on, such as a mirror's")
+    chosen = parser.parse_args(arguments)
+    try:
+        cluster = read(Cluster, device=chosen.device)
+        if chosen.verb == "build":
+            build(cluster, chosen.base)
+        elif chosen.verb == "push":
+            push(name(cluster))
+        print(name(cluster))
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def build(cluster: Cluster, base: str | None = None) -> None:
+    """Build the image with its name; does nothing but look where it is there already."""
+    engine = find_engine()
+    pinned = pin(engine, base)
+    image = name(cluster)
+    if inspect(engine, image) is not None:
+        return
+    command = [engine, "build", "--file", str(DOCKERFILE), "--tag", image]
+    arguments = {"BASE": pinned, "DEVICE": cluster.device, "TAG": tag(cluster.device)}
+    for argument, value in arguments.items():
+        command += ["--build-arg", f"{argument}={value}"]
+    if (configured := pip_configuration()) is not None:
+        command += ["--secret", f"id=pip,src={configured}"]
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # the default of newer engines
+    if subprocess.run([*command, str(ROOT)], env=environment, check=False).returncode:
+        raise PipelineError(
+            f"{image} could not be built: see above. Nothing was tagged; the next try goes on from "
+            "the last layer that was whole"
+        )
+
+
+def push(image: str) -> None:
+    """Push it to its registry; raises PipelineError where it was not built, or may not."""
+    engine = find_engine()
+    if inspect(engine, image) is None:
+        raise PipelineError(f"there is no image {image} here: `make image` builds it")
+    if subprocess.run([engine, "push", image], check=False).returncode:
+        registry = image.partition("/")[0]
+        raise PipelineError(
+            f"{image} could not be pushed: see above. Does {registry} know you "
+            f"(`{Path(engine).name} login {registry}`), and may you write there?"
+        )
+
+
+def pin(engine: str, base: str | None) -> str:
+    """The base image by digest, as deploy/base-image has it from now on.
+
+    A base without a digest is pulled, unless it is here, and pinned.
+    """
+    wanted = base or base_image()
+    if "@sha256:" in wanted:
+        if base:
+            write_text(BASE, f"{wanted}\n")
+        return wanted
+    found = inspect(engine, wanted)
+    if found is None:
+        pulled = subprocess.run([engine, "pull", wanted], check=False)
+        found = None if pulled.returncode else inspect(engine, wanted)
+    if found is None:
+        raise PipelineError(
+            f"the base image {wanted} can't be pulled: see above. Behind a mirror, name the image "
+            "there: make image BASE=registry.example.com/python:3.11-slim-bookworm"
+        )
+    repository = wanted.rpartition(":")[0] if ":" in wanted.rpartition("/")[2] else wanted
+    digests = [str(digest).rpartition("@")[2] for digest in found.get("RepoDigests") or []]
+    if not digests:
+        raise PipelineError(
+            f"the base image {wanted} was made on this machine, and nobody else could build on it: "
+            "push it to a registry first"
+        )
+    pinned = f"{wanted if wanted != repository else repository}@{digests[0]}"
+    write_text(BASE, f"{pinned}\n")
+    print(f"deploy/base-image now pins {pinned}: commit it", file=sys.stderr)
+    return pinned
+
+
+def base_image() -> str:
+    """What deploy/base-image names; raises PipelineError where that is nothing."""
+    try:
+        return BASE.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise PipelineError(f"deploy/base-image can't be read: {error}") from None
+
+
+def inspect(engine: str, image: str) -> dict[str, Any] | None:
+    """What the engine knows of an image; None where it has none of that name."""
+    command = [engine, "image", "inspect", image]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return None
+    (found,) = json.loads(done.stdout)
+    return dict(found)
+
+
+def find_engine() -> str:
+    """The container engine's command, after it answered: CONTAINER_ENGINE, docker or podman."""
+    wanted = os.environ.get("CONTAINER_ENGINE")
+    engine = next(
+        filter(None, map(shutil.which, [wanted] if wanted else ["docker", "podman"])), None
+    )
+    if engine is None:
+        raise PipelineError(
+            f"there is no {wanted or 'container engine'} here: install Docker or Podman, or name "
+            "one in CONTAINER_ENGINE"
+        )
+    done = subprocess.run([engine, "info"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
+        raise PipelineError(f"the container engine {engine} does not answer: {said[-1]}")
+    return engine
+
+
+def pip_configuration() -> Path | None:
+    """The file in which this user's pip is told of indexes, if there is one."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
+    named = os.environ.get("PIP_CONFIG_FILE")
+    places = [Path(named)] if named else [home / "pip" / "pip.conf", Path.home() / ".pip/pip.conf"]
+    return next((place for place in places if place.is_file()), None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
