@@ -15,13 +15,13 @@ from urllib.request import urlopen
 
 
 @contextmanager
-def serving(folder: Path, bucket: str) -> Iterator[dict[str, str]]:
-    """Serve an empty bucket, kept in `folder`; the variables that lead to it."""
+def serving(folder: Path, bucket: str, host: str = "127.0.0.1") -> Iterator[dict[str, str]]:
+    """Serve an empty bucket, kept in `folder`, at an address; the variables that lead to it."""
     (folder / bucket).mkdir()
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port = free.getsockname()[1]
-    rclone, address = str(Path(sys.executable).with_name("rclone")), f"127.0.0.1:{port}"
+    rclone, address = str(Path(sys.executable).with_name("rclone")), f"{host}:{port}"
     command = [rclone, "serve", "s3", "--addr", address, "--auth-key", "key,secret", str(folder)]
     environ = {**os.environ, "RCLONE_CONFIG": str(folder / "none.conf")}
     with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
