@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 import kfp_server_api as api
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+import fake_http
 
 BASE = "/apis/v2beta1"
 Item = dict[str, Any]
@@ -37,6 +37,8 @@ class FakeApi:
 
     token: str = ""
     multi_user: bool = False
+    old: bool = False  # from before Kubeflow Pipelines 2.17
+    full: bool = False  # without quota for another run
     url: str = ""
     experiments: list[Item] = field(default_factory=list)
     pipelines: list[Item] = field(default_factory=list)
@@ -69,8 +71,13 @@ class FakeApi:
             case "GET", "pipelines", pipeline, "versions":
                 held = [item for item in self.versions if item["pipeline_id"] == pipeline]
                 return self.page("pipeline_versions", held, query)
+            case "DELETE", "pipelines", _, "versions", name:
+                self.versions.remove(the(self.versions, "pipeline_version_id", name))
+                return {}
             case "POST", "runs":
                 self.check_source(document)
+                if self.full:
+                    raise Refused(500, 13, "workflows is forbidden: exceeded quota: runs")
                 return self.create(self.runs, "run_id", api.V2beta1Run, document, unique=False)
             case "DELETE", "runs", name:
                 self.runs.remove(the(self.runs, "run_id", name))
@@ -133,7 +140,7 @@ class FakeApi:
         file = next(part for part in parts if part.get_filename())
         content = file.get_payload(decode=True)
         assert isinstance(content, bytes)
-        pipeline, *_ = yaml.safe_load_all(content)
+        pipeline, *platform = yaml.safe_load_all(content)
         try:
             json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
         except json_format.ParseError as error:
@@ -144,6 +151,9 @@ class FakeApi:
             "display_name": query["name"],
             "pipeline_spec": pipeline,
         }
+        if platform and not self.old:  # one that does not know all of it drops it, and says nothing
+            both = {"pipeline_spec": pipeline, "platform_spec": platform[0]}
+            document["pipeline_spec"] = both
         held = [item for item in self.versions if item["pipeline_id"] == query["pipelineid"]]
         made = self.create(held, "pipeline_version_id", api.V2beta1PipelineVersion, document)
         self.versions.append(made)
@@ -155,7 +165,7 @@ class FakeApi:
         check_fields(source, api.V2beta1PipelineVersionReference)
         version = the(self.versions, "pipeline_version_id", source["pipeline_version_id"])
         the(self.experiments, "experiment_id", document["experiment_id"])
-        inputs = version["pipeline_spec"]["root"].get("inputDefinitions", {})
+        inputs = specification(version)["root"].get("inputDefinitions", {})
         known = inputs.get("parameters", {})
         given = document.get("runtime_config", {}).get("parameters", {})
         if unknown := given.keys() - known.keys():
@@ -170,6 +180,12 @@ class FakeApi:
         cron = document.get("trigger", {}).get("cron_schedule", {}).get("cron", "")
         if not re.fullmatch(r"(\S+ ){5}\S+", cron):
             raise Refused(400, 3, f"Invalid input error: schedule cron is invalid: {cron}")
+
+
+def specification(version: Item) -> Any:
+    """The pipeline of a version, without what only Kubernetes understands."""
+    held = version["pipeline_spec"]
+    return held.get("pipeline_spec", held)
 
 
 def check_fields(document: Item, model: Any) -> None:
@@ -188,36 +204,18 @@ def the(held: list[Item], key: str, value: str) -> Item:
 
 @contextmanager
 def serving(fake: FakeApi) -> Iterator[FakeApi]:
-    """Serve it on a free loopback port for the length of a `with` block."""
+    """Serve it for the length of a `with` block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def handle_request(self) -> None:
-            parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = 200, {}
-            try:
-                if fake.token and self.headers.get("Authorization") != f"Bearer {fake.token}":
-                    raise Refused(401, 16, "Unauthenticated")
-                kind = self.headers.get("Content-Type") or ""
-                document = fake.answer(self.command, unquote(parts.path), query, kind, body)
-            except Refused as refused:
-                status, code, message = refused.args
-                document = {"error": message, "code": code, "message": message, "details": []}
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(asked: fake_http.Request) -> tuple[int, Item]:
+        query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+        kind = asked.headers.get("Content-Type") or ""
+        try:
+            if fake.token and asked.headers.get("Authorization") != f"Bearer {fake.token}":
+                raise Refused(401, 16, "Unauthenticated")
+            return 200, fake.answer(asked.method, unquote(asked.path), query, kind, asked.body)
+        except Refused as refused:
+            status, code, message = refused.args
+            return status, {"error": message, "code": code, "message": message, "details": []}
 
-        do_GET = do_POST = do_DELETE = handle_request  # noqa: N815 (the base class wants it so)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        fake.url = f"http://127.0.0.1:{server.server_port}"
+    with fake_http.serving(answer) as fake.url:
         yield fake
-        server.shutdown()

@@ -15,10 +15,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
+
+import fake_http
 
 JOBS = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/team/trainjobs"
+LISTS = "/api/v1/namespaces/team/"
 Job = dict[str, Any]
 
 
@@ -28,16 +31,18 @@ class FakeKubernetes:
 
     answers: dict[str, int] = field(default_factory=dict)  # method: a status to refuse it with
     condition: Job | None = None  # what every TrainJob comes to; None: it is run
+    said: str = "as the test says"  # of a refusal
+    lists: dict[str, list[Job]] = field(default_factory=dict)  # pods and events, if it may ask
     jobs: dict[str, Job] = field(default_factory=dict)
     made: list[Job] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, Job]:
         """The status and the document that the API answers."""
-        self.asked.append(method)
         name = path.removeprefix(JOBS).strip("/")
+        if path.startswith(LISTS):
+            return self.list(path.removeprefix(LISTS), parse_qs(query))
         if status := self.answers.get(method):
-            return status, {"message": "as the test says"}
+            return status, {"message": self.said}
         if not path.startswith(JOBS):
             return 404, {"message": "page not found"}
         if method == "POST":
@@ -55,6 +60,19 @@ class FakeKubernetes:
         if name not in self.jobs:
             return 404, {"message": "not found"}
         return 200, self.jobs.pop(name) if method == "DELETE" else self.jobs[name]
+
+    def list(self, kind: str, query: dict[str, list[str]]) -> tuple[int, Job]:
+        """Pods with a label, or events for a reason; forbidden where there are none to list."""
+        if kind not in self.lists:
+            return 403, {"message": f"may not list {kind}"}
+        where = "labelSelector" if kind == "pods" else "fieldSelector"
+        key, _, value = query[where][0].partition("=")
+        found = [
+            item
+            for item in self.lists[kind]
+            if (item["metadata"]["labels"] if kind == "pods" else item).get(key) == value
+        ]
+        return 200, {"items": found}
 
     def run(self, job: Job) -> None:
         """Run the pods, with what Trainer's runtime for torch tells each."""
@@ -90,24 +108,8 @@ class FakeKubernetes:
 def serving(fake: FakeKubernetes) -> Iterator[str]:
     """Serve the API; gives its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def handle_request(self) -> None:
-            path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = fake.answer(self.command, path, query, body)
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(asked: fake_http.Request) -> tuple[int, Job]:
+        return fake.answer(asked.method, asked.path, asked.query, asked.body)
 
-        do_GET = do_POST = do_DELETE = handle_request  # noqa: N815 (the base class wants it so)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with fake_http.serving(answer) as url:
+        yield url

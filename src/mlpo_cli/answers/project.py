@@ -32,8 +32,8 @@ _WINDOWS_DEVICES = frozenset(
 # Imported by the generated project, or a directory of it: a package of that name would hide them.
 _TAKEN = frozenset({
     "alembic", "boto3", "botocore", "click", "configs", "conftest", "copier", "deploy", "docs",
-    "fake_api", "fake_kubernetes", "fastapi", "filelock", "flow", "flowrun", "google", "inprocess",
-    "install", "jinja2", "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
+    "fake_api", "fake_http", "fake_kubernetes", "fastapi", "filelock", "flow", "flowrun", "google",
+    "inprocess", "install", "jinja2", "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
     "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "nodes", "numpy", "onnx", "pandas",
     "pip", "pipeline", "placement", "polars", "progress", "prune", "pyarrow", "pydantic",
     "pydantic_settings", "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts",
