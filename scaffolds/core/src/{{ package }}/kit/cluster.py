@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
@@ -53,6 +53,7 @@ class Cluster:
     queue: Name | None = None  # Kueue's LocalQueue
     ttl_seconds: PositiveInt = 86400  # that a finished job is kept
     replicas: PositiveInt = 2  # of the model server
+    orchestrator: Any = None  # what only the orchestrator's layer needs, and checks
 
     @property
     def environment(self) -> dict[str, str]:
