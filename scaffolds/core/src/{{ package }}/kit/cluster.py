@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import fields
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
@@ -11,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from ..settings import ROOT, Settings
 from .errors import PipelineError
-from .policies import STRICT
+from .policies import STRICT, Resources
 
 FILE = ROOT / "deploy" / "cluster.yaml"
 REGISTRY = "MLFLOW_TRACKING_URI"
@@ -53,7 +54,7 @@ class Cluster:
     queue: Name | None = None  # Kueue's LocalQueue
     ttl_seconds: PositiveInt = 86400  # that a finished job is kept
     replicas: PositiveInt = 2  # of the model server
-    orchestrator: Any = None  # what only the orchestrator's layer needs, and checks
+    server: Resources = Resources(cpu=1, memory_mb=2048)  # of each of them
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,15 +62,24 @@ class Cluster:
         return {REGISTRY: self.mlflow_uri, **self.variables}
 
 
-def read(kind: type[C], settings: Settings | None = None, device: str | None = None) -> C:
+def read(
+    kind: type[C],
+    settings: Settings | None = None,
+    device: str | None = None,
+    others: bool = False,
+) -> C:
     """Read the description; raises PipelineError that names all that is wrong.
 
-    With the settings of a profile, also where they do not fit a cluster.
+    With the settings of a profile, also where they do not fit a cluster. With `others`, names that
+    `kind` does not have are somebody else's: an orchestrator's.
     """
     try:
         document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
         if device is not None and isinstance(document, dict):
             document["device"] = device
+        if others and isinstance(document, dict):
+            known = {field.name for field in fields(kind)}
+            document = {name: value for name, value in document.items() if name in known}
         cluster = TypeAdapter(kind).validate_python(document)
     except (OSError, yaml.YAMLError) as error:
         raise PipelineError(f"deploy/cluster.yaml can't be read: {error}") from None
@@ -96,6 +106,8 @@ def _misfits(cluster: Cluster, settings: Settings) -> list[str]:
             f"storage_root is the path {settings.storage_root}: name the volume there in "
             "volume_claim of deploy/cluster.yaml"
         )
+    if cluster.server.gpu:
+        found.append("server of deploy/cluster.yaml asks for a GPU: it computes on the CPU")
     return found
 
 

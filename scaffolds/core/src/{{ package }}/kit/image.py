@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--base", help="the image to build on from now on, such as a mirror's")
     chosen = parser.parse_args(arguments)
     try:
-        cluster = read(Cluster, device=chosen.device)
+        cluster = read(Cluster, device=chosen.device, others=True)
         if chosen.verb == "build":
             build(cluster, chosen.base)
         elif chosen.verb == "push":
