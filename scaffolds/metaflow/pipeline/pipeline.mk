@@ -1,13 +1,24 @@
 # What `make run` and `make sweep` start, and the commands that only Metaflow has.
 FLOW ?= pipeline/flow.py
-RUN := $(FLOW) --config config 'configs/$(PROFILE).yaml' run
-SWEEP := pipeline/sweep.py --config config 'configs/$(PROFILE).yaml' run
+LAUNCH = pipeline/launch.py --profile
+RUN := $(LAUNCH) '$(PROFILE)' $(FLOW) run
+SWEEP := $(LAUNCH) '$(PROFILE)' pipeline/sweep.py run
 PRUNE := pipeline/prune.py --profile '$(PROFILE)'
 MANIFESTS := pipeline/manifests.py
-.PHONY: resume card
+export FLOW
+.PHONY: resume card workflow trigger workflow-delete
 
 resume: $(READY) ## go on after the step that failed; FLOW=pipeline/sweep.py for a sweep
-	@$(PY) $(FLOW) resume $(ARGS); code=$$?; $(KIT) summary; exit $$code
+	@$(PY) $(LAUNCH) '$(PROFILE)' $(FLOW) resume $(ARGS); code=$$?; $(KIT) summary; exit $$code
 
 card: $(READY) ## show Metaflow's live cards at http://127.0.0.1:8324
-	@$(PY) $(FLOW) card server $(ARGS)
+	@$(PY) $(LAUNCH) '$(PROFILE)' $(FLOW) card server $(ARGS)
+
+workflow: $(READY) ## create or update the workflow on Argo, with PROFILE=batch on Step Functions
+	@$(PY) $(LAUNCH) '$(CLUSTER)' $(FLOW) create $(ARGS)
+
+trigger: $(READY) ## start the workflow once; ARGS='--epochs 5'
+	@$(PY) $(LAUNCH) '$(CLUSTER)' $(FLOW) trigger $(ARGS)
+
+workflow-delete: $(READY) ## delete the workflow and its schedule; what runs goes on
+	@$(PY) $(LAUNCH) '$(CLUSTER)' $(FLOW) delete $(ARGS)

@@ -1,0 +1,84 @@
+"""Stands in for AWS while a workflow is compiled: takes the code package, and forgets it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ANSWERS: dict[str, dict[str, Any]] = {  # of AWS Batch and Step Functions, by the last of the path
+    "": {"stateMachines": []},
+    "describejobqueues": {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": ""}]}]},
+    "describecomputeenvironments": {"computeEnvironments": [{"computeResources": {"type": "EC2"}}]},
+    "describejobdefinitions": {"jobDefinitions": []},
+}
+
+
+class Aws(ThreadingHTTPServer):
+    """As much of S3, AWS Batch and Step Functions as Metaflow asks for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.job_definitions: list[dict[str, Any]] = []  # that Metaflow registered
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What leads Metaflow here."""
+        address = f"http://127.0.0.1:{self.server_port}"
+        return {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ENDPOINT_URL_S3": address,
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Aws
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """S3: nothing was uploaded before."""
+        self._answer(404)
+
+    def do_PUT(self) -> None:  # noqa: N802
+        """S3: it is there now."""
+        self._read()
+        self._answer(200)
+
+    def do_POST(self) -> None:  # noqa: N802
+        """AWS Batch, where a definition has its name as its address; Step Functions."""
+        body, action = self._read(), self.path.rpartition("/")[2]
+        if action == "registerjobdefinition":
+            definition = json.loads(body)
+            self.server.job_definitions.append(definition)
+            self._answer(200, {"jobDefinitionArn": definition["jobDefinitionName"]})
+        else:
+            self._answer(200 if action in ANSWERS else 404, ANSWERS.get(action, {}))
+
+    def _read(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _answer(self, status: int, document: dict[str, Any] | None = None) -> None:
+        body = b"" if document is None else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[Aws]:
+    """Serves while the block runs."""
+    with Aws() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
