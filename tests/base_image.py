@@ -14,11 +14,12 @@ from pathlib import Path
 
 # A shell and its tools, and the libraries that Python and the wheels of the locks are linked to.
 PACKAGES = (
-    "base-files base-passwd bash ca-certificates coreutils dash diffutils findutils grep gzip "
-    "hostname libbz2-1.0 libc-bin libc6 libffi8 libgcc-s1 libgomp1 liblzma5 libncursesw6 "
-    "libreadline8 libsqlite3-0 libssl3 libstdc++6 libtinfo6 libuuid1 mawk netbase openssl sed tar "
-    "tzdata util-linux zlib1g"
-).split()
+    *("base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "diffutils"),
+    *("findutils", "grep", "gzip", "hostname", "libbz2-1.0", "libc-bin", "libc6", "libffi8"),
+    *("libgcc-s1", "libgomp1", "liblzma5", "libncursesw6", "libreadline8", "libsqlite3-0"),
+    *("libssl3", "libstdc++6", "libtinfo6", "libuuid1", "mawk", "netbase", "openssl", "sed"),
+    *("tar", "tzdata", "util-linux", "zlib1g"),
+)
 LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|i18n)/")
 MERGED = re.compile(r"^/(bin|sbin|lib64|lib)(/|$)")  # links into /usr
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"

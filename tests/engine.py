@@ -1,4 +1,4 @@
-"""A container engine for the tests: the one that answers, or one of their own for as long as needed.
+"""A container engine for the tests: the one that answers, or their own for as long as needed.
 
 With it comes a registry on this machine that holds a base image.
 """
@@ -66,7 +66,9 @@ def serving(folder: Path) -> Iterator[Engine]:
     if not shutil.which("docker-registry"):
         pytest.skip("no docker-registry is installed, which is to hold the base image")
     if not base_image.possible():
-        pytest.skip("no base image can be made of this machine: it is no Debian with its own Python")
+        pytest.skip(
+            "no base image can be made of this machine: it is no Debian with its own Python"
+        )
     with _engine(folder) as variables:
         command = _builder(variables)
         address = f"localhost:{free_port()}"
@@ -133,9 +135,13 @@ def _engine(folder: Path) -> Iterator[dict[str, str]]:
 def _answers(variables: dict[str, str]) -> bool:
     command = shutil.which("docker")
     environment = {**os.environ, **variables}
-    return command is not None and (
-        subprocess.run([command, "info"], env=environment, capture_output=True, check=False)
-    ).returncode == 0
+    return (
+        command is not None
+        and (
+            subprocess.run([command, "info"], env=environment, capture_output=True, check=False)
+        ).returncode
+        == 0
+    )
 
 
 def _builder(variables: dict[str, str]) -> str:
@@ -146,7 +152,11 @@ def _builder(variables: dict[str, str]) -> str:
     for command in found:
         build = [command, "build", "--quiet", "-"]
         done = subprocess.run(
-            build, input=b"FROM scratch\nLABEL a=b\n", env=environment, capture_output=True, check=False
+            build,
+            input=b"FROM scratch\nLABEL a=b\n",
+            env=environment,
+            capture_output=True,
+            check=False,
         )
         if done.returncode == 0:
             return command

@@ -6,12 +6,17 @@ What they share is what a team's cluster has: an S3 store, an MLflow server, a r
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
+import time
+import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import argo
 import engine as engines
 import pytest
 import s3
@@ -88,7 +93,7 @@ PROFILE = """
 compute: kubernetes
 storage_root: s3://{bucket}/{orchestrator}
 train: {{epochs: 3, device: cpu}}
-register: {{min_accuracy: 0.5}}
+register: {{model_name: {orchestrator}, min_accuracy: 0.5}}
 """
 
 
@@ -101,6 +106,7 @@ def build(orchestrator: str, cluster: Cluster, factory: pytest.TempPathFactory) 
         "image": f"{cluster.engine.registry}/team/my_project",
         "device": "cpu",
         "mlflow_uri": cluster.variables["MLFLOW_TRACKING_URI"],
+        "  datastore": f"s3://{BUCKET}/metaflow-data",  # Metaflow's own
         "variables": json.dumps(
             {name: value for name, value in cluster.variables.items() if name.startswith("AWS_")}
         ),
@@ -108,7 +114,7 @@ def build(orchestrator: str, cluster: Cluster, factory: pytest.TempPathFactory) 
     text = described.read_text()
     for key, value in filled.items():
         text, count = re.subn(rf"^{key}: .*$", f"{key}: {value}", text, flags=re.MULTILINE)
-        assert count == 1, key
+        assert count == 1 or key.startswith(" "), key
     described.write_text(text)
     profile = PROFILE.format(bucket=BUCKET, orchestrator=orchestrator)
     (project.path / "configs" / "cluster.yaml").write_text(profile)
@@ -129,6 +135,11 @@ def build(orchestrator: str, cluster: Cluster, factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def metaflow(cluster, tmp_path_factory):
     return build("metaflow", cluster, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def kubeflow(cluster, tmp_path_factory):
+    return build("kubeflow", cluster, tmp_path_factory)
 
 
 def layers(engine: engines.Engine, image: str) -> list[str]:
@@ -165,7 +176,8 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
     assert config["User"] == "10001:10001"
     assert config["Healthcheck"]["Test"][0] == "CMD"
     look = (
-        "id -u; ls -a /app; ls /root/.config 2>&1; grep -rls find-links /etc /app --include=pip.conf;"
+        "id -u; ls -a /app; ls /root/.config 2>&1;"
+        "grep -rls find-links /etc /app --include=pip.conf;"
         "touch /app/x 2>&1; python -c 'import torch; print(torch.__version__)'"
     )
     said = engine.run("run", "--rm", "--read-only", metaflow.image, "sh", "-c", look).stdout
@@ -174,6 +186,156 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
     assert "find-links" not in said
     assert "Read-only" in said or "denied" in said
     everything = engine.run("history", "--no-trunc", metaflow.image).stdout + json.dumps(config)
-    for name, value in metaflow.cluster.variables.items():
+    for name in metaflow.cluster.variables:
         assert name not in everything
-        assert value not in everything
+    assert metaflow.cluster.pip.read_text().split()[-1] not in everything
+
+
+def check_that_it_was_a_whole_run(built: Built, orchestrator: str) -> None:
+    """Green, registered and deployed in what all share; and nothing of it is on this machine."""
+    latest = built.latest()
+    assert (latest["status"], latest["orchestrator"]) == ("ok", orchestrator)
+    assert {stage["status"] for stage in latest["stages"]} == {"ok"}
+    assert latest["model"]["alias"] == "champion"
+    assert latest["metrics"]["accuracy"] > 0.5
+    for name in ("runs", "registry", "cache"):
+        assert not (built.project.path / name).exists()
+
+
+@pytest.fixture(scope="module")
+def workflow(metaflow, tmp_path_factory):
+    """The run of the WorkflowTemplate that Metaflow compiles for Argo."""
+    launch = ["pipeline/launch.py", "--profile", "cluster", "pipeline/flow.py", "create"]
+    python = metaflow.project.path / ".venv" / "bin" / "python"
+    done = subprocess.run(
+        [python, *launch, "--only-json"],
+        cwd=metaflow.project.path,
+        env={**bare_environment(), **metaflow.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.mktemp("out")
+    run = argo.Workflow(json.loads(done.stdout), metaflow.cluster.engine, folder, "trial-1")
+    run.run()
+    return run
+
+
+def test_metaflows_steps_are_containers_that_share_no_disk(metaflow, workflow):
+    """What Argo Workflows would start, command for command."""
+    assert list(workflow.outputs) == [
+        *("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
+    ]
+    check_that_it_was_a_whole_run(metaflow, "metaflow")
+
+
+KUBEFLOW = """
+import sys
+from kfp import local
+from my_project.settings import from_document, read
+from pipeline.placement import read_cluster
+from pipeline.training import make_pipeline
+document = read("cluster")
+local.init(local.DockerRunner(healthcheck={"test": ["NONE"]}), pipeline_root=sys.argv[1])
+make_pipeline(document, read_cluster(from_document(document)))()
+"""
+
+
+def test_kubeflows_tasks_are_containers_that_share_no_disk(kubeflow, tmp_path):
+    """The pipeline as it is compiled for a cluster, in KFP's own runner for containers.
+
+    What KFP itself hands over, the references, is in a folder here: on a cluster, in its bucket.
+    """
+    docker = tmp_path / "docker"  # the client that KFP needs for it, and no project
+    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--target", str(docker)]
+    subprocess.run([*uv, "docker"], check=True)
+    root = tmp_path / "artifacts"
+    root.mkdir()
+    root.chmod(0o777)  # the tasks are somebody else
+    paths = [kubeflow.environment["PYTHONPATH"], str(kubeflow.project.path), str(docker)]
+    said = kubeflow.python(KUBEFLOW, str(root), PYTHONPATH=os.pathsep.join(paths))
+    assert "SUCCESS" in said
+    check_that_it_was_a_whole_run(kubeflow, "kubeflow")
+    (report,) = root.glob("*/deploy/report")
+    assert report.read_text().startswith("<!doctype html>")
+
+
+OFFLINE = """
+import json, sys
+import numpy as np
+from my_project import settings
+from my_project.kit import records
+from my_project.kit.arrays import map_arrays
+from my_project.kit.client import Client
+store = settings.load("cluster").store
+run_id = records.refresh_latest(store)["run_id"]
+done = records.read(store, run_id, "evaluate")
+offline = map_arrays(store.open(done.outputs["predictions"]))
+served = Client(sys.argv[1]).predict(offline["x"][:64])
+print(json.dumps(float(np.abs(served - offline["probabilities"][:64]).max())))
+"""
+
+
+def test_the_champion_answers_from_its_container_as_it_did_offline(metaflow, workflow):
+    """As the Deployment has it: as nobody, over a root that can't be written to."""
+    engine, configs = metaflow.cluster.engine, metaflow.project.path / "configs"
+    variables = [
+        part
+        for name, value in metaflow.cluster.variables.items()
+        for part in ("--env", f"{name}={value}")
+    ]
+    run = ["run", "--detach", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
+    run += ["--volume", f"{configs}:/app/configs:ro", "--publish", "127.0.0.1::8000"]
+    run += ["--health-interval", "1s", *variables]
+    container = engine.run(*run, metaflow.image).stdout.strip()
+
+    def health() -> str:
+        shown = engine.run("container", "inspect", "-f", "{{json .State}}", container).stdout
+        state = json.loads(shown)
+        assert state["Running"], engine.run("logs", container).stderr
+        return str(state["Health"]["Status"])
+
+    try:
+        engines.wait_for(lambda: health() == "healthy", "the model server")
+        address = engine.run("port", container, "8000").stdout.splitlines()[0]
+        with urllib.request.urlopen(f"http://{address}/health") as answer:
+            served = json.load(answer)
+        assert served["digest"] == metaflow.latest()["model"]["digest"]
+        said = metaflow.python(OFFLINE, f"http://{address}")
+        assert json.loads(said.splitlines()[-1]) < 1e-3
+        began = time.monotonic()
+        engine.run("stop", container)
+        assert time.monotonic() - began < 8  # it was not killed
+    finally:
+        engine.run("rm", "--force", container)
+
+
+def test_an_image_is_pushed_under_its_name(metaflow):
+    engine = metaflow.cluster.engine
+    image = f"{metaflow.image.removesuffix('cpu')}cuda"
+    engine.run("tag", engine.base, image)  # it is small, and the push is the same
+    assert metaflow.make("push", "DEVICE=cuda").stdout.splitlines()[-1] == image
+    url = f"http://{engine.registry}/v2/team/my_project/tags/list"
+    with urllib.request.urlopen(url) as answer:
+        assert json.load(answer)["tags"] == [image.rpartition(":")[2]]
+    engine.run("rmi", image)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        (("push", "DEVICE=cuda"), {}, "there is no image .*-cuda here: `make image` builds it"),
+        (("image",), {"DOCKER_HOST": "unix:///nowhere"}, "the container engine .* does not answer"),
+        (("image",), {"CONTAINER_ENGINE": "none-such"}, "there is no none-such here: install"),
+        (("image", "BASE=localhost:9/python:3"), {}, "the base image .* can't be pulled"),
+    ],
+)
+def test_what_stands_in_the_way_of_an_image_is_one_sentence(metaflow, arguments, variables, words):
+    done = metaflow.project.make(*arguments, check=False, **{**metaflow.environment, **variables})
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert re.search(words, line)
+    assert "Traceback" not in done.stderr
+    pinned = (metaflow.project.path / "deploy" / "base-image").read_text()
+    assert pinned.startswith(metaflow.cluster.engine.base)  # as it was
