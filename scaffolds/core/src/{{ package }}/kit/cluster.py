@@ -118,7 +118,11 @@ def check_filled_in(cluster: Cluster, settings: Settings) -> None:
         "mlflow_uri in deploy/cluster.yaml": cluster.mlflow_uri,
         "storage_root in the profile": settings.storage_root,
     }
-    left = [f"  {place}: {value}" for place, value in places.items() if "example" in value]
+    left = [
+        f"  {place}: {value}"
+        for place, value in places.items()
+        if "example.com" in value or "//example-bucket" in value
+    ]
     if left:
         raise PipelineError("\n".join(["these are examples, name your own:", *left]))
 
