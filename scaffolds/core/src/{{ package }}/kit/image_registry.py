@@ -42,7 +42,8 @@ def check(image: str) -> None:
             answer = _head(url, _sign(challenge, known))
     except requests.RequestException as error:
         raise PipelineError(
-            f"the registry {host} can't be asked for the image {image}: {reason(error)}"
+            f"the registry {host} can't be asked for the image {image}: {reason(error)}. Where "
+            "only the cluster reaches it, leave that out: make preflight ARGS='--skip image'"
         ) from None
     if answer.status_code == 404:
         raise PipelineError(f"{image} was not pushed: `make image push` builds and pushes it")
