@@ -101,8 +101,9 @@ def test_the_cluster_commands_work_up_to_the_cluster(green):
     assert "build/manifests/serving.yaml" in green.make("manifests").stdout
     stopped = green.make("submit", check=False)
     assert stopped.returncode != 0
-    assert "image in deploy/cluster.yaml: registry.example.com/my_project" in stopped.stderr
-    assert "storage_root in the profile: s3://example-bucket/" in stopped.stderr
+    assert "image in deploy/cluster.yaml is an example, registry.example.com/" in stopped.stderr
+    assert "storage_root in the profile is an example, s3://example-bucket/" in stopped.stderr
+    assert "without a digest" in stopped.stderr
     stopped = green.make("run", "PROFILE=cluster", check=False)
     assert "compute is kubernetes, so this profile is not for a run on this" in stopped.stderr
     assert "`make submit`" in stopped.stderr
