@@ -33,13 +33,13 @@ _WINDOWS_DEVICES = frozenset(
 _TAKEN = frozenset({
     "alembic", "boto3", "botocore", "click", "configs", "conftest", "copier", "deploy", "docs",
     "fake_api", "fake_http", "fake_kubernetes", "fastapi", "filelock", "flow", "flowrun", "google",
-    "inprocess", "install", "jinja2", "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
-    "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "nodes", "numpy", "onnx", "pandas",
-    "pip", "pipeline", "placement", "polars", "progress", "prune", "pyarrow", "pydantic",
-    "pydantic_settings", "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts",
-    "setuptools", "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "sweep", "test",
-    "test_flow", "tests", "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
-    "zenrun",
+    "inprocess", "install", "jinja2", "joblib", "kfp", "kfp_kubernetes", "kfp_server_api",
+    "killing", "kit", "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "nodes", "numpy",
+    "onnx", "pandas", "pip", "pipeline", "placement", "polars", "progress", "prune", "pyarrow",
+    "pydantic", "pydantic_settings", "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy",
+    "scripts", "setuptools", "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette",
+    "sweep", "test", "test_flow", "tests", "torch", "torchvision", "tqdm", "uvicorn", "wheel",
+    "yaml", "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(
