@@ -98,19 +98,36 @@ def test_the_cluster_commands_work_up_to_the_cluster(green):
     said = green.make("compile").stdout
     assert "needs the image registry.example.com/my_project:" in said
     assert "no problems found" in green.make("validate").stdout
+    assert "build/manifests/serving.yaml" in green.make("manifests").stdout
     stopped = green.make("submit", check=False)
     assert stopped.returncode != 0
-    assert "still names the example" in stopped.stderr
+    assert "image in deploy/cluster.yaml is an example, registry.example.com/" in stopped.stderr
+    assert "storage_root in the profile is an example, s3://example-bucket/" in stopped.stderr
+    assert "without a digest" in stopped.stderr
+    stopped = green.make("run", "PROFILE=cluster", check=False)
+    assert "compute is kubernetes, so this profile is not for a run on this" in stopped.stderr
+    assert "`make submit`" in stopped.stderr
     for verb in ("schedule", "schedule-prune"):
         missing = green.make(verb, check=False)
         assert "required: --cron" in missing.stderr
-    stopped = green.make("schedule-prune", """ARGS=--cron '0 0 5 * * *'""", check=False)
-    assert "still names the example" in stopped.stderr
-    green.edit("deploy/kubeflow.yaml", "http://mlflow.example.com:5000", "mlruns")
+    green.edit("deploy/cluster.yaml", "http://mlflow.example.com:5000", "mlruns")
     stopped = green.make("validate", check=False)
-    green.edit("deploy/kubeflow.yaml", "mlruns", "http://mlflow.example.com:5000")
-    assert "deploy/kubeflow.yaml is wrong:\n  mlflow_uri: " in stopped.stderr
+    green.edit("deploy/cluster.yaml", "mlruns", "http://mlflow.example.com:5000")
+    assert "deploy/cluster.yaml is wrong:\n  mlflow_uri: " in stopped.stderr
     assert "Traceback" not in stopped.stderr
+
+
+def test_the_way_to_a_cluster_names_commands_settings_and_files_that_exist(green):
+    page = (green.path / "docs" / "cluster.md").read_text()
+    known = re.findall(r"^  make ([a-z-]+)", green.make("help").stdout, re.MULTILINE)
+    assert set(re.findall(r"`?make ([a-z-]+)", page)) <= {*known}
+    described = yaml.safe_load((green.path / "deploy" / "cluster.yaml").read_text())
+    for key in ("secrets", "variables", "volume_claim", "volume_gib", "ttl_seconds", "api"):
+        assert key in described
+        assert f"`{key}`" in page
+    for path in re.findall(r"`((?:deploy|configs)/[a-z-.]+)`", page):
+        assert (green.path / path).exists(), path
+    assert "(docs/cluster.md)" in (green.path / "README.md").read_text()
 
 
 def test_a_second_run_uses_the_first_and_a_prune_leaves_what_it_uses(green):
@@ -217,12 +234,24 @@ def test_other_options_and_names_are_clean_and_say_what_is_missing(green, tmp_pa
 
 def test_the_job_of_several_machines_is_one_that_kubeflow_trainer_takes(fresh):
     """Against Trainer's own models, which drop what they do not know."""
-    assert "train.nodes is 1" in fresh.make("trainjob", check=False).stderr
     fresh.edit("configs/cluster.yaml", "  threads: 4\n", "  threads: 4\n  nodes: 2\n")
-    fresh.edit("deploy/kubeflow.yaml", "node_selector: {}", "node_selector: {pool: gpu}")
-    fresh.edit("deploy/kubeflow.yaml", "secrets: {} ", "secrets: {mlflow: {token: TOKEN}} ")
-    fresh.edit("deploy/kubeflow.yaml", "pull_secrets: []", "pull_secrets: [registry]")
-    printed = yaml.safe_load(fresh.make("trainjob").stdout)
+    fresh.edit("configs/cluster.yaml", "s3://example-bucket/my-project", "/mnt/store")
+    for key, empty, value in (
+        ("volume_claim", "null", "team-store"),
+        ("node_selector", "{}", "{pool: gpu}"),
+        ("secrets", "{}", "{mlflow: {token: TOKEN}}"),
+        ("pull_secrets", "[]", "[registry]"),
+        ("queue", "null", "gpus"),
+        ("service_account", "null", "trainer"),
+    ):
+        fresh.edit("deploy/cluster.yaml", f"\n{key}: {empty}", f"\n{key}: {value}")
+    assert "no problems found" in fresh.make("validate").stdout
+    fresh.make("manifests")
+    made = fresh.path / "build" / "manifests"
+    assert {path.name for path in made.iterdir()} == {
+        *("rbac.yaml", "serving.yaml", "store.yaml", "trainjob.yaml")
+    }
+    printed = yaml.safe_load((made / "trainjob.yaml").read_text())
     known = TrainerV1alpha1TrainJob.from_dict(printed)
     assert json.loads(known.to_json()) == printed
     trainer = printed["spec"]["trainer"]

@@ -29,11 +29,8 @@ def of_task(container: Document, config: Document, told: set[str]) -> Iterator[s
             yield f"it has no limit of {name}, and may take what others on its node need"
     if not config.get("securityContext", {}).get("runAsNonRoot"):
         yield "it may run as root; call kubernetes.set_security_context"
-    gpus = resources.get("accelerator", {})
-    if gpus and not {"count", "resourceCount"} & gpus.keys():
-        yield "it names a type of GPU without a limit, so it gets none; call set_accelerator_limit"
-    shared = [mount for mount in config.get("emptyDirMounts", []) if mount.get("medium")]
-    if gpus and not any(mount["mountPath"] == "/dev/shm" for mount in shared):  # noqa: S108
+    memory = [m["mountPath"] for m in config.get("emptyDirMounts", []) if m.get("medium")]
+    if "accelerator" in resources and "/dev/shm" not in memory:  # noqa: S108
         yield "it holds a GPU and has 64 MiB of shared memory; mount a larger /dev/shm"
     mounted = {mount["mountPath"] for mount in config.get("pvcMount", [])}
     for store in sorted(told - mounted):
