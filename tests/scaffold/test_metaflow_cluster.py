@@ -31,12 +31,13 @@ CLUSTER = {
     "metaflow": {
         "datastore": "s3://models/metaflow",
         "disk_mb": 20480,
-        "schedule": "0 3 * * *",
+        "schedule": "0 3 * * ? *",
         "batch": {
             "job_queue": "cpu",
             "gpu_queue": "gpu",
             "job_role": f"{ROLE}tasks",
             "step_functions_role": f"{ROLE}step-functions",
+            "events_role": f"{ROLE}events",
         },
     },
 }
@@ -150,7 +151,7 @@ def test_a_known_result_starts_no_pod_that_holds_a_gpu(workflow):
 def test_each_pod_is_as_the_cluster_is_described(team, workflow):
     assert workflow["metadata"]["namespace"] == "team"
     cron = json.loads(workflow["metadata"]["annotations"]["metaflow/cron"])
-    assert cron["schedule"] == "0 3 * * *"
+    assert cron["schedule"] == "0 3 * * ?"
     code, tag, said = team.run("-m", "my_project.kit.image", "name")
     assert code == 0, said
     steps = {name: one for name, one in workflow["templates"].items() if "container" in one}
