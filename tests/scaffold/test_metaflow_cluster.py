@@ -330,12 +330,11 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(te
     said = refused(*launch("batch", "pipeline/nodes.py", "create"))
     assert "Step Functions start no machines together" in said
 
-    described(
-        secrets={"s3": {"key": "AWS_SECRET_ACCESS_KEY"}},
-        metaflow={"datastore": "s3://example-bucket/metaflow"},
-    )
+    own = {"datastore": "s3://example-bucket/metaflow"}
+    described(secrets={"s3": {"key": "AWS_SECRET_ACCESS_KEY"}}, metaflow=own)
     said = refused(*launch("batch", *run))
     assert "call it AWS_SECRET_ACCESS_KEY in the secret, not key" in said
-    assert "metaflow.datastore: s3://example-bucket/metaflow is an example" in said
     assert "metaflow.batch: name the queues" in said
+    described(metaflow=own)
+    assert "is an example, s3://example-bucket/metaflow" in refused(*launch("team", *run))
     assert not list(team.path.glob(".metaflow/*Flow")), "no run"
