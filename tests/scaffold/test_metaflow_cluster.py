@@ -317,6 +317,9 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(te
         assert "Traceback" not in said
         return said
 
+    (team.path / "configs" / "typo.yaml").write_text(PROFILE.replace("register:", "registre:"))
+    said = refused("pipeline/flow.py", "--config", "config", "configs/typo.yaml", "run")
+    assert "resources.registre: there is no such step" in said
     said = refused("pipeline/flow.py", "--config", "config", "configs/team.yaml", "run")
     assert "METAFLOW_DATASTORE_SYSROOT_S3=s3://models/metaflow" in said
     assert "set MLFLOW_TRACKING_URI" in refused(*launch("team", *run))
