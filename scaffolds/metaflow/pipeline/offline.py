@@ -42,16 +42,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: Aws
     protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """S3: nothing was uploaded before."""
         self._answer(404)
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         """S3: it is there now."""
         self._read()
         self._answer(200)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """AWS Batch, where a definition has its name as its address; Step Functions."""
         body, action = self._read(), self.path.rpartition("/")[2]
         if action == "registerjobdefinition":

@@ -1,6 +1,7 @@
 # What `make run` and `make sweep` start, and the commands that only Metaflow has.
 FLOW ?= pipeline/flow.py
-LAUNCH = pipeline/launch.py --profile
+# What `make preflight` asks comes before; SKIP='image registry' leaves questions out.
+LAUNCH = pipeline/launch.py $(addprefix --skip ,$(SKIP)) --profile
 RUN := $(LAUNCH) '$(PROFILE)' $(FLOW) run
 SWEEP := $(LAUNCH) '$(PROFILE)' pipeline/sweep.py run
 PRUNE := pipeline/prune.py --profile '$(PROFILE)'
