@@ -40,8 +40,11 @@ def mlflow(folder: Path, host: str) -> Iterator[str]:
     # It would answer to no name but its own.
     command += ["--allowed-hosts", "*"]
     url = f"http://{host}:{port}"
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         wait_for(lambda: _answers(f"{url}/health"), "MLflow")
         yield url
