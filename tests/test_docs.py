@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 generator = import_module("docs")  # the script; `docs/` holds no package
 
 # A block with a command that holds one of these takes minutes: the slow tier runs it.
-SLOW = ("make demo", "make setup run", "make lint")
+SLOW = ("make demo", "make setup run", "make lint", "make manifests")
 # What is run in place of a command that a page has, and why.
 INSTEAD = {
     # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
