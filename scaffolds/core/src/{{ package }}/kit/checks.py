@@ -20,6 +20,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _PLAIN = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LONGEST = {"CronJob": 52, "Job": 63, "Service": 63}  # names of others: 253
+_FREE = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")  # names like system:node
 _MATCHED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _NAMED_IN = {  # where deploy/cluster.yaml names what the cluster holds
     "Secret": "secrets or pull_secrets",
@@ -69,7 +70,7 @@ def names(found: Found) -> Iterator[str]:
         name = metadata.get("name")
         if name is None and "generateName" not in metadata:
             yield f"{where}: has no name"
-        elif name is not None and not _has_form(name, form, longest):
+        elif name is not None and kind not in _FREE and not _has_form(name, form, longest):
             yield (
                 f"{where}: {name!r} is no name for a {kind}: at most {longest} small letters, "
                 "digits and dashes" + (", a letter first" if kind == "Service" else "")

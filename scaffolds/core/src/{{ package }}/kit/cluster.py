@@ -111,14 +111,23 @@ def _misfits(cluster: Cluster, settings: Settings) -> list[str]:
     return found
 
 
-def check_filled_in(cluster: Cluster, settings: Settings) -> None:
-    """Raise PipelineError while the examples of a new project are still in it."""
+def examples(cluster: Cluster, settings: Settings) -> dict[str, str]:
+    """The examples of a new project that are still in it, by their place."""
     places = {
         "image in deploy/cluster.yaml": cluster.image,
         "mlflow_uri in deploy/cluster.yaml": cluster.mlflow_uri,
         "storage_root in the profile": settings.storage_root,
     }
-    left = [f"  {place}: {value}" for place, value in places.items() if "example" in value]
+    return {
+        place: value
+        for place, value in places.items()
+        if "example.com" in value or "//example-bucket" in value
+    }
+
+
+def check_filled_in(cluster: Cluster, settings: Settings) -> None:
+    """Raise PipelineError while the examples of a new project are still in it."""
+    left = [f"  {place}: {value}" for place, value in examples(cluster, settings).items()]
     if left:
         raise PipelineError("\n".join(["these are examples, name your own:", *left]))
 

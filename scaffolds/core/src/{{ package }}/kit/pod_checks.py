@@ -57,7 +57,7 @@ def amounts(pod: Pod) -> Iterator[str]:
     """Quantities are quantities, and requests fit limits."""
     for volume in mappings(pod.spec.get("volumes")):
         limit = mapping(volume.get("emptyDir")).get("sizeLimit")
-        if limit is not None and _quantity(limit) is None:
+        if limit is not None and quantity(limit) is None:
             where = f"{pod.where}: volume {volume.get('name')}"
             yield from _no_quantity(f"{where}: sizeLimit", limit)
     for where, container in pod.containers:
@@ -65,7 +65,7 @@ def amounts(pod: Pod) -> Iterator[str]:
         requests, limits = mapping(asked.get("requests")), mapping(asked.get("limits"))
         for section, values in (("requests", requests), ("limits", limits)):
             for name, value in values.items():
-                if (number := _quantity(value)) is None:
+                if (number := quantity(value)) is None:
                     yield from _no_quantity(f"{where}: {section}.{name}", value)
                 elif _is_device(name) and number % 1:
                     yield f"{where}: {section}.{name} is {value}, and devices are whole"
@@ -74,7 +74,7 @@ def amounts(pod: Pod) -> Iterator[str]:
 
 
 def _fits(where: str, name: str, request: Any, limit: Any) -> Iterator[str]:
-    wanted, most = _quantity(request), _quantity(limit)
+    wanted, most = quantity(request), quantity(limit)
     if _is_device(name) and limit is None:
         yield f"{where}: requests {name} without a limit: say limits.{name}: {request}"
     elif wanted is None or most is None:  # no limit; or no quantity, which was said
@@ -192,7 +192,7 @@ def _is_device(name: str) -> bool:
     return "/" in name
 
 
-def _quantity(value: Any) -> Decimal | None:
+def quantity(value: Any) -> Decimal | None:
     """The number that a quantity means; None where it is none."""
     match = _QUANTITY.fullmatch(str(value))
     if match is None:

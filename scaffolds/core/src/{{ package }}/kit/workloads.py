@@ -19,13 +19,13 @@ PRUNE_ASKS = Resources(cpu=1, memory_mb=2048)
 NOTES = {
     "serving": """\
 # The champion behind a Service: kubectl apply -f build/manifests/serving.yaml
-# A server loads the champion as it starts. When a run has promoted another one, or `make rollback`
-# has brought the one before back:
+# A server loads the champion as it starts, also when its pod moves to another node. When a run has
+# promoted another one, or `make rollback` has brought the one before back, let all of them do so:
 #   kubectl -n {namespace} rollout restart deployment/{name}
-# One pod after the other changes, and never one before its successor answers. `kubectl rollout
-# undo` brings back an earlier image with its settings, and no earlier model: which one is the
-# champion, the registry says. Settings of earlier images stay for it; delete those you are done
-# with: kubectl -n {namespace} get configmaps -l app.kubernetes.io/name={name}
+# A pod goes when its successor answers. `kubectl rollout undo` brings back an earlier image with
+# its settings, and no earlier model: which one is the champion, the registry says. The settings of
+# earlier images are kept for it; delete those that you are done with:
+#   kubectl -n {namespace} get configmaps -l app.kubernetes.io/name={name}
 """,
     "prune": """\
 # Deletes what retention gives up, at night: kubectl apply -f build/manifests/prune.yaml
