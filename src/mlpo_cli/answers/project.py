@@ -31,15 +31,17 @@ _WINDOWS_DEVICES = frozenset(
 )
 # Imported by the generated project, or a directory of it: a package of that name would hide them.
 _TAKEN = frozenset({
-    "alembic", "boto3", "botocore", "click", "configs", "conftest", "copier", "deploy", "docs",
-    "fake_api", "fake_http", "fake_kubernetes", "fastapi", "filelock", "flow", "flowrun", "google",
-    "inprocess", "install", "jinja2", "joblib", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
-    "kubernetes", "lock", "matplotlib", "metaflow", "mlflow", "nodes", "numpy", "onnx", "pandas",
-    "pip", "pipeline", "placement", "polars", "progress", "prune", "pyarrow", "pydantic",
-    "pydantic_settings", "pytest", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts",
-    "setuptools", "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "sweep", "test",
-    "test_flow", "tests", "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml", "zenml",
-    "zenrun",
+    "alembic", "boto3", "botocore", "click", "cluster", "configs", "conftest", "copier", "dateutil",
+    "deploy", "docker", "docs", "fake_api", "fake_cluster", "fake_http", "fake_kubernetes",
+    "fastapi", "filelock", "flow", "flowrun", "good_manifests", "google", "inprocess", "install",
+    "jinja2", "joblib", "jsonschema", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
+    "kubernetes", "kubernetes_validate", "launch", "lock", "manifests", "matplotlib", "metaflow",
+    "mlflow", "nodes", "numpy", "offline", "onnx", "pandas", "pip", "pipeline", "placement",
+    "polars", "progress", "prune", "pyarrow", "pydantic", "pydantic_settings", "pytest",
+    "referencing", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools",
+    "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "straight", "sweep", "test",
+    "test_flow", "test_run", "tests", "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml",
+    "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(

@@ -1,7 +1,6 @@
 """Every setting of the pipeline: one section per stage, typed, checked before anything runs.
 
-`configs/base.yaml` holds the values, a profile such as `configs/local.yaml` what differs from
-them. A stage receives its own section and no other.
+`configs/base.yaml` holds the values, a profile what differs from them, such as `configs/local.yaml`.
 """
 
 from __future__ import annotations
