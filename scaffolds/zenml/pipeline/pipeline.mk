@@ -8,7 +8,7 @@ MANIFESTS := -m pipeline.manifests
 dashboard: $(READY) ## ZenML's dashboard at http://127.0.0.1:8237
 	@$(PY) -m pipeline.dashboard $(ARGS)
 
-submit: $(READY) ## run it on the cluster that deploy/cluster.yaml describes; ARGS=--sweep for the sweep
+submit: $(READY) ## run it on the cluster of deploy/cluster.yaml; ARGS=--sweep for the sweep
 	@$(PY) -m pipeline.run --profile '$(CLUSTER)' $(ARGS)
 
 stacks: $(READY) ## register the stacks in stacks/ with ZenML, or bring them up to date
