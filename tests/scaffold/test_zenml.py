@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import pytest
+import zenml_server
 from projects import BUT_SRC, MAXIMAL, MINIMAL, Project, bare_environment, generate
 
 from mlpo_cli.scaffold.place import files_of
@@ -35,6 +36,18 @@ def note(event, arguments):
         raise OSError("there is no network")
 
 sys.addaudithook(note)
+"""
+
+
+# A stack of the user's own, as a file.
+STACK = """
+components:
+  orchestrator:
+    name: own
+    flavor: kubernetes
+    configuration: {kubernetes_context: here, kubernetes_namespace: ml}
+  artifact_store: {name: own, flavor: s3, configuration: {path: s3://my-bucket/zenml}}
+  container_registry: {name: own, flavor: default, configuration: {uri: registry.test/ml}}
 """
 
 
@@ -141,11 +154,14 @@ def test_the_commands_of_the_readme_do_what_it_says(green, tmp_path):
     assert before["run_id"] in listed.stdout
 
 
-def in_project(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_project(
+    project: Project, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Python as in the project's activated environment."""
     return subprocess.run(
         [project.path / ".venv" / "bin" / "python", *arguments],
-        cwd=project.path, env=bare_environment(), capture_output=True, text=True, check=False,
+        cwd=project.path, env={**bare_environment(), **variables},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -194,10 +210,53 @@ def test_a_first_start_that_was_killed_is_made_again(fresh):
         time.sleep(0.01)
     kill(starting)
     (fresh.path / ".zenml" / "config.yaml").write_text("store:\n  type: sq")
-    assert fresh.make("stacks").stdout == "gpu: added\nlocal: added\n"
-    assert fresh.make("stacks").stdout == "gpu: unchanged\nlocal: unchanged\n"
-    fresh.edit("stacks/gpu.yaml", "kubernetes_namespace: ml", "kubernetes_namespace: research")
-    assert fresh.make("stacks").stdout == "gpu: changed\nlocal: unchanged\n"
+    own = fresh.path / "stacks" / "own.yaml"
+    own.write_text(STACK)
+    assert fresh.make("stacks").stdout == "local: added\nown: added\n"
+    assert fresh.make("stacks").stdout == "local: unchanged\nown: unchanged\n"
+    own.write_text(STACK.replace("namespace: ml", "namespace: research"))
+    assert fresh.make("stacks").stdout == "local: unchanged\nown: changed\n"
+
+
+# As `make submit` does, with a store whose keys nobody asks for; then what is left on disk.
+ON_A_SERVER = """
+import os, sys
+from pathlib import Path
+from my_project import settings
+from my_project.kit.errors import PipelineError
+from pipeline import server
+chosen = settings.load("cluster")
+try:
+    server.check(os.environ[server.URL], "ZENKEY_of_nobody")
+except PipelineError as error:
+    print(error)
+with server.connected(chosen) as client:
+    from pipeline.cluster import read_cluster, stack
+    from pipeline.stacks import activate_parts
+    store = {"flavor": "s3", "configuration": {"path": "s3://bucket/zenml"}}
+    described = read_cluster(chosen)
+    for context in ("one", "one", "two"):
+        print(activate_parts("mine", stack(described, context, store)))
+    print(client.active_stack_model.name, client.active_user.name)
+    home = Path(os.environ["ZENML_CONFIG_PATH"])
+    key = os.environ["ZENML_STORE_API_KEY"]
+    print(any(key in path.read_text() for path in home.rglob("*") if path.is_file()))
+print(home.exists())
+"""
+
+
+@pytest.mark.slow
+def test_the_stack_of_a_cluster_is_registered_with_a_real_server(green, tmp_path):
+    with zenml_server.serving(green.path / ".venv", tmp_path) as variables:
+        done = in_project(green, "-c", ON_A_SERVER, **variables)
+        assert done.returncode == 0, done.stderr
+        said = done.stdout.splitlines()
+        assert "does not take the key in ZENML_STORE_API_KEY" in said.pop(0)
+        assert said == ["added", "unchanged", "changed", "mine tests", "False", "False"]
+        done = in_project(green, "-m", "pipeline.run", "--profile", "cluster", **variables)
+        assert done.returncode == 1
+        assert "error: these are examples, name your own:" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

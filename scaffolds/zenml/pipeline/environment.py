@@ -1,7 +1,7 @@
 """ZenML's own settings, made before it is imported: this project's ZenML and no other.
 
 ZenML reads environment variables as it is imported, and where it finds none it looks into the
-user's home and the folders above this one. Call `prepare` first, then import ZenML.
+user's home and the folders above this one. Call one of these first, then import ZenML.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from uuid import UUID
 
 FOLDER = ".zenml"
 DATABASE = "local_stores/default_zen_store/zenml.db"  # where ZenML's own commands look, too
@@ -19,16 +20,38 @@ KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")
 def prepare(local_root: Path, source_root: Path) -> Path:
     """Point ZenML at `<local_root>/.zenml`, which is returned; what else it knew is forgotten."""
     home = local_root / FOLDER
+    _forget()
+    _set(home, source_root, ZENML_STORE_TYPE="sql", ZENML_STORE_URL=f"sqlite:///{home / DATABASE}")
+    return home
+
+
+def prepare_for_server(home: Path, source_root: Path, url: str, key: str) -> None:
+    """Point ZenML at a server; nothing that it is told comes into a file of `home`."""
+    _forget()
+    _set(
+        home,
+        source_root,
+        ZENML_STORE_TYPE="rest",
+        ZENML_STORE_URL=url,
+        ZENML_STORE_API_KEY=key,
+        ZENML_USER_ID=str(UUID(int=0)),  # in its cache keys; else a new one each time
+        DISABLE_CREDENTIALS_DISK_CACHING="true",
+    )
+
+
+def _forget() -> None:
     for name in [name for name in os.environ if name.startswith("ZENML_") and name not in KEPT]:
         del os.environ[name]
     if "ZENML_LOGGING_VERBOSITY" not in os.environ:
         # It says much, and logs with a traceback what it raises anyway.
         os.environ["ZENML_LOGGING_VERBOSITY"] = "WARNING"
         logging.getLogger("zenml").setLevel(logging.CRITICAL)
+
+
+def _set(home: Path, source_root: Path, **store: str) -> None:
     os.environ.update(
+        store,
         ZENML_CONFIG_PATH=str(home),
-        ZENML_STORE_TYPE="sql",
-        ZENML_STORE_URL=f"sqlite:///{home / DATABASE}",
         # Without it, ZenML takes the first `.zen` folder above this one for its own.
         ZENML_REPOSITORY_PATH=str(source_root),
         ZENML_CUSTOM_SOURCE_ROOT=str(source_root),
@@ -41,4 +64,3 @@ def prepare(local_root: Path, source_root: Path) -> Path:
         ZENML_DISABLE_PIPELINE_LOGS_STORAGE="true",
         UV_NO_CACHE="true",  # it asks uv which packages are installed; nothing to keep for that
     )
-    return home
