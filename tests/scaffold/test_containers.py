@@ -21,6 +21,7 @@ import engine as engines
 import pytest
 import s3
 import services
+import zenml_server
 from environments import borrow, environment
 from projects import MINIMAL, Project, bare_environment, generate
 
@@ -107,6 +108,8 @@ def build(orchestrator: str, cluster: Cluster, factory: pytest.TempPathFactory) 
         "device": "cpu",
         "mlflow_uri": cluster.variables["MLFLOW_TRACKING_URI"],
         "  datastore": f"s3://{BUCKET}/metaflow-data",  # Metaflow's own
+        "  artifact_store": f"s3://{BUCKET}/zenml-artifacts",  # ZenML's own
+        "  server": "http://zenml.test",
         "variables": json.dumps(
             {name: value for name, value in cluster.variables.items() if name.startswith("AWS_")}
         ),
@@ -140,6 +143,11 @@ def metaflow(cluster, tmp_path_factory):
 @pytest.fixture(scope="module")
 def kubeflow(cluster, tmp_path_factory):
     return build("kubeflow", cluster, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def zenml(cluster, tmp_path_factory):
+    return build("zenml", cluster, tmp_path_factory)
 
 
 def layers(engine: engines.Engine, image: str) -> list[str]:
@@ -260,6 +268,47 @@ def test_kubeflows_tasks_are_containers_that_share_no_disk(kubeflow, tmp_path):
     check_that_it_was_a_whole_run(kubeflow, "kubeflow")
     (report,) = root.glob("*/deploy/report")
     assert report.read_text().startswith("<!doctype html>")
+
+
+ZENML = """
+import sys
+from my_project.settings import find, from_document, read
+from pipeline import server, submit
+from pipeline.asked import Asked
+from pipeline.cluster import read_cluster, stack
+
+document = read("cluster")
+settings = from_document(document)
+cluster = read_cluster(settings)
+asked = Asked("in-containers", find("cluster"), settings, document, None, True, [])
+with server.connected(settings) as client:
+    from pipeline.profiles import options
+    from pipeline.stacks import activate_parts
+    parts = stack(cluster, None, submit.store_of(cluster))
+    parts["orchestrator"] = {"flavor": "local_docker", "configuration": {}}
+    activate_parts("containers", parts)
+    told = options(settings, asked.profile, cluster)
+    # In the place of a pod, what Docker is told: the same variables, as the same user.
+    container = {"environment": cluster.environment, "user": "10001"}
+    del told["settings"]["orchestrator"]
+    for step in told["steps"].values():
+        step["settings"] = {"orchestrator": {"run_args": container}}
+    asked.start(told)
+    submit.check_outcome(client, asked.name)
+    for name, step in client.get_pipeline_run(asked.name).steps.items():
+        print(name, step.status.value)
+"""
+
+
+def test_zenmls_steps_are_containers_that_share_no_disk(zenml, tmp_path):
+    """The project's own stack and settings, but for who starts the containers; a real server."""
+    lent = zenml.project.path / ".venv"
+    with zenml_server.serving(lent, tmp_path, zenml.cluster.engine.gateway) as variables:
+        paths = [zenml.environment["PYTHONPATH"], str(zenml.project.path)]
+        said = zenml.python(ZENML, PYTHONPATH=os.pathsep.join(paths), **variables)
+    steps = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
+    assert [f"{step} completed" for step in steps] == said.splitlines()[-7:]
+    check_that_it_was_a_whole_run(zenml, "zenml")
 
 
 OFFLINE = """

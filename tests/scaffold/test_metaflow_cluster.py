@@ -179,7 +179,9 @@ def test_each_pod_is_as_the_cluster_is_described(team, workflow):
         amounts = container["resources"]
         assert amounts["requests"] == amounts["limits"]
         assert amounts["limits"]["ephemeral-storage"] == "20480M"
-    memory = {name: one["container"]["resources"]["limits"]["memory"] for name, one in steps.items()}
+    memory = {
+        name: one["container"]["resources"]["limits"]["memory"] for name, one in steps.items()
+    }
     assert (memory["register"], memory["train"], memory["ingest"]) == ("2048M", "16384M", "4096M")
 
     shm = {"medium": "Memory", "sizeLimit": "8192Mi"}
@@ -270,7 +272,9 @@ def test_step_functions_have_the_jobs_one_after_another_and_one_on_the_queue_wit
     assert {name for name, job in jobs.items() if job["JobQueue"] == "gpu"} == {"train"}
     assert {job["JobQueue"] for job in jobs.values()} == {"cpu", "gpu"}
     asked = {
-        name: {one["Type"]: one["Value"] for one in job["ContainerOverrides"]["ResourceRequirements"]}
+        name: {
+            one["Type"]: one["Value"] for one in job["ContainerOverrides"]["ResourceRequirements"]
+        }
         for name, job in jobs.items()
     }
     assert asked["train"] == {"VCPU": "4", "GPU": "1", "MEMORY": "16384"}
