@@ -1,4 +1,4 @@
-"""What Metaflow would have a cluster do, compiled without one from a profile and its description."""
+"""What Metaflow would have a cluster do, by its description and a profile; none is there."""
 
 import io
 import json
@@ -226,7 +226,7 @@ def test_each_trial_of_a_sweep_holds_a_gpu_and_no_other_task_does(team):
 
 
 def test_several_machines_are_one_gang_and_each_holds_its_gpus(team):
-    """A JobSet: all of them start, or none; and no other step holds a GPU. The store is a volume."""
+    """A JobSet: all of them start, or none; no other step holds a GPU. The store is a volume."""
     templates = team.workflow("nodes", "pipeline/nodes.py")["templates"]
     assert not any(gpus(templates).values())
     manifest = templates["train-node"]["resource"]["manifest"]
@@ -307,7 +307,8 @@ def test_the_code_of_a_workflow_is_in_the_bucket_when_it_is_created(team, tmp_pa
         one["value"] for one in step["container"]["env"] if one["name"] == "METAFLOW_CODE_URL"
     )
     package = (tmp_path / url.removeprefix("s3://")).read_bytes()
-    names = tarfile.open(fileobj=io.BytesIO(package)).getnames()
+    with tarfile.open(fileobj=io.BytesIO(package)) as unpacked:
+        names = unpacked.getnames()
     assert {"flow.py", "placement.py", "cluster.py", "progress.py"} <= set(names)
 
 
