@@ -39,9 +39,9 @@ _TAKEN = frozenset({
     "mlflow", "nodes", "numpy", "offline", "onnx", "pandas", "pip", "pipeline", "placement",
     "polars", "progress", "prune", "pyarrow", "pydantic", "pydantic_settings", "pytest",
     "referencing", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools",
-    "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "straight", "sweep", "test",
-    "test_flow", "test_run", "tests", "torch", "torchvision", "tqdm", "uvicorn", "wheel", "yaml",
-    "zenml", "zenrun",
+    "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "straight", "submitting",
+    "sweep", "test", "test_flow", "test_run", "tests", "torch", "torchvision", "tqdm", "uvicorn",
+    "wheel", "yaml", "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(
