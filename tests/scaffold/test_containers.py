@@ -18,6 +18,7 @@ from pathlib import Path
 
 import argo
 import engine as engines
+import kube
 import pytest
 import s3
 import services
@@ -145,11 +146,6 @@ def kubeflow(cluster, tmp_path_factory):
     return build("kubeflow", cluster, tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
-def zenml(cluster, tmp_path_factory):
-    return build("zenml", cluster, tmp_path_factory)
-
-
 def layers(engine: engines.Engine, image: str) -> list[str]:
     found: list[str] = engine.inspect(image)["RootFS"]["Layers"]
     return found
@@ -270,45 +266,58 @@ def test_kubeflows_tasks_are_containers_that_share_no_disk(kubeflow, tmp_path):
     assert report.read_text().startswith("<!doctype html>")
 
 
-ZENML = """
-import sys
-from my_project.settings import find, from_document, read
-from pipeline import server, submit
-from pipeline.asked import Asked
-from pipeline.cluster import read_cluster, stack
+@pytest.fixture(scope="module")
+def zenml(cluster, tmp_path_factory):
+    """A project, a real ZenML server, and a namespace of Kubernetes whose pods are containers."""
+    built, engine = build("zenml", cluster, tmp_path_factory), cluster.engine
+    folder = tmp_path_factory.mktemp("zenml")
+    namespace, kubeconfig = kube.Kube("default"), folder / "kubeconfig"
+    with ExitStack() as stack:
+        lent = built.project.path / ".venv"
+        server = stack.enter_context(zenml_server.serving(lent, folder, engine.gateway))
+        stack.enter_context(kube.serving(namespace, engine.gateway))
+        kube.configure(kubeconfig, namespace.url)
+        namespace.run = kube.in_containers(engine, kubeconfig)
+        built.environment |= {**server, "KUBECONFIG": str(kubeconfig)}
+        built.project.edit("deploy/cluster.yaml", "http://zenml.test", server["ZENML_STORE_URL"])
+        yield built, namespace
 
-document = read("cluster")
-settings = from_document(document)
-cluster = read_cluster(settings)
-asked = Asked("in-containers", find("cluster"), settings, document, None, True, [])
-with server.connected(settings) as client:
-    from pipeline.profiles import options
-    from pipeline.stacks import activate_parts
-    parts = stack(cluster, None, submit.store_of(cluster))
-    parts["orchestrator"] = {"flavor": "local_docker", "configuration": {}}
-    activate_parts("containers", parts)
-    told = options(settings, asked.profile, cluster)
-    # In the place of a pod, what Docker is told: the same variables, as the same user.
-    container = {"environment": cluster.environment, "user": "10001"}
-    del told["settings"]["orchestrator"]
-    for step in told["steps"].values():
-        step["settings"] = {"orchestrator": {"run_args": container}}
-    asked.start(told)
-    submit.check_outcome(client, asked.name)
-    for name, step in client.get_pipeline_run(asked.name).steps.items():
-        print(name, step.status.value)
+
+def test_zenmls_steps_are_pods_that_share_no_disk(zenml):
+    """`make submit`: ZenML's orchestrator for Kubernetes, each pod a container as its pod says."""
+    built, namespace = zenml
+    said = built.make("submit", "ARGS=--skip image").stdout  # the registry here holds none
+    assert ": added\n" in said
+    check_that_it_was_a_whole_run(built, "zenml")
+    assert len(namespace.jobs) == 8, list(namespace.jobs)  # the steps, and what starts them
+    engines.wait_for(lambda: not namespace.secrets, "the end of the run's token")
+
+
+RUNS = """
+import json, os
+from my_project import settings
+from pipeline import server
+with server.connected(settings.load("cluster")) as client:
+    print(json.dumps([run.status.value for run in client.list_pipeline_runs()]))
 """
 
 
-def test_zenmls_steps_are_containers_that_share_no_disk(zenml, tmp_path):
-    """The project's own stack and settings, but for who starts the containers; a real server."""
-    lent = zenml.project.path / ".venv"
-    with zenml_server.serving(lent, tmp_path, zenml.cluster.engine.gateway) as variables:
-        paths = [zenml.environment["PYTHONPATH"], str(zenml.project.path)]
-        said = zenml.python(ZENML, PYTHONPATH=os.pathsep.join(paths), **variables)
-    steps = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
-    assert [f"{step} completed" for step in steps] == said.splitlines()[-7:]
-    check_that_it_was_a_whole_run(zenml, "zenml")
+def test_a_run_whose_image_cannot_be_pulled_fails_and_leaves_nothing(zenml):
+    built, namespace = zenml
+    before = set(namespace.jobs)
+    namespace.waiting = "ImagePullBackOff"
+    done = built.make("submit", "ARGS=--skip image --no-cache", check=False)
+    namespace.waiting = None
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "has failed" in line
+    assert "ImagePullBackOff" in line
+    assert "Traceback" not in done.stderr
+    assert namespace.secrets == {}
+    assert set(namespace.jobs) == before
+    paths = [built.environment["PYTHONPATH"], str(built.project.path)]
+    states = built.python(RUNS, PYTHONPATH=os.pathsep.join(paths)).splitlines()[-1]
+    assert sorted(json.loads(states)) == ["completed", "failed"]
 
 
 OFFLINE = """

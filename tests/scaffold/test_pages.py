@@ -9,7 +9,9 @@ from mlpo_cli.scaffold import available
 
 PAGES = ("README.md", "docs/cluster.md")
 # Made by the commands that the pages are about, or the reader's own.
-MADE = re.compile(r"build/|data/|<|my-profile|runs/|cache/|checkpoints/|registry/|retention/|report")
+MADE = re.compile(
+    r"build/|data/|<|my-profile|runs/|cache/|checkpoints/|registry/|retention/|report"
+)
 
 
 @pytest.fixture(scope="module", params=available())
