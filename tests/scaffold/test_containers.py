@@ -180,7 +180,7 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
     assert config["User"] == "10001:10001"
     assert config["Healthcheck"]["Test"][0] == "CMD"
     look = (
-        "id -u; ls -a /app; ls /root/.config 2>&1;"
+        "id -u; ls -a /app; ls -a /etc/xdg 2>&1;"
         "grep -rls find-links /etc /app --include=pip.conf;"
         "touch /app/x 2>&1; python -c 'import torch; print(torch.__version__)'"
     )
