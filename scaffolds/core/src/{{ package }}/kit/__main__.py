@@ -49,9 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         check_shared(config)
         print(VERBS[chosen.verb](config, chosen))
     except PipelineError as error:
-        if getattr(chosen, "since", 0):  # the run that just ended has said it
-            return 1
-        print(f"error: {error}", file=sys.stderr)
+        if not getattr(chosen, "since", 0):  # else the run that just ended has said it
+            print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -129,14 +129,13 @@ def pin(engine: str, base: str | None) -> str:
             f"the base image {wanted} can't be pulled: see above. Behind a mirror, name the image "
             "there: make image BASE=registry.example.com/python:3.11-slim-bookworm"
         )
-    repository = wanted.rpartition(":")[0] if ":" in wanted.rpartition("/")[2] else wanted
     digests = [str(digest).rpartition("@")[2] for digest in found.get("RepoDigests") or []]
     if not digests:
         raise PipelineError(
             f"the base image {wanted} was made on this machine, and nobody else could build on it: "
             "push it to a registry first"
         )
-    pinned = f"{wanted if wanted != repository else repository}@{digests[0]}"
+    pinned = f"{wanted}@{digests[0]}"
     write_text(BASE, f"{pinned}\n")
     print(f"deploy/base-image now pins {pinned}: commit it", file=sys.stderr)
     return pinned
