@@ -23,15 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from my_project import settings, stages
-from my_project.kit import fingerprint, prune
-from my_project.kit.documents import merge
-from my_project.kit.errors import PipelineError
-from my_project.kit.local import LocalStore
-from my_project.kit.registry import Registry
-from my_project.kit.runner import run_stage
-from my_project.kit.tracking import Lineage
-from my_project.kit.usage import Usage
-from my_project.kit.workspace import Run, Workspace
+from mlpo_kit.caching import key as fingerprint
+from mlpo_kit.retention import prune
+from mlpo_kit.config.documents import merge
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.store.folder import LocalStore
+from mlpo_kit.models.registry import Registry
+from mlpo_kit.execution.runner import run_stage
+from mlpo_kit.models.tracking import Lineage
+from mlpo_kit.runs.usage import Usage
+from mlpo_kit.runs.workspace import Run, Workspace
 from my_project.stages import register as register_module
 
 DAY = 86400

@@ -88,7 +88,7 @@ class Built:
 LATEST = """
 import json
 from my_project import settings
-from my_project.kit import records
+from mlpo_kit.runs import records
 print(json.dumps(records.refresh_latest(settings.load("cluster").store)))
 """
 PROFILE = """
@@ -324,9 +324,9 @@ OFFLINE = """
 import json, sys
 import numpy as np
 from my_project import settings
-from my_project.kit import records
-from my_project.kit.arrays import map_arrays
-from my_project.kit.client import Client
+from mlpo_kit.runs import records
+from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.models.client import Client
 store = settings.load("cluster").store
 run_id = records.refresh_latest(store)["run_id"]
 done = records.read(store, run_id, "evaluate")

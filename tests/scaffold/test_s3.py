@@ -68,8 +68,8 @@ def machine(server, tmp_path_factory):
 RUN = """
 import json, sys
 from my_project import settings
-from my_project.kit import records
-from my_project.kit.workspace import Run
+from mlpo_kit.runs import records
+from mlpo_kit.runs.workspace import Run
 from inprocess import run_all
 config = settings.load()
 run_all(Run(sys.argv[1], "none", config))
@@ -85,8 +85,8 @@ print(json.dumps("cut"))
 PRUNE = """
 import json, sys, time
 from my_project import settings
-from my_project.kit.prune import apply
-from my_project.kit.remote import RemoteStore
+from mlpo_kit.retention.prune import apply
+from mlpo_kit.store.bucket import RemoteStore
 config = settings.load("local", ["retention.keep_last=1", "retention.keep_days=0.000001",
     "caching.max_age_days=0.0000001", "retention.keep_versions=1"])
 RemoteStore.grace = float(sys.argv[1])
@@ -143,7 +143,7 @@ def test_machines_that_share_a_bucket_hand_over_reuse_and_prune(machine):
 MANY = """
 import json
 from my_project import settings
-from my_project.kit.errors import IntegrityError
+from mlpo_kit.errors import IntegrityError
 store = settings.load().store
 keys = [f"many/{number}/a b+%41é.json" for number in range(1100)]
 for key in keys:

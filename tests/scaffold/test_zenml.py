@@ -223,7 +223,7 @@ ON_A_SERVER = """
 import os, sys
 from pathlib import Path
 from my_project import settings
-from my_project.kit.errors import PipelineError
+from mlpo_kit.errors import PipelineError
 from pipeline import server
 chosen = settings.load("cluster")
 try:

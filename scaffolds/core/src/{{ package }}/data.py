@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mlpo_kit import PipelineError, find_project
+from mlpo_kit.store.arrays import make_scratch_array
+from mlpo_kit.store.files import hash_content
 
-from .kit.arrays import scratch
-from .kit.errors import PipelineError
-from .kit.fingerprint import content_digest
-from .settings import ROOT, IngestSettings
+from .settings import IngestSettings
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 
@@ -56,8 +56,8 @@ def fingerprint(settings: IngestSettings) -> str | None:
     """What the source holds now, told without decoding it; None where only `load` can tell."""
     if settings.source == "digits":
         return "digits"  # they change with scikit-learn only, and its version counts anyway
-    path = settings.path and ROOT / settings.path
-    return content_digest(path) if path and path.exists() else None
+    path = settings.path and find_project().root / settings.path
+    return hash_content(path) if path and path.exists() else None
 
 
 def load_digits(settings: IngestSettings) -> Dataset:
@@ -85,7 +85,7 @@ def load_images(settings: IngestSettings) -> Dataset:
     if not files:
         raise PipelineError(f"no pictures in {folder}: it needs one folder of them per class")
     mode, side = "L" if settings.grayscale else "RGB", settings.image_size
-    x = scratch((len(files), len(mode), side, side))
+    x = make_scratch_array((len(files), len(mode), side, side))
 
     def read(number: int) -> str | None:
         path = files[number][0]
@@ -157,7 +157,7 @@ def _existing(settings: IngestSettings, what: str) -> Path:
     """The source's path, relative to the project, or an error that says what belongs there."""
     if settings.path is None:
         raise PipelineError(f"ingest.path in configs/base.yaml is not set: it names {what}")
-    path = ROOT / settings.path
+    path = find_project().root / settings.path
     if not path.exists():
         raise PipelineError(
             f"{path} does not exist: ingest.path in configs/base.yaml names {what}. "

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from mlpo_kit.models.predictor import ClassPredictor
+from mlpo_kit.store.arrays import load_note, pack_note
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-
-from .kit.arrays import load_note, pack_note
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("std", torch.ones(shape))
         self.body = _body(spec)
+
+    def normalize_by(self, mean: list[float], std: list[float]) -> Classifier:
+        """Take these moments, per channel or feature, for the normalisation; returns itself."""
+        self.mean.copy_(torch.tensor(mean).reshape(self.mean.shape))
+        self.std.copy_(torch.tensor(std).reshape(self.std.shape))
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores [n, classes] of a batch of raw samples [n, *input_shape]."""
@@ -170,3 +177,14 @@ def load(path: Path, device: str | torch.device = "cpu") -> Classifier:
     model = Classifier(ModelSpec(**{**note, **lists}))
     model.load_state_dict(load_file(path))
     return model.to(device).eval()
+
+
+def load_predictor(path: Path) -> ClassPredictor:
+    """Open a model for the server."""
+    model = load(path)
+
+    @torch.inference_mode()
+    def classify(x: np.ndarray) -> np.ndarray:
+        return np.asarray(model(torch.from_numpy(x)).softmax(1).numpy())
+
+    return ClassPredictor(classify, model.spec.classes, model.spec.input_shape)

@@ -1,17 +1,15 @@
-"""The seven stages, YOURS: what each takes and hands on. Their work is in the modules beside.
+"""What each stage hands on. The stages' work is in the modules beside, one for each.
 
 A stage is a plain function that knows no orchestrator. It takes its own settings section, a
-workspace and references to what earlier stages wrote, and returns a dataclass: references to
-what it wrote, and small values that JSON can hold.
+workspace and what `pipeline.py` says, and returns a dataclass: references to what it wrote, and
+small values that JSON can hold.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..kit.stage import Stage
-from ..kit.store import Ref
-from ..kit.usage import Usage
+from mlpo_kit import Ref, Usage, Verdict
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Headline metrics, the whole report, and the test rows with their predictions."""
+    """Headline metrics, the whole report, and the predictions of the test rows."""
 
     report: Ref
     predictions: Ref
@@ -70,11 +68,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Registered:
-    """The model's version in the registry; `is_new` is False for weights it already had."""
+    """The model's version in the registry; None where the gate refused it."""
 
-    version: int
+    version: int | None
     name: str
     is_new: bool
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,3 @@ class Deployed:
     version: int
     rows_compared: int
     largest_difference: float
-
-
-INGEST = Stage("ingest", Ingested, source=f"{__package__.rpartition('.')[0]}.data:fingerprint")
-PREPROCESS = Stage("preprocess", Preprocessed, {"dataset": "ingest.dataset"})
-VALIDATE = Stage("validate", Validated, {"splits": "preprocess.splits"})
-TRAIN = Stage("train", Trained, {"splits": "preprocess.splits"})
-EVALUATE = Stage("evaluate", Evaluated, {"model": "train.model", "splits": "preprocess.splits"})
-# These two change what others see, so they always run.
-REGISTER = Stage("register", Registered, cached=False)
-DEPLOY = Stage("deploy", Deployed, cached=False)
-
-PIPELINE = (INGEST, PREPROCESS, VALIDATE, TRAIN, EVALUATE, REGISTER, DEPLOY)

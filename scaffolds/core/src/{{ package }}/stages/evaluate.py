@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from mlpo_kit import Ref, Workspace
+from mlpo_kit.store.arrays import load_note, map_arrays, save_arrays
+from mlpo_kit.training.batches import Batches
+from mlpo_kit.training.device import choose_device, prepare_exact_device
+from mlpo_kit.training.meter import meter_usage
 
-from ..kit.arrays import load_note, map_arrays, save_arrays
-from ..kit.batches import Batches
-from ..kit.device import choose, prepare_exact
-from ..kit.meter import metered
-from ..kit.store import Ref, write_json
-from ..kit.workspace import Workspace
 from ..model import Classifier, load
 from ..settings import EvaluateSettings
 from . import Evaluated
@@ -26,24 +25,23 @@ def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Re
     path = work.open(splits)
     arrays, classes = map_arrays(path), load_note(path)["classes"]
     x, y = arrays["test_x"], arrays["test_y"]
-    prepare_exact()
-    device = choose(settings.device)
+    prepare_exact_device()
+    device = choose_device(settings.device)
     rows = Batches(x, y, device, "stream")
-    with metered(device, torch.get_num_threads()) as usage_after:
+    with meter_usage(device, torch.get_num_threads()) as usage_after:
         probabilities = predict(load(work.open(model), device), rows, settings.batch_size)
         usage = usage_after(rows.waited)
 
-    save_arrays(
-        work.path("predictions.safetensors"),
-        {"x": x, "y": y, "probabilities": probabilities},
-        {"classes": classes},
-    )
+    save_arrays(work.path("predictions.safetensors"), {"probabilities": probabilities}, {})
     report = measure(probabilities, y, classes, settings.calibration_bins)
-    write_json(work.path("evaluation.json"), report)
     metrics: dict[str, float] = report["metrics"]
     log.info("test accuracy %.4f on %d rows", metrics["accuracy"], len(y))
-    report_ref, predictions = work.ref("evaluation.json"), work.ref("predictions.safetensors")
-    return Evaluated(report_ref, predictions, metrics, usage)
+    return Evaluated(
+        report=work.save_json("evaluation.json", report),
+        predictions=work.ref("predictions.safetensors"),
+        metrics=metrics,
+        usage=usage,
+    )
 
 
 @torch.inference_mode()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from mlpo_kit import PipelineError, Workspace
+from mlpo_kit.store.arrays import save_arrays
+
 from ..data import load
-from ..kit.arrays import save_arrays
-from ..kit.errors import PipelineError
-from ..kit.workspace import Workspace
 from ..settings import IngestSettings
 from . import Ingested
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from mlpo_kit import Ref, Workspace
+from mlpo_kit.store.arrays import (
+    create_arrays,
+    hash_rows,
+    load_note,
+    map_arrays,
+    split_rows,
+)
 
-from ..kit.arrays import create_arrays, load_note, map_arrays, pieces, row_digests
-from ..kit.store import Ref
-from ..kit.workspace import Workspace
 from ..settings import PreprocessSettings
 from . import Preprocessed
 
@@ -40,7 +45,7 @@ def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> P
     for name, rows in splits.items():
         for key, array in arrays.items():
             place = places[f"{name}_{key}"]
-            for part in pieces(place):
+            for part in split_rows(place):
                 place[part] = array[rows[part]]
     sizes = {name: len(rows) for name, rows in splits.items()}
     log.info("split into %s, dropped %d copies", sizes, len(y) - len(kept))
@@ -50,7 +55,7 @@ def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> P
 def first_of_each(x: np.ndarray) -> np.ndarray:
     """The row numbers [m] that are left when later rows of the same content are dropped."""
     seen: dict[bytes, int] = {}
-    for number, digest in enumerate(row_digests(x)):
+    for number, digest in enumerate(hash_rows(x)):
         seen.setdefault(digest, number)
     return np.fromiter(seen.values(), np.int64)
 
@@ -77,7 +82,7 @@ def moments(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
     count, mean, squares = 0, np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    for part in pieces(x):
+    for part in split_rows(x):
         taken = x[rows[(rows >= part.start) & (rows < part.stop)]]
         if not len(taken):
             continue

@@ -6,11 +6,9 @@ import logging
 from collections.abc import Iterator
 
 import numpy as np
+from mlpo_kit import PipelineError, Ref, Workspace
+from mlpo_kit.store.arrays import hash_rows, load_note, map_arrays, split_rows
 
-from ..kit.arrays import load_note, map_arrays, pieces, row_digests
-from ..kit.errors import PipelineError
-from ..kit.store import Ref, write_json
-from ..kit.workspace import Workspace
 from ..settings import ValidateSettings
 from . import Validated
 
@@ -27,12 +25,12 @@ def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Valida
     problems = list(find_problems(arrays, classes, settings))
     counts = np.bincount(arrays["train_y"], minlength=len(classes)).tolist()
     rows_per_class = dict(zip(classes, counts, strict=False))
-    write_json(work.path("validation.json"), {"problems": problems, "train_rows": rows_per_class})
+    report = work.save_json("validation.json", {"problems": problems, "train_rows": rows_per_class})
     if problems:
         listed = "\n  - ".join(problems)
         raise PipelineError(f"the data is not fit to train on:\n  - {listed}")
     log.info("the data is fit to train on: %d rows", sum(counts))
-    return Validated(work.ref("validation.json"), rows_per_class)
+    return Validated(report, rows_per_class)
 
 
 def find_problems(arrays: Arrays, classes: list[str], settings: ValidateSettings) -> Iterator[str]:
@@ -65,7 +63,7 @@ def _values(arrays: Arrays, settings: ValidateSettings) -> Iterator[str]:
         x = arrays[f"{name}_x"].reshape(len(arrays[f"{name}_x"]), -1)
         bad, rows, columns, constant = 0, 0, set[int](), 0
         low, high = np.inf, -np.inf
-        for part in pieces(x):  # of which each fits into memory
+        for part in split_rows(x):  # of which each fits into memory
             values = x[part]
             wrong = ~np.isfinite(values)
             bad += int(wrong.sum())
@@ -117,7 +115,7 @@ def _coverage(arrays: Arrays, classes: list[str]) -> Iterator[str]:
 
 def _leakage(arrays: Arrays) -> Iterator[str]:
     """Samples with the same content in two splits make the test look better than it is."""
-    content = {name: set(row_digests(arrays[f"{name}_x"])) for name in SPLITS}
+    content = {name: set(hash_rows(arrays[f"{name}_x"])) for name in SPLITS}
     for index, one in enumerate(SPLITS):
         for other in SPLITS[index + 1 :]:
             shared = len(content[one] & content[other])

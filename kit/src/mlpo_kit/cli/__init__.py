@@ -1,0 +1,1 @@
+"""The command line of a project: one verb, one file."""

@@ -1,0 +1,27 @@
+"""Mark a run, so that its files are never deleted."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.retention.prune import keep_run
+from mlpo_kit.store import open_store
+
+HELP = "mark a run: its files are never deleted"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run."""
+    add_profile(parser)
+    parser.add_argument("run_id", metavar="RUN", help="its id")
+    parser.add_argument("--undo", action="store_true", help="take the mark off")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Set the mark, or take it off."""
+    settings = load_settings(chosen.profile)
+    check_registry_is_shared(settings)
+    print(keep_run(open_store(settings), chosen.run_id, chosen.undo))
+    return 0

@@ -1,0 +1,40 @@
+"""Write what a cluster is given to build/manifests/."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.adapter import load_adapter
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.manifests import render_manifests, write_manifests
+from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.workloads import describe_files
+from mlpo_kit.config.settings import check_settings, read_profile
+
+HELP = "write what a cluster is given to build/manifests/"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile."""
+    add_profile(parser, default="cluster")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write them, and print the files."""
+    found, cluster, _ = render_all(chosen.profile)
+    for path in write_manifests(
+        found, describe_files(check_settings(read_profile(chosen.profile)), cluster)
+    ):
+        print(path)
+    return 0
+
+
+def render_all(profile: str) -> tuple[dict[str, list[Manifest]], Cluster, list[str]]:
+    """Render all manifests of a profile; with the cluster, and what the adapter finds wrong."""
+    adapter, document = load_adapter(), read_profile(profile)
+    settings = check_settings(document)
+    cluster = read_cluster(adapter.CLUSTER, settings)
+    own = adapter.render_manifests(settings, document)
+    found = render_manifests(settings, cluster, profile, own, adapter.PRUNE_COMMAND)
+    return found, cluster, adapter.find_manifest_problems(settings, document)

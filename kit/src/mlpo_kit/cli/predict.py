@@ -1,0 +1,31 @@
+"""Ask the served champion about a few test rows."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.serve import find_champion
+from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.store import open_store
+from mlpo_kit.store.files import to_json
+
+HELP = "ask the served champion about test rows"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many rows, and the form."""
+    add_profile(parser)
+    parser.add_argument("--rows", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what the champion answers."""
+    from mlpo_kit.models.predict import format_predictions, predict_test_rows
+
+    settings = load_settings(chosen.profile)
+    check_registry_is_shared(settings)
+    found = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
+    print(to_json(found).rstrip() if chosen.json else format_predictions(found))
+    return 0

@@ -1,0 +1,38 @@
+"""Write the report of a run as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.table import read_newest_run
+from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.store import open_store
+from mlpo_kit.store.files import to_json, write_text
+
+HELP = "write report.html for the newest run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run, and where the page goes."""
+    add_profile(parser)
+    parser.add_argument("--run", help="the run's id; the newest one if not given")
+    parser.add_argument("--output", type=Path, default=Path("report.html"))
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write the page, and say where it is."""
+    from mlpo_kit.reports.page import build_report
+
+    settings = load_settings(chosen.profile)
+    check_registry_is_shared(settings)
+    run_id = chosen.run or read_newest_run(settings)["run_id"]
+    write_text(chosen.output, build_report(open_store(settings), run_id))
+    path = chosen.output.resolve()
+    if chosen.json:
+        print(to_json({"schema_version": 1, "run_id": run_id, "path": str(path)}).rstrip())
+    else:
+        print(f"report of run {run_id}: {path}")
+    return 0

@@ -1,0 +1,24 @@
+"""Train once per trial of configs/sweep.yaml, and go on with the best."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.options import add_run_options, parse_run_options
+from mlpo_kit.cli.run import start
+
+HELP = "train once per trial of configs/sweep.yaml, and go on with the best"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a run, and the file of the sweep."""
+    add_run_options(parser)
+    parser.add_argument(
+        "--sweep", default="sweep", metavar="FILE", help="a file of configs/, or a path"
+    )
+    parser.set_defaults(takes_more=True)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run the sweep."""
+    return start(parse_run_options(chosen, tuple(chosen.more)))

@@ -1,0 +1,58 @@
+"""Print what the newest run did, as a table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.table import format_run
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.runs.records import find_last_start
+from mlpo_kit.runs.summary import refresh_latest
+from mlpo_kit.search.view import format_trials, read_outcome
+from mlpo_kit.store import open_store
+from mlpo_kit.store.files import to_json
+
+HELP = "what the newest run did, as a table"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile, and the form."""
+    add_profile(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the table."""
+    settings = load_settings(chosen.profile)
+    check_registry_is_shared(settings)
+    if chosen.json:
+        print(to_json(read_newest_run(settings)).rstrip())
+    else:
+        print_newest_run(settings)
+    return 0
+
+
+def read_newest_run(settings: BaseSettings) -> dict[str, Any]:
+    """Read the newest run's summary; raises PipelineError where there is no run."""
+    summary = refresh_latest(open_store(settings), load_pipeline())
+    if summary is None:
+        raise PipelineError(
+            f"there is no run in {settings.storage_root} yet: `make run` starts one"
+        )
+    return summary
+
+
+def print_newest_run(settings: BaseSettings, since: float = 0) -> bool:
+    """Print the newest run, if it started at `since` (epoch seconds) or later; says if it did."""
+    store = open_store(settings)
+    summary = refresh_latest(store, load_pipeline()) if since else read_newest_run(settings)
+    started = None if summary is None else find_last_start(store, summary["run_id"])
+    if summary is None or started is None or started < since:
+        return False  # it ended before its first stage, and has said why
+    outcome = read_outcome(store, summary["run_id"])
+    print(format_run(summary) + (format_trials(outcome) if outcome and outcome["chosen"] else ""))
+    return True

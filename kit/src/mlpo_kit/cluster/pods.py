@@ -1,0 +1,177 @@
+"""What every pod of ours gets, from deploy/cluster.yaml and the profile.
+
+A pod may write to /tmp, to /dev/shm where it holds a GPU, and to the store, and nowhere else. It
+runs as the user of the image, without a privilege, and gets what it asks for: no more, no less.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from mlpo_kit.cluster import image
+from mlpo_kit.cluster.description import Cluster
+from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.settings import BaseSettings
+
+Manifest = dict[str, Any]
+
+USER = 10001  # of deploy/Dockerfile
+QUEUE = "kueue.x-k8s.io/queue-name"
+COMPONENT = "app.kubernetes.io/component"
+TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 (in a pod, where nobody else is)
+
+
+def environment(cluster: Cluster, asked: Resources | None = None) -> list[Manifest]:
+    """The variables of a container, those from secrets last.
+
+    With as many threads of the CPU as it holds cores: left alone, torch starts one for each core of
+    the node.
+    """
+    threads = {"OMP_NUM_THREADS": str(asked.cpu)} if asked else {}
+    values = {**threads, **cluster.environment}
+    return [
+        *({"name": name, "value": value} for name, value in values.items()),
+        *(
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+            for secret, variables in cluster.secrets.items()
+            for key, name in variables.items()
+        ),
+    ]
+
+
+def resources(cluster: Cluster, asked: Resources) -> Manifest:
+    """Requests and limits, the same: what is promised is there, and more is not taken."""
+    amounts = {"cpu": str(asked.cpu), "memory": f"{asked.memory_mb}Mi"}
+    if asked.gpu:
+        amounts[cluster.gpu_type] = str(asked.gpu)
+    return {"requests": amounts, "limits": dict(amounts)}
+
+
+def container_security() -> Manifest:
+    """The `securityContext` of a container."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def pod_security() -> Manifest:
+    """The `securityContext` of a pod: its volumes belong to the user of the image."""
+    return {"fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
+
+
+def volumes(cluster: Cluster, settings: BaseSettings, asked: Resources) -> list[Manifest]:
+    """The volumes that `mounts` puts into the container."""
+    found: list[Manifest] = [{"name": "tmp", "emptyDir": {}}]
+    if asked.gpu:
+        memory = {"medium": "Memory", "sizeLimit": f"{cluster.shared_memory_mb}Mi"}
+        found.append({"name": "shm", "emptyDir": memory})
+    if not settings.is_remote:
+        claim = {"claimName": cluster.volume_claim}
+        found.append({"name": "store", "persistentVolumeClaim": claim})
+    return found
+
+
+def mounts(settings: BaseSettings, asked: Resources) -> list[Manifest]:
+    """Where a container has the volumes: /tmp, shared memory with a GPU, the store on a path."""
+    found = [{"name": "tmp", "mountPath": TMP}]
+    if asked.gpu:
+        found.append({"name": "shm", "mountPath": SHM})
+    if not settings.is_remote:
+        found.append({"name": "store", "mountPath": settings.storage_root})
+    return found
+
+
+def tolerations(cluster: Cluster) -> list[Manifest]:
+    """Of a task with a GPU: what lets it onto the nodes that keep other tasks away."""
+    return [
+        {
+            name: value
+            for name in ("key", "operator", "value", "effect")
+            if (value := getattr(toleration, name)) is not None
+        }
+        for toleration in cluster.tolerations
+    ]
+
+
+def container(
+    name: str, command: list[str], cluster: Cluster, settings: BaseSettings, asked: Resources
+) -> Manifest:
+    """A container that runs a command in the project's image."""
+    return {
+        "name": name,
+        "image": image.name_image(cluster),
+        "command": command,
+        "env": environment(cluster, asked),
+        "resources": resources(cluster, asked),
+        "securityContext": container_security(),
+        "volumeMounts": mounts(settings, asked),
+    }
+
+
+def pod_spec(
+    work: Manifest,
+    cluster: Cluster,
+    settings: BaseSettings,
+    asked: Resources,
+    calls_api: bool = False,
+) -> Manifest:
+    """The `spec` of a pod around one container; `calls_api`: it talks to Kubernetes itself."""
+    spec: Manifest = {
+        "automountServiceAccountToken": calls_api,
+        "enableServiceLinks": False,  # or a Service named mlflow would set MLFLOW_PORT
+        "securityContext": pod_security(),
+        "containers": [work],
+        "volumes": volumes(cluster, settings, asked),
+    }
+    if cluster.service_account:
+        spec["serviceAccountName"] = cluster.service_account
+    if cluster.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in cluster.pull_secrets]
+    if asked.gpu:
+        spec["tolerations"] = tolerations(cluster)
+        if cluster.node_selector:
+            spec["nodeSelector"] = dict(cluster.node_selector)
+    return spec
+
+
+def queue_labels(cluster: Cluster) -> dict[str, str]:
+    """The label by which Kueue admits a job, where there is a queue. It belongs on the job."""
+    return {QUEUE: cluster.queue} if cluster.queue else {}
+
+
+def labels(settings: BaseSettings, component: str) -> dict[str, str]:
+    """The labels by which people and selectors find an object: whose it is, and what for."""
+    return {"app.kubernetes.io/name": object_name(settings.project), COMPONENT: component}
+
+
+def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str) -> Manifest:
+    """The `metadata` of an object of ours."""
+    managed = {"app.kubernetes.io/managed-by": "mlpo"}
+    return {
+        "name": name,
+        "namespace": cluster.namespace,
+        "labels": {**labels(settings, component), **managed},
+    }
+
+
+def object_name(text: str, limit: int = 40) -> str:
+    """A name that Kubernetes takes for any object, as near to `text` as can be.
+
+    The default leaves room for what is put behind it. Where more than case and underscores had to
+    go, a hash keeps it apart from what would else have the same name.
+    """
+    plain = text.lower().replace("_", "-")
+    name = re.sub("[^a-z0-9]+", "-", plain).strip("-")
+    if name != plain or len(name) > limit or not name[:1].isalpha():
+        digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+        start = name if name[:1].isalpha() else f"p-{name}"
+        name = f"{start[: limit - 7].strip('-')}-{digest}"
+    return name

@@ -1,0 +1,122 @@
+"""Ask whether a run could start, before anything is made: `make preflight`.
+
+The files, the store, the registry of models, Kubernetes and the registry of the image are asked
+from this machine, with who this user is there. All problems are named in one pass.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Collection, Iterator
+
+import requests
+
+from mlpo_kit.cluster import image, image_registry, namespace
+from mlpo_kit.cluster.description import Cluster, find_examples
+from mlpo_kit.cluster.namespace import Answer
+from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
+from mlpo_kit.errors import PipelineError, find_root_cause
+from mlpo_kit.store import open_store
+
+SECONDS = 5  # to wait for an answer
+
+
+def find_obstacles(
+    settings: BaseSettings, cluster: Cluster, skip: Collection[str] = ()
+) -> list[str]:
+    """Why a run could not start, a sentence for each reason."""
+    return [sentence for fine, sentence in ask_all(settings, cluster, skip) if not fine]
+
+
+def ask_all(
+    settings: BaseSettings, cluster: Cluster, skip: Collection[str] = ()
+) -> Iterator[Answer]:
+    """All questions but those of `skip`; each answer says whether that is fine, and what it is."""
+    for name, question in QUESTIONS.items():
+        if name in skip or (name == "kubernetes" and settings.compute != "kubernetes"):
+            continue
+        try:
+            yield from question(settings, cluster)
+        except PipelineError as error:
+            yield False, str(error)
+
+
+def ask_files(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
+    """Whether the files of the project say what is yours, for good."""
+    for place, value in find_examples(cluster, settings).items():
+        yield False, f"{place} is an example, {value}: name your own"
+    base = image.read_base_image()
+    if "@sha256:" not in base:
+        yield (
+            False,
+            f"deploy/base-image names {base} without a digest, so that its content may change: "
+            "`make image` pins it; commit that",
+        )
+
+
+def ask_store(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
+    """Whether this user may write to the store."""
+    if not settings.is_remote or _is_example("storage_root", settings, cluster):
+        return  # on a volume that only pods have; or files() says so
+    key = f"preflight/{uuid.uuid4().hex}"
+    store = open_store(settings)
+    store.write(key, b"may this be written?\n")
+    store.delete([key])
+    yield True, f"the store at {settings.storage_root} can be written"
+
+
+def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
+    """Whether the MLflow server answers, and to this user."""
+    uri = (os.environ.get(REGISTRY_VARIABLE) or cluster.mlflow_uri).rstrip("/")
+    if _is_example("mlflow_uri", settings, cluster) and uri == cluster.mlflow_uri:
+        return
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+    try:
+        answer = requests.get(
+            f"{uri}/api/2.0/mlflow/experiments/search",
+            params={"max_results": "1"},
+            headers={"Authorization": f"Bearer {token}"} if token and not user else {},
+            auth=(user, password) if user else None,
+            timeout=SECONDS,
+        )
+    except requests.RequestException as error:
+        raise PipelineError(
+            f"the model registry at {uri} can't be reached: {find_root_cause(error)}. If "
+            f"only pods reach it there, say in {REGISTRY_VARIABLE} how this machine does"
+        ) from None
+    if answer.status_code in (401, 403):
+        raise PipelineError(
+            f"the model registry at {uri} refuses access: set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if not answer.ok:
+        raise PipelineError(
+            f"what answers at {uri} is no MLflow server: {answer.status_code} {answer.reason}"
+        )
+    yield True, f"the model registry at {uri} answers"
+
+
+def ask_image(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
+    """Whether the image of the code as it is now is in its registry."""
+    if _is_example("image", settings, cluster):
+        return
+    name = image.name_image(cluster)
+    image_registry.check(name)
+    yield True, f"the image {name} is in its registry"
+
+
+def _is_example(name: str, settings: BaseSettings, cluster: Cluster) -> bool:
+    return any(place.startswith(name) for place in find_examples(cluster, settings))
+
+
+Question = Callable[[BaseSettings, Cluster], Iterator[Answer]]
+QUESTIONS: dict[str, Question] = {
+    "files": ask_files,
+    "store": ask_store,
+    "registry": ask_registry,
+    "kubernetes": namespace.ask,
+    "image": ask_image,
+}

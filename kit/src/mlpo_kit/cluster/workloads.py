@@ -1,0 +1,166 @@
+"""What a project runs on Kubernetes besides its stages: server, nightly prune."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from mlpo_kit.cluster import pods
+from mlpo_kit.cluster.description import Cluster
+from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.settings import BaseSettings, find_profile
+
+PRUNE = ("-m", "mlpo_kit.cli", "prune")
+PRUNE_ASKS = Resources(cpu=1, memory_mb=2048)
+
+# What to know of a file; it stands above the manifests.
+NOTES = {
+    "serving": """\
+# The champion behind a Service: kubectl apply -f build/manifests/serving.yaml
+# A server loads the champion as it starts, also when its pod moves to another node. When a run has
+# promoted another one, or `make rollback` has brought the one before back, let all of them do so:
+#   kubectl -n {namespace} rollout restart deployment/{name}
+# A pod goes when its successor answers. `kubectl rollout undo` brings back an earlier image with
+# its settings, and no earlier model: which one is the champion, the registry says. The settings of
+# earlier images are kept for it; delete those that you are done with:
+#   kubectl -n {namespace} get configmaps -l app.kubernetes.io/name={name}
+""",
+    "prune": """\
+# Deletes what retention gives up, at night: kubectl apply -f build/manifests/prune.yaml
+# To try it at once: kubectl -n {namespace} create job --from=cronjob/{name}-prune {name}-prune-now
+""",
+}
+
+
+def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
+    """What stands above the manifests in each file."""
+    name = pods.object_name(settings.project)
+    return {
+        stem: note.format(namespace=cluster.namespace, name=name) for stem, note in NOTES.items()
+    }
+
+
+def render_workloads(
+    settings: BaseSettings, cluster: Cluster, profile: str, prune: Sequence[str] | None = PRUNE
+) -> dict[str, list[Manifest]]:
+    """The manifests that every project has."""
+    mounted = _settings(settings, cluster, profile)
+    found = {
+        "serving": [mounted, *_serving(settings, cluster, mounted, find_profile(profile).stem)]
+    }
+    if prune is not None:
+        command = ["python", *prune, "--profile", find_profile(profile).stem, "--apply"]
+        found["prune"] = [mounted, _prune(settings, cluster, mounted, command)]
+    return found
+
+
+def _settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifest:
+    """The settings as they are on disk. Others have another name, so that pods change with them."""
+    files = sorted({find_profile("base"), find_profile(profile)}, key=lambda path: path.name)
+    data = {path.name: path.read_text(encoding="utf-8") for path in files}
+    digest = hashlib.sha256(repr(data).encode()).hexdigest()[:8]
+    name = f"{pods.object_name(settings.project)}-settings-{digest}"
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": pods.metadata(cluster, settings, "settings", name),
+        "immutable": True,
+        "data": data,
+    }
+
+
+def _pod(
+    settings: BaseSettings, cluster: Cluster, mounted: Manifest, asked: Resources, work: Manifest
+) -> Manifest:
+    """A pod with the settings where the project looks for them."""
+    spec = pods.pod_spec(work, cluster, settings, asked)
+    source = {"name": mounted["metadata"]["name"]}
+    spec["volumes"].append({"name": "settings", "configMap": source})
+    mount = {"name": "settings", "mountPath": "/app/configs", "readOnly": True}
+    work["volumeMounts"].append(mount)
+    return spec
+
+
+def _serving(
+    settings: BaseSettings, cluster: Cluster, mounted: Manifest, profile: str
+) -> list[Manifest]:
+    """A Deployment of the champion, how many may be missing, and the Service in front."""
+    name, component = pods.object_name(settings.project), "server"
+    command = ["python", "-m", "mlpo_kit.cli", "serve", "--profile", profile]
+    command += ["--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 (behind the Service)
+    work = pods.container(component, command, cluster, settings, cluster.server)
+    health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
+    work |= {
+        "ports": [{"name": "http", "containerPort": 8000}],
+        # Five minutes to import torch and to fetch the model.
+        "startupProbe": {**health, "periodSeconds": 5, "failureThreshold": 60},
+        "readinessProbe": {**health, "periodSeconds": 5},
+        "livenessProbe": {**health, "periodSeconds": 20, "failureThreshold": 6},
+        # Requests still come until all have heard that this pod goes.
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
+    }
+    selector = {"matchLabels": pods.labels(settings, component)}
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": selector,
+    }
+    metadata = pods.metadata(cluster, settings, component, name)
+    pod = _pod(settings, cluster, mounted, cluster.server, work)
+    deployment = {
+        "replicas": cluster.replicas,
+        "revisionHistoryLimit": 3,
+        "selector": selector,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
+        "template": {
+            "metadata": {"labels": metadata["labels"]},
+            "spec": {**pod, "topologySpreadConstraints": [spread]},
+        },
+    }
+    service = {
+        "selector": pods.labels(settings, component),
+        "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+    }
+    budget = {"maxUnavailable": 1, "selector": selector}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": metadata,
+            "spec": budget,
+        },
+    ]
+
+
+def _prune(
+    settings: BaseSettings, cluster: Cluster, mounted: Manifest, command: list[str]
+) -> Manifest:
+    """A CronJob that applies the retention policy."""
+    name = f"{pods.object_name(settings.project)}-prune"
+    work = pods.container("prune", command, cluster, settings, PRUNE_ASKS)
+    metadata = pods.metadata(cluster, settings, "prune", name)
+    pod = {**_pod(settings, cluster, mounted, PRUNE_ASKS, work), "restartPolicy": "Never"}
+    job = {
+        "backoffLimit": 2,
+        "activeDeadlineSeconds": 6 * 3600,
+        "ttlSecondsAfterFinished": cluster.ttl_seconds,
+        "template": {"metadata": {"labels": metadata["labels"]}, "spec": pod},
+    }
+    job_labels = {**metadata["labels"], **pods.queue_labels(cluster)}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": metadata,
+        "spec": {
+            "schedule": "30 3 * * *",
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {"metadata": {"labels": job_labels}, "spec": job},
+        },
+    }

@@ -1,0 +1,53 @@
+"""YAML documents of settings: parsed, merged, changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from mlpo_kit.errors import PipelineError
+
+Document = dict[str, Any]
+
+
+def parse_yaml(text: str, name: str = "a file in configs/") -> Document:
+    """Parse a file of settings; raises PipelineError where it is not `name: value` lines.
+
+    `name` is what messages call the file.
+    """
+    try:
+        document = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{name} is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise PipelineError(f"{name} must hold `name: value` lines")
+    return document
+
+
+def merge(base: Document, top: Document) -> Document:
+    """Lay one document over another, section by section."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = merge(below, value)
+        merged[key] = value
+    return merged
+
+
+def set_value(document: Document, assignment: str) -> Document:
+    """Return the document with one value set, as by `train.epochs=5`; the value is YAML.
+
+    Raises PipelineError where the assignment is of another form.
+    """
+    place, equals, text = assignment.partition("=")
+    if not equals:
+        raise PipelineError(f"{assignment!r} is not of the form section.name=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{assignment!r} is not valid YAML after the =: {error}") from None
+    for name in reversed(place.split(".")):
+        value = {name: value}
+    return merge(document, value)

@@ -1,0 +1,84 @@
+"""The project that the code runs in, found by the `[tool.mlpo]` of its pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mlpo_kit.errors import PipelineError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # names the project's folder, instead of the working folder
+ORCHESTRATORS = ("metaflow", "kubeflow", "zenml")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project: its folder, the package under src/, and who runs its stages."""
+
+    root: Path
+    package: str
+    orchestrator: str = ""
+
+    @property
+    def configs(self) -> Path:
+        """The folder of the profiles."""
+        return self.root / "configs"
+
+    def import_module(self, name: str) -> Any:
+        """Import a module of the project's package, such as `settings`.
+
+        Raises PipelineError where the package, or the module in it, is not there.
+        """
+        wanted = f"{self.package}.{name}"
+        try:
+            return import_module(wanted)
+        except ModuleNotFoundError as error:
+            if error.name not in (self.package, wanted):
+                raise
+            raise PipelineError(
+                f"{self.root / 'pyproject.toml'} names the package {self.package!r} "
+                f"([tool.mlpo] package), and there is no module {error.name}: put its name right, "
+                "or install the project with `make setup`"
+            ) from None
+
+
+def find_project() -> Project:
+    """Find the project around the working folder, or the one that MLPO_KIT_PROJECT names.
+
+    Raises PipelineError where there is none, or its `[tool.mlpo]` is incomplete.
+    """
+    return _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
+
+
+@cache
+def _find(start: Path) -> Project:
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file() and (table := _read_table(path)) is not None:
+            if not isinstance(package := table.get("package"), str):
+                raise PipelineError(f'{path}: [tool.mlpo] needs a line such as package = "pets"')
+            return Project(folder, package, str(table.get("orchestrator", "")))
+    raise PipelineError(
+        f"there is no project in {start} or above: its pyproject.toml would have a section "
+        f"[tool.mlpo]. Change into the project, or name its folder in {PROJECT_VARIABLE}"
+    )
+
+
+def _read_table(path: Path) -> dict[str, Any] | None:
+    """The section [tool.mlpo] of a pyproject.toml; None where it has none."""
+    try:
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except tomllib.TOMLDecodeError as error:
+        raise PipelineError(f"{path} is not valid TOML: {error}") from None
+    table: dict[str, Any] | None = tool.get("mlpo")
+    return table

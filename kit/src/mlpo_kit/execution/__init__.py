@@ -1,0 +1,1 @@
+"""Execution: run a stage or reuse a result, record it, foresee it."""

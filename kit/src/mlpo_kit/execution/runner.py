@@ -1,0 +1,275 @@
+"""Run one stage, or use what an earlier run made of the same, and record it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+
+from mlpo_kit.caching import entries
+from mlpo_kit.caching.entries import Entry
+from mlpo_kit.caching.key import (
+    Parts,
+    collect_parts,
+    hash_parts,
+    hash_project_code,
+    was_edited,
+)
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import check_registry_is_shared
+from mlpo_kit.errors import IntegrityError, PipelineError
+from mlpo_kit.execution.observers import Observer
+from mlpo_kit.runs.gate import Verdict
+from mlpo_kit.runs.pipeline import Stage
+from mlpo_kit.runs.records import Record, State, read_record, take_over
+from mlpo_kit.runs.summary import save_record
+from mlpo_kit.runs.workspace import Run, Workspace
+from mlpo_kit.store import Ref, Store
+
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Hit(Generic[R]):
+    """What a stage would return, and the run (or its trial) that did the work."""
+
+    result: R
+    origin: str
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the cache knows of a stage that is about to run."""
+
+    state: str  # hit | miss | off
+    reason: str
+    parts: Parts | None = None  # None where the result is not to be kept
+    entry: Entry | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The stage's cache key, where it has one."""
+        return hash_parts(self.parts) if self.parts else None
+
+
+def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), **inputs: Any) -> R:
+    """Return what the stage makes of its settings section and inputs, and record it.
+
+    Where an earlier run made it of the very same code, settings, inputs and packages, that is
+    returned. Functions among the inputs only watch: they are not called then. A result whose
+    `verdict` is a refusal is recorded as refused. Whatever the stage raises is recorded, then
+    raised again.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    check_registry_is_shared(run.settings)
+    with run.store.stage_lock(run.id, stage.place):
+        record = _start(run, stage, inputs)
+        for observer in observers:
+            observer.stage_started(run, record)
+        try:
+            known = look_up(run, stage, inputs)
+            record = replace(record, cache=known.state, cache_reason=known.reason, key=known.key)
+            if known.entry is not None:
+                result, record = _reuse(record, stage, known.entry)
+                save_record(run.store, run.pipeline, record)
+            else:
+                save_record(run.store, run.pipeline, record)
+                result, record = _perform(run, stage, record, inputs)
+                save_record(run.store, run.pipeline, record)
+                if known.parts is not None and record.is_success:
+                    _save_entry(run, stage, inputs, known.parts, record)
+                Workspace(run, stage.place, record.key).drop_checkpoints()
+        except BaseException as error:
+            record = replace(record, **_describe_error(error), ended=time.time(), values={})
+            save_record(run.store, run.pipeline, record)
+            _tell_ended(observers, run, record)
+            raise
+        _tell_ended(observers, run, record)
+    return result
+
+
+def _tell_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
+    for observer in observers:
+        observer.stage_ended(run, record)
+
+
+def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) -> tuple[R, Record]:
+    """Do the stage's work; returns its result, and the record that tells of it."""
+    work = Workspace(run, stage.place, record.key)
+    result = stage.load()(getattr(run.settings, stage.name), work, **inputs)
+    outputs, values = _split(result)
+    verdict: Verdict | None = getattr(result, "verdict", None)
+    refusal = None if verdict is None else verdict.reason
+    return result, replace(
+        record,
+        state="refused" if refusal else "completed",
+        reason=refusal,
+        ended=time.time(),
+        outputs=outputs,
+        values=values,
+    )
+
+
+def reuse_result(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
+    """Return what an earlier run made of the same, recorded for this run; None if it has to run.
+
+    For a gate before a stage that needs a GPU: it looks, and never runs the stage.
+    """
+    known = look_up(run, stage, inputs)
+    if known.entry is None:
+        return None
+    with run.store.stage_lock(run.id, stage.place):
+        record = replace(
+            _start(run, stage, inputs),
+            cache=known.state,
+            cache_reason=known.reason,
+            key=known.key,
+        )
+        result, record = _reuse(record, stage, known.entry)
+        save_record(run.store, run.pipeline, record)
+    return Hit(result, known.entry.origin)
+
+
+def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
+    """Read what a stage returned in a run.
+
+    Raises IntegrityError when it has no result there, or a payload of it is gone.
+    """
+    record = read_record(store, run_id, stage.place)
+    if record is None or not record.is_success:
+        raise IntegrityError(f"there is no result of {stage.place} in run {run_id}")
+    for ref in record.outputs.values():
+        store.check(ref)
+    return _make_result(stage, record.outputs, record.values)
+
+
+def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
+    """Tell whether the stage's result is there already, and why or why not."""
+    known = identify(run, stage, inputs)
+    if known.state == "off" or known.parts is None or known.key is None:
+        return known
+    found = entries.find_entry(
+        run.store, stage.name, known.key, known.parts, find_oldest_usable(run)
+    )
+    state = "hit" if found.entry else "miss"
+    return replace(known, state=state, reason=found.reason, entry=found.entry)
+
+
+def find_oldest_usable(run: Run) -> float:
+    """Find when a result must have been made to be used, in seconds since the epoch."""
+    age: float = run.settings.caching.max_age_days * entries.DAY
+    return time.time() - age
+
+
+def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
+    """Tell what the stage depends on, as a miss; or why the cache is not asked."""
+    caching = run.settings.caching
+    if not stage.cached:
+        return Lookup("off", "always runs")
+    if not caching.enabled:
+        return Lookup("off", "caching.enabled is false")
+    if stage.name in caching.always_run:
+        return Lookup("off", "caching.always_run names it")
+    parts = _collect_parts(run, stage, inputs)
+    if parts is None:
+        return Lookup("off", "only a run can tell what its source holds")
+    if not run.use_cache:
+        return Lookup("off", "the run was told not to use the cache", parts)
+    return Lookup("miss", "", parts)
+
+
+def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
+    """What the result depends on; None when it also depends on what can't be told."""
+    section = getattr(run.settings, stage.name)
+    parts = collect_parts(stage.module, section, inputs)
+    if stage.source is None:
+        return parts
+    module, _, function = stage.source.partition(":")
+    held: str | None = getattr(find_project().import_module(module), function)(section)
+    return None if held is None else {**parts, "source": held}
+
+
+def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
+    """Record that a stage starts now. Under the guard: pruning has ended, or sees this run."""
+    store, pipeline = run.store, run.pipeline
+    with store.guard():
+        if run.resumes is not None:
+            earlier = pipeline.names[: pipeline.names.index(stage.name)]
+            take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
+        before = read_record(store, run.id, stage.place)
+        record = Record(
+            run_id=run.id,
+            orchestrator=run.orchestrator,
+            stage=stage.place,
+            stages=pipeline.names,
+            state="running",
+            started=time.time(),
+            code=hash_project_code(),
+            attempt=before.attempt + 1 if before else 1,
+            settings=to_jsonable_python(getattr(run.settings, stage.name)),
+            inputs={name: value for name, value in inputs.items() if isinstance(value, Ref)},
+        )
+        save_record(store, pipeline, record)
+    return record
+
+
+def _reuse(record: Record, stage: Stage[R], entry: Entry) -> tuple[R, Record]:
+    """What an entry holds, and the record that it is used."""
+    log.info("%s: %s", stage.place, record.cache_reason)
+    return _make_result(stage, entry.outputs, entry.values), replace(
+        record,
+        state="reused",
+        ended=time.time(),
+        outputs=entry.outputs,
+        values=entry.values,
+    )
+
+
+def _save_entry(
+    run: Run, stage: Stage[Any], inputs: dict[str, Any], parts: Parts, done: Record
+) -> None:
+    """Save a result for later runs, unless something was changed while the stage ran."""
+    if was_edited(stage.module) or _collect_parts(run, stage, inputs) != parts:
+        log.info("%s: not kept for later runs: something changed while it ran", stage.place)
+        return
+    place = None if stage.place == stage.name else stage.place
+    entry = Entry(
+        stage=stage.name,
+        key=hash_parts(parts),
+        parts=parts,
+        run_id=run.id,
+        created=time.time(),
+        outputs=done.outputs,
+        values=done.values,
+        place=place,
+    )
+    entries.save_entry(run.store, entry)
+
+
+def _describe_error(error: BaseException) -> dict[str, Any]:
+    """The state and the reason of a stage that raised."""
+    reason = str(error) if isinstance(error, PipelineError) else repr(error)
+    state: State = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    return {"state": state, "reason": reason}
+
+
+def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:
+    """The dataclass that a stage returns, from its record."""
+    return TypeAdapter(stage.result).validate_python({**values, **outputs})
+
+
+def _split(result: object) -> tuple[dict[str, Ref], dict[str, Any]]:
+    """A stage's result as references and JSON values."""
+    if not is_dataclass(result) or isinstance(result, type):
+        raise TypeError(f"a stage returns a dataclass, not {type(result).__name__}")
+    pairs = {item.name: getattr(result, item.name) for item in fields(result)}
+    outputs = {name: value for name, value in pairs.items() if isinstance(value, Ref)}
+    plain = asdict(result)
+    return outputs, {name: plain[name] for name in pairs if name not in outputs}

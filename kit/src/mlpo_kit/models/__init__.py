@@ -1,0 +1,1 @@
+"""Models: the registry, tracking, and the server."""

@@ -1,0 +1,1 @@
+"""Reports: a page about a run."""

@@ -1,0 +1,233 @@
+"""Which runs keep their files: the policy, from facts to a plan.
+
+Pure: it reads no disk and no clock. Runs and registered versions reach places, their own and
+through the cache those of other runs; a place that something alive reaches stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlpo_kit.retention.facts import Facts, Place, Plan, RunFacts, Verdict, VersionFacts
+
+if TYPE_CHECKING:
+    from mlpo_kit.config.sections import RetentionSettings
+
+DAY, HOUR, GIB = 86400, 3600, 2**30
+
+
+def make_plan(
+    facts: Facts,
+    policy: RetentionSettings,
+    cache_days: float,
+    now: float,
+    due: Collection[Place] | None = None,
+) -> Plan:
+    """Decide what goes. `cache_days` is the age at which cache entries are no longer used.
+
+    Where `due` is given, only these places go now, and no run that would lose others.
+    """
+    in_flight = [run.id for run in facts.runs if _is_in_flight(run, policy, now)]
+    held = _held_versions(facts, policy)
+    checkpoints = {
+        key
+        for key, modified in facts.checkpoints.items()
+        if modified < now - policy.keep_failed_days * DAY
+    }
+    decisions = _decisions(facts.runs, policy, set(in_flight), now)
+    needed = Counter(place for run in facts.runs if decisions[run.id].kept for place in _reach(run))
+    needed.update(version.place for version in held if version.place)
+    size = sum(n for key, n in facts.checkpoint_sizes.items() if key not in checkpoints)
+    problems = _keep_budget(facts.runs, decisions, needed, size, policy)
+
+    if in_flight:  # they may be about to use what the cache names
+        named = {place for entry in facts.entries for place in entry.places}
+        _wait(facts.runs, decisions, needed, named, f"waits for run {in_flight[0]}")
+    gone = _gone(facts.runs, decisions, needed)
+    planned = set(gone)
+    while due is not None and not gone <= set(due):
+        _wait(facts.runs, decisions, needed, gone - set(due), "announced, goes later")
+        gone = _gone(facts.runs, decisions, needed)
+    return Plan(
+        runs=tuple(_verdict(run, decisions[run.id], needed) for run in facts.runs),
+        entries=tuple(
+            entry.key
+            for entry in facts.entries
+            if not in_flight
+            and (
+                entry.created < now - cache_days * DAY or not entry.whole or entry.places & planned
+            )
+        ),
+        versions=tuple(
+            version
+            for version in facts.versions
+            if not version.pruned
+            and version not in held
+            and (version.place in gone or not version.whole)
+        ),
+        restored=tuple(
+            version
+            for version in facts.versions
+            if version.pruned and version.whole and version.place not in planned
+        ),
+        checkpoints=tuple(sorted(checkpoints)) if not in_flight else (),
+        problems=(*_lost(held), *problems),
+    )
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """Whether a run keeps all that it has, and why."""
+
+    kept: bool
+    reason: str
+    by_age: bool = False  # nothing but its age keeps it: the budget beats that
+
+
+def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
+    """Whether a run may still go on: a stage runs, or it is between two."""
+    is_fresh = now - run.last_sign < policy.max_run_hours * HOUR
+    return run.status == "running" or (run.status == "incomplete" and is_fresh)
+
+
+def _decisions(
+    runs: Sequence[RunFacts], policy: RetentionSettings, in_flight: set[str], now: float
+) -> dict[str, _Decision]:
+    """One per run, by its id; the budget and what waits come later."""
+    order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_order)
+    newest = order[-1].id if order else None
+    last = {
+        run.id for run in [run for run in order if run.status == "completed"][-policy.keep_last :]
+    }
+
+    def decide(run: RunFacts) -> _Decision:
+        days = (now - run.last_sign) / DAY
+        green = run.status == "completed"
+        limit = policy.keep_days if green else policy.keep_failed_days
+        if run.id in in_flight:
+            return _Decision(True, "in flight")
+        if run.marked:
+            return _Decision(True, "marked keep")
+        if run.status == "pruned":
+            return _Decision(False, "given up before")
+        if run.id in last:
+            return _Decision(True, f"one of the last {policy.keep_last}")
+        if run.status == "lost":
+            return _Decision(False, "no record tells what it is")
+        if days < limit:
+            word = "younger" if green else "may be resumed: younger"
+            return _Decision(True, f"{word} than {limit:g} days", by_age=green)
+        if run.id == newest:
+            return _Decision(True, "the newest run")
+        return _Decision(False, f"older than {limit:g} days")
+
+    return {run.id: decide(run) for run in runs}
+
+
+def _order(run: RunFacts) -> tuple[float, str]:
+    return run.last_sign, run.id
+
+
+def _reach(run: RunFacts) -> frozenset[Place]:
+    """What a kept run needs: all its own, and what its records refer to."""
+    return run.reaches | {(run.id, stage) for stage in run.sizes}
+
+
+def _held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts]:
+    """The versions that keep their weights."""
+    numbers: dict[str, list[int]] = {}
+    for version in facts.versions:
+        numbers.setdefault(version.model, []).append(version.number)
+    last = {model: sorted(some)[-policy.keep_versions :] for model, some in numbers.items()}
+    return [v for v in facts.versions if v.held or v.number in last[v.model]]
+
+
+def _keep_budget(
+    runs: Sequence[RunFacts],
+    decisions: dict[str, _Decision],
+    needed: Counter[Place],
+    total: int,
+    policy: RetentionSettings,
+) -> list[str]:
+    """Give up the oldest runs that only their age keeps, until the rest fits; say if it can't.
+
+    `total` is what stays besides, in bytes.
+    """
+    sizes = {(run.id, stage): size for run in runs for stage, size in run.sizes.items()}
+    total += sum(size for place, size in sizes.items() if needed[place])
+    for run in sorted(runs, key=_order):
+        if total <= policy.max_gib * GIB:
+            return []
+        if decisions[run.id].by_age:
+            decisions[run.id] = _Decision(False, f"over {policy.max_gib:g} GiB in all")
+            reached = _reach(run)
+            needed.subtract(reached)
+            total -= sum(sizes.get(place, 0) for place in reached if not needed[place])
+    if total <= policy.max_gib * GIB:
+        return []
+    return [
+        f"{total / GIB:.2f} GiB must stay, and retention.max_gib is {policy.max_gib:g}: raise it, "
+        "lower retention.keep_last or keep_versions, or take the marks off runs that are no "
+        "longer needed (make keep RUN=... UNDO=1)"
+    ]
+
+
+def _wait(
+    runs: Sequence[RunFacts],
+    decisions: dict[str, _Decision],
+    needed: Counter[Place],
+    places: Collection[Place],
+    why: str,
+) -> None:
+    """Keep these places for now, and so all of the runs that reach them."""
+    needed.update(places)
+    for run in runs:
+        decision = decisions[run.id]
+        if not decision.kept and run.status != "pruned" and _reach(run) & set(places):
+            decisions[run.id] = _Decision(True, f"{decision.reason}; {why}")
+            needed.update(_reach(run))
+
+
+def _gone(
+    runs: Sequence[RunFacts], decisions: dict[str, _Decision], needed: Counter[Place]
+) -> set[Place]:
+    """What nobody needs."""
+    return {
+        (run.id, stage)
+        for run in runs
+        if not decisions[run.id].kept
+        for stage in run.sizes
+        if not needed[run.id, stage]
+    }
+
+
+def _verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
+    """What becomes of a run's own places."""
+    kept = decision.kept
+    gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
+    left = len(run.sizes) - len(gone)
+    rest = "; what is left of it is used" if left and not kept else ""
+    return Verdict(
+        run_id=run.id,
+        status=run.status,
+        last_sign=run.last_sign,
+        kept=kept,
+        reason=decision.reason + rest,
+        size=sum(run.sizes.values()),
+        stages=gone,
+        freed=sum(run.sizes[stage] for stage in gone),
+        vanishes=not kept and not left,
+    )
+
+
+def _lost(held: Sequence[VersionFacts]) -> list[str]:
+    """The versions that should have their weights and do not."""
+    return [
+        f"version {version.number} of {version.model} ({version.held}) has lost its weights: "
+        "`make run` makes them again, `make rollback` goes back to the version before"
+        for version in held
+        if version.held and not version.whole
+    ]

@@ -1,0 +1,93 @@
+"""A run, and what a stage is given of it besides its settings and inputs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
+from mlpo_kit.store import Ref, Store, open_store
+from mlpo_kit.store.files import write_json, write_text
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline: its id, who orchestrates it, and all its settings."""
+
+    id: str
+    orchestrator: str
+    settings: Any  # the project's Settings
+    resumes: str | None = None  # the id of the run that this one goes on from
+    use_cache: bool = True  # False: every stage of this run does its work
+    pipeline: Pipeline = field(default_factory=load_pipeline)
+
+    @property
+    def store(self) -> Store:
+        """The store that the settings name."""
+        return open_store(self.settings)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a stage may touch: its own folder, and payloads in the store by reference."""
+
+    run: Run
+    stage: str  # its name in the run, also that of its folder
+    key: str | None = None  # the cache key of the work
+
+    @property
+    def store(self) -> Store:
+        """The store of this run."""
+        return self.run.store
+
+    def open(self, ref: Ref) -> Path:
+        """Return the verified file behind a reference; raises IntegrityError."""
+        return self.store.open(ref)
+
+    def read_json(self, ref: Ref) -> Any:
+        """Read the JSON document behind a reference; raises IntegrityError."""
+        return json.loads(self.open(ref).read_text(encoding="utf-8"))
+
+    def path(self, name: str) -> Path:
+        """Return where to write a payload of this stage; `ref` then keeps it."""
+        return self.store.folder(self._folder) / name
+
+    def ref(self, name: str) -> Ref:
+        """Keep a payload that this stage wrote to `path(name)`, and return its reference."""
+        return self.store.put(f"{self._folder}/{name}")
+
+    def save_json(self, name: str, document: Any) -> Ref:
+        """Write a JSON document as a payload, and return its reference."""
+        write_json(self.path(name), document)
+        return self.ref(name)
+
+    def save_text(self, name: str, text: str) -> Ref:
+        """Write a text as a payload, and return its reference."""
+        write_text(self.path(name), text)
+        return self.ref(name)
+
+    @property
+    def checkpoints(self) -> str:
+        """The key in the store under which a later try at the same work finds its checkpoints."""
+        return f"checkpoints/{self.key or self.run.id}"
+
+    def drop_checkpoints(self) -> None:
+        """Delete them; what another run with the same work is just writing stays."""
+        index, named = f"{self.checkpoints}/index.json", set[str]()
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            refs = self.store.read_json(index)["newest_first"]
+            named = {Ref(**ref).key for ref in refs}
+        own = f"{self.checkpoints}/{self.run.id}-"
+        present = [item.key for item in self.store.files(self.checkpoints)]
+        gone = [key for key in present if key in named | {index} or key.startswith(own)]
+        if len(gone) == len(present):
+            self.store.delete_tree(self.checkpoints)
+        else:
+            self.store.delete(gone)
+
+    @property
+    def _folder(self) -> str:
+        return f"runs/{self.run.id}/{self.stage}"

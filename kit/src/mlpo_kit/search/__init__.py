@@ -1,0 +1,1 @@
+"""Sweeps: the search space, its trials, and the best of them."""

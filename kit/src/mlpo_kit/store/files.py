@@ -1,0 +1,52 @@
+"""Files of this machine: hashed, and written so that a reader sees the old content or the new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file's bytes: SHA-256, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_content(path: Path) -> str:
+    """Hash a file, or the names and contents of all files in a folder: SHA-256, in hex."""
+    if path.is_file():
+        return hash_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(path).as_posix()}\0{hash_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def to_json(document: Any) -> str:
+    """Format a JSON document for people and programs: indented, without NaN."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document to a file, in one piece."""
+    write_text(path, to_json(document))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document from a file."""
+    return json.loads(path.read_text(encoding="utf-8"))

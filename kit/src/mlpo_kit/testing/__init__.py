@@ -1,0 +1,1 @@
+"""What a project's tests and first steps need: sample data."""

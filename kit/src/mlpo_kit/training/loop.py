@@ -1,0 +1,215 @@
+"""The training loop: epochs over batches, checkpoints, early stop, and what it came to.
+
+A training that was killed goes on from its last checkpoint, to the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from torch import Tensor
+
+from mlpo_kit.config.sections import TrainingSettings
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.runs.usage import Usage
+from mlpo_kit.runs.workspace import Workspace
+from mlpo_kit.store import Ref
+from mlpo_kit.training.batches import Batches, shuffle_batches
+from mlpo_kit.training.checkpoints import Checkpoints
+from mlpo_kit.training.device import choose_device, describe_device
+from mlpo_kit.training.group import Group
+from mlpo_kit.training.learner import Learner
+from mlpo_kit.training.meter import meter_usage
+from mlpo_kit.training.processes import Inputs, Launch, launch_processes
+
+log = logging.getLogger(__name__)
+
+Epoch = dict[str, Any]  # its number, train_loss, val_* of the score, learning_rate, seconds, ...
+OnEpoch = Callable[[Epoch], Any]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training came to. The weights of the best epoch are in the learner."""
+
+    history: list[Epoch]
+    best: Epoch
+    parameters: int
+    samples_per_second: float  # in the middle one of the epochs
+    device: str
+    precision: str
+    data: str  # where the rows waited
+    usage: Usage
+
+
+@dataclass
+class Progress:
+    """How far a training is, and what it came to so far."""
+
+    epoch: int = 1
+    step: int = 0  # of this epoch, that were done
+    rate: float = 0.0
+    best: float = math.inf
+    best_epoch: int = 0
+    history: list[Epoch] = field(default_factory=list)
+
+    def add(self, epoch: Epoch) -> bool:
+        """Go on to the next epoch; returns whether this one was the best so far."""
+        self.history.append(epoch)
+        self.epoch, self.step = epoch["epoch"] + 1, 0
+        if epoch["val_loss"] >= self.best:
+            return False
+        self.best, self.best_epoch = epoch["val_loss"], epoch["epoch"]
+        return True
+
+    def is_over(self, settings: TrainingSettings) -> bool:
+        """Whether all epochs are done, or enough of them brought nothing."""
+        stalled = self.epoch - 1 - self.best_epoch
+        return self.epoch > settings.epochs or stalled >= settings.patience
+
+
+def run_training(
+    fit: Callable[..., Any],
+    settings: TrainingSettings,
+    work: Workspace,
+    inputs: Inputs,
+    on_epoch: OnEpoch | None = None,
+    launch: Launch = launch_processes,
+) -> Any:
+    """Run `fit(settings, work, group, on_epoch, **inputs)` here, or in as many processes as asked.
+
+    `fit` is a function of a module, as other processes import it; the leading process returns the
+    stage's result, and the others None. `launch` starts the processes. Raises PipelineError when
+    the device that was asked for is not there, or a process fails.
+    """
+    if settings.processes * settings.nodes == 1:
+        result = fit(settings, work, Group(choose_device(settings.device)), on_epoch, **inputs)
+    else:
+        result = launch(work, fit, inputs, lambda epoch: on_epoch and on_epoch(epoch))
+    if result is None:
+        raise RuntimeError("the leading process of a training returned nothing")
+    return result
+
+
+def count_steps(settings: TrainingSettings, rows: Batches, group: Group) -> int:
+    """Count the steps of a whole training on `rows`."""
+    return len(_make_order(settings, len(rows), 0, group.size)) * settings.epochs
+
+
+def fit_model(
+    learner: Learner[Any],
+    rows: Batches,
+    validation: Batches,
+    work: Workspace,
+    on_epoch: OnEpoch | None = None,
+) -> Fitted:
+    """Train until all epochs are done or nothing gets better; the learner keeps the best weights.
+
+    Raises PipelineError when the loss is no longer a number.
+    """
+    settings, group, progress = learner.settings, learner.group, Progress()
+    checkpoints = Checkpoints(work, settings.checkpoint_seconds)
+    if state := checkpoints.newest(group.device):
+        progress = Progress(**state["progress"])
+        learner.load(state["learner"])
+        state.clear()  # it would stay on the device
+        log.info("going on after epoch %d, step %d", progress.epoch - 1, progress.step)
+    precision = str(learner.dtype).removeprefix("torch.")
+    device = describe_device(group.device)
+    log.info("training on %s in %s, rows: %s", device, precision, rows.where)
+
+    with meter_usage(group.device, settings.threads, group.size) as measure_usage:
+        while not progress.is_over(settings):
+            epoch = _run_epoch(learner, progress, rows, validation, checkpoints)
+            if progress.add(epoch):
+                learner.remember()
+            log.info(
+                "epoch %d/%d: %s",
+                epoch["epoch"],
+                settings.epochs,
+                ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in _pick(epoch)),
+            )
+            if on_epoch and group.leads:
+                on_epoch(epoch)
+            _save_checkpoint(checkpoints, learner, progress)
+        usage = measure_usage(rows.waited + validation.waited)
+    if progress.epoch <= settings.epochs:
+        log.info("no better validation loss in %d epochs: done", settings.patience)
+    return Fitted(
+        history=progress.history,
+        best=progress.history[progress.best_epoch - 1],
+        parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
+        samples_per_second=median(epoch["samples_per_second"] for epoch in progress.history),
+        device=usage.device,
+        precision=precision,
+        data=rows.where,
+        usage=usage,
+    )
+
+
+def _run_epoch(
+    learner: Learner[Any],
+    progress: Progress,
+    rows: Batches,
+    validation: Batches,
+    checkpoints: Checkpoints,
+) -> Epoch:
+    """One pass over the rows, or what is left of it, and a look at the validation split."""
+    settings, group = learner.settings, learner.group
+    began = time.perf_counter()
+    if progress.step == 0:
+        progress.rate = learner.learning_rate
+    order = _make_order(settings, len(rows), progress.epoch, group.size)[progress.step :]
+    for x, y in rows.take([group.own(batch) for batch in order]):
+        learner.step(x, y, seed=(settings.seed, progress.epoch, progress.step, group.rank))
+        progress.step += 1
+        _save_checkpoint(checkpoints, learner, progress)
+    train_loss = learner.take_loss()
+    trained = time.perf_counter() - began
+    scores = learner.measure(validation)
+    if not math.isfinite(train_loss + scores["loss"]):
+        raise PipelineError(
+            f"the loss is no longer a number after epoch {progress.epoch}: lower "
+            f"train.learning_rate ({settings.learning_rate:g}) or train.clip_norm "
+            f"({settings.clip_norm:g})"
+        )
+    return {
+        "epoch": progress.epoch,
+        "train_loss": train_loss,
+        **{f"val_{name}": value for name, value in scores.items()},
+        "learning_rate": progress.rate,
+        "seconds": round(time.perf_counter() - began, 3),
+        "samples_per_second": round(sum(map(len, order)) / trained, 1),
+    }
+
+
+def _pick(epoch: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """The losses and scores of an epoch."""
+    return [(name, value) for name, value in epoch.items() if name.startswith(("train_", "val_"))]
+
+
+def _make_order(settings: TrainingSettings, rows: int, epoch: int, processes: int) -> list[Tensor]:
+    """The batches of an epoch, as row numbers, for all processes."""
+    parts = processes * settings.accumulate
+    return shuffle_batches(rows, settings.batch_size, settings.seed, epoch, parts)
+
+
+def _save_checkpoint(checkpoints: Checkpoints, learner: Learner[Any], progress: Progress) -> None:
+    """Write a checkpoint if it is time for one: after each step and each epoch."""
+    if checkpoints.is_due() and learner.group.leads:
+        state = {"learner": learner.state(), "progress": asdict(progress)}
+        checkpoints.save(state, f"{progress.epoch}-{progress.step}")
+
+
+def save_history(work: Workspace, fitted: Fitted) -> Ref:
+    """Save the epochs as `history.jsonl`, a line of JSON for each."""
+    return work.save_text(
+        "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in fitted.history)
+    )

@@ -1,0 +1,79 @@
+"""One of the processes that train one model: what torchrun starts."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+from mlpo_kit.config.settings import check_settings
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.runs.workspace import Run, Workspace
+from mlpo_kit.store.base import Ref
+from mlpo_kit.training.group import join_group
+from mlpo_kit.training.processes import LAUNCHER, POLL_SECONDS, locate, read_failure
+
+
+def main(text: str) -> None:
+    """Train with the others as a job says. What goes wrong is left in the store, too."""
+    threading.Thread(target=end_with_parents, args=[os.getppid()], daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    job = json.loads(text)
+    settings = check_settings(job["settings"])
+    run = Run(job["run_id"], job["orchestrator"], settings, job["resumes"], job["use_cache"])
+    work = Workspace(run, job["stage"], job["key"])
+    section = getattr(settings, run.pipeline.training_stage)
+    module, _, name = job["fit"].partition(":")
+    inputs = {name: Ref(**ref) for name, ref in job["inputs"].items()}
+    epochs: list[dict[str, Any]] = []
+
+    def report(epoch: Any) -> None:
+        epochs.append(asdict(epoch))
+        work.store.write_json(locate(work, "epochs.json"), epochs)
+
+    try:
+        with join_group(section.device, section.timeout_seconds) as group:
+            if not group.leads:
+                logging.disable(logging.INFO)
+            result = getattr(import_module(module), name)(section, work, group, report, **inputs)
+            if result is not None:
+                work.store.write_json(locate(work, "result.json"), asdict(result))
+    except Exception as error:
+        if read_failure(work) is None:  # the others fail because the first did
+            reason = str(error) if isinstance(error, PipelineError) else repr(error)
+            work.store.write(locate(work, "error.txt"), reason[:500].encode())
+        raise
+
+
+def end_with_parents(torchrun: int) -> None:
+    """End this process when torchrun or the stage was killed: nobody else would."""
+    stage = int(os.environ.get(LAUNCHER, os.getpid()))
+    with suppress(ProcessLookupError):
+        while os.getppid() == torchrun:
+            os.kill(stage, 0)  # raises when there is no such process
+            time.sleep(POLL_SECONDS)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    code = 1
+    try:
+        main(sys.argv[1])
+        code = 0
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
+    sys.stdout.flush()
+    atexit._run_exitfuncs()
+    # At Python's own end, threads of torch abort the process now and then, or wait for others.
+    os._exit(code)

@@ -1,0 +1,70 @@
+"""What the kit's tests share: the small project, and runs of it over a store of their own."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlpo_kit.config.documents import merge
+from mlpo_kit.config.project import Project
+from mlpo_kit.config.settings import check_settings, parse_profile
+from mlpo_kit.runs.workspace import Run
+
+TOY = Path(__file__).parent / "toy"
+SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"
+
+MakeRun = Callable[..., Run]
+
+
+def copy_toy(folder: Path, orchestrator: str) -> Project:
+    """Copy the small project, with the very pipeline file that mlpo generates for it."""
+    root = folder / "toy"
+    shutil.copytree(TOY, root, ignore=shutil.ignore_patterns("__pycache__"))
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(
+        pyproject.read_text().replace(
+            'orchestrator = "metaflow"', f'orchestrator = "{orchestrator}"'
+        )
+    )
+    for template in (SCAFFOLDS / orchestrator / "pipeline").glob("*.py*"):
+        target = root / "pipeline" / template.name.removesuffix(".jinja")
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(template.read_text().replace("{{ package }}", "toy"))
+    return Project(root, "toy", orchestrator)
+
+
+def forget_toy() -> None:
+    """Let the next import of the small project read it anew."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "toy"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def toy(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """The small project as the working folder, importable; a parameter names its orchestrator."""
+    project = copy_toy(tmp_path, getattr(request, "param", "metaflow"))
+    monkeypatch.chdir(project.root)
+    monkeypatch.syspath_prepend(str(project.root / "src"))
+    for variable in ("MLFLOW_TRACKING_URI", "MLPO_KIT_PROJECT", "MLPO_KIT_IMAGE"):
+        monkeypatch.delenv(variable, raising=False)
+    forget_toy()
+    yield project
+    forget_toy()
+
+
+@pytest.fixture
+def make_run(toy: Project) -> MakeRun:
+    """Makes runs of the small project: `make_run("1", train={"epochs": 1})`."""
+    profile = (toy.configs / "local.yaml").read_text(encoding="utf-8")
+
+    def make(run_id: str = "1", use_cache: bool = True, **sections: Any) -> Run:
+        settings = check_settings(merge(parse_profile(profile), sections))
+        return Run(run_id, toy.orchestrator or "test", settings, use_cache=use_cache)
+
+    return make

@@ -1,0 +1,51 @@
+"""YOUR PIPELINE: the stages, what each takes from which, and the gate in front of the registry.
+
+This is the only place that says so; `make test` compares it with the orchestrator's file.
+"""
+
+from mlpo_kit import Gate, Pipeline, Stage
+
+from .stages import (
+    Deployed,
+    Evaluated,
+    Ingested,
+    Preprocessed,
+    Registered,
+    Trained,
+    Validated,
+)
+
+PIPELINE = Pipeline(
+    Stage("ingest", Ingested, source="data:fingerprint"),
+    Stage("preprocess", Preprocessed, dataset="ingest.dataset"),
+    Stage("validate", Validated, splits="preprocess.splits"),
+    Stage("train", Trained, splits="preprocess.splits"),
+    Stage("evaluate", Evaluated, model="train.model", splits="preprocess.splits"),
+    # These two change what others see, so they always run.
+    Stage(
+        "register",
+        Registered,
+        cached=False,
+        model="train.model",
+        history="train.history",
+        report="evaluate.report",
+        metrics="evaluate.metrics",
+        dataset_version="ingest.version",
+    ),
+    Stage(
+        "deploy",
+        Deployed,
+        cached=False,
+        model="train.model",
+        splits="preprocess.splits",
+        predictions="evaluate.predictions",
+        version="register.version",
+    ),
+    gate=Gate(
+        "evaluate.metrics.accuracy",
+        bound="register.min_accuracy",
+        margin="register.max_regression",
+    ),
+    predictor="model:load_predictor",
+    package=__package__,
+)
