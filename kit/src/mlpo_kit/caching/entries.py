@@ -16,6 +16,19 @@ from mlpo_kit.store.base import Ref, Store
 
 DAY = 86400
 NAMED = 3  # differences that a reason spells out
+SCHEMA_VERSION = 2  # 1, without a number, was written by projects that held the kit's sources
+# What a reason says of a difference, by the kind of part; the first ones first.
+_WORDS = {
+    "input": "another {name}",
+    "source": "the source holds other data",
+    "setting": "{name} {change}",
+    "code": "code of {name}",
+    "file": "file {name}",
+    "package": "{name} {change}",
+    "kit": "{name} of mlpo-kit {change}",
+    "python": "Python {change}",
+    "image": "another base image",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Entry:
     outputs: dict[str, Ref]
     values: dict[str, Any]
     place: str | None = None  # its name in that run, where it is another: a trial
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def origin(self) -> str:
@@ -100,9 +114,11 @@ def _locate(stage: str, key: str) -> str:
 
 
 def _read(store: Store, place: str) -> Entry | None:
-    """An entry; None where there is none, or half of one."""
+    """An entry; None where there is none, half of one, or one of an older project."""
     try:
         document = store.read_json(place)
+        if document["schema_version"] != SCHEMA_VERSION:
+            return None
         outputs = {name: Ref(**ref) for name, ref in document.pop("outputs").items()}
         return Entry(**document, outputs=outputs)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
@@ -128,23 +144,11 @@ def _find_differences(new: Parts, old: Parts) -> list[str]:
     """
     names = new.keys() | {name for name in old if not name.startswith("input:")}
     changed = {name for name in names if new.get(name) != old.get(name)}
-    order = ("input", "source", "setting", "code", "file", "package", "python", "image")
+    kinds = list(_WORDS)
     return [
-        _describe(name, old.get(name), new.get(name))
-        for name in sorted(changed, key=lambda name: (order.index(name.partition(":")[0]), name))
+        _WORDS[name.partition(":")[0]].format(
+            name=name.partition(":")[2],
+            change=f"{old.get(name) or 'none'} -> {new.get(name) or 'none'}",
+        )
+        for name in sorted(changed, key=lambda name: (kinds.index(name.partition(":")[0]), name))
     ]
-
-
-def _describe(part: str, old: str | None, new: str | None) -> str:
-    kind, _, name = part.partition(":")
-    change = f"{old or 'none'} -> {new or 'none'}"
-    return {
-        "input": f"another {name}",
-        "source": "the source holds other data",
-        "setting": f"{name} {change}",
-        "code": f"code of {name}",
-        "file": f"file {name}",
-        "package": f"{name} {change}",
-        "python": f"Python {change}",
-        "image": "another image",
-    }[kind]

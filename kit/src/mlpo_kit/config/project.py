@@ -60,6 +60,12 @@ def find_project() -> Project:
     return _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
 
 
+def read_requirements() -> tuple[str, ...]:
+    """Read what the project asks for: the `[project] dependencies` of its pyproject.toml."""
+    document = _read_toml(find_project().root / "pyproject.toml")
+    return tuple(document.get("project", {}).get("dependencies", ()))
+
+
 @cache
 def _find(start: Path) -> Project:
     for folder in (start, *start.parents):
@@ -76,9 +82,12 @@ def _find(start: Path) -> Project:
 
 def _read_table(path: Path) -> dict[str, Any] | None:
     """The section [tool.mlpo] of a pyproject.toml; None where it has none."""
+    table: dict[str, Any] | None = _read_toml(path).get("tool", {}).get("mlpo")
+    return table
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise PipelineError(f"{path} is not valid TOML: {error}") from None
-    table: dict[str, Any] | None = tool.get("mlpo")
-    return table
