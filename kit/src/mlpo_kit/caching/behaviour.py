@@ -52,9 +52,7 @@ PARTS = {
         uses=("arrays", "predictor", "stages"),
     ),
     "predictor": Part(1, ("models.predictor",), packages=("numpy",)),
-    "search": Part(
-        1, ("search",), packages=("pydantic", "pydantic_core"), uses=("stages",)
-    ),
+    "search": Part(1, ("search",), packages=("pydantic", "pydantic_core"), uses=("stages",)),
     "testing": Part(1, ("testing",), packages=("PIL", "numpy", "pyarrow")),
     "training": Part(
         1,

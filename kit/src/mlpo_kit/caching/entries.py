@@ -71,9 +71,9 @@ def find_entry(store: Store, stage: str, key: str, parts: Parts, oldest: float) 
 
 
 def find_reason_to_run(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:
-    """Why the stage has to run whatever the inputs will be that `parts` lacks; None if it may not.
+    """Find why the stage has to run, whatever the inputs will be that `parts` lacks.
 
-    It need not where there is a usable result with the same of everything else.
+    None if it may not have to: it need not where there is a usable result with the same of everything else.
     """
     known = list(read_entries(store, stage))
     alike = [entry for entry in known if not _find_differences(parts, entry.parts)]
@@ -102,7 +102,7 @@ def save_entry(store: Store, entry: Entry) -> None:
 
 
 def read_entries(store: Store, stage: str) -> Iterator[Entry]:
-    """Read all entries of a stage that can be read."""
+    """Read all entries of a stage that can be read, those of older projects too."""
     for name in store.children(f"cache/{stage}"):
         entry = _read(store, f"cache/{stage}/{name}")
         if entry is not None:
@@ -114,11 +114,9 @@ def _locate(stage: str, key: str) -> str:
 
 
 def _read(store: Store, place: str) -> Entry | None:
-    """An entry; None where there is none, half of one, or one of an older project."""
+    """An entry; None where there is none, or half of one."""
     try:
-        document = store.read_json(place)
-        if document["schema_version"] != SCHEMA_VERSION:
-            return None
+        document = {"schema_version": 1, **store.read_json(place)}
         outputs = {name: Ref(**ref) for name, ref in document.pop("outputs").items()}
         return Entry(**document, outputs=outputs)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
@@ -126,7 +124,11 @@ def _read(store: Store, place: str) -> Entry | None:
 
 
 def explain(parts: Parts, others: list[Entry]) -> str:
-    """Why there is no result: what differs from the most similar one that there is."""
+    """Say why there is no result: what differs from the most similar one that there is.
+
+    Those of older projects, whose keys were made of other parts, are not compared.
+    """
+    others = [entry for entry in others if entry.schema_version == SCHEMA_VERSION]
     if not others:
         return "no earlier result"
     closest = min(

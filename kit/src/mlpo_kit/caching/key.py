@@ -63,7 +63,7 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
 
 
 def find_all(module: str) -> tuple[Reach, dict[str, str]]:
-    """Find what a stage's module can reach, and the installed versions that it can reach, by name."""
+    """Find what a stage's module can reach, and the installed versions among that, by name."""
     reach = find_reachable(module)
     packages = reach.packages.union(*(behaviour.PARTS[name].packages for name in reach.parts))
     found = find_distributions(packages, reach.is_open)

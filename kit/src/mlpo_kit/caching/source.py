@@ -86,9 +86,8 @@ def _analyze(content: bytes) -> Source:
         elif isinstance(node, (ast.Name, ast.Attribute)):
             if _get_name(node) in _LOADERS - {"exec"} and id(node) not in called:
                 is_open = True  # handed on under another name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if _DOTTED.fullmatch(node.value):
-                named.append(node.value)
+        elif isinstance(node, ast.Constant) and _DOTTED.fullmatch(str(node.value)):
+            named.append(str(node.value))
     digest = hashlib.sha256("".join(_write(tree)).encode()).hexdigest()
     return Source(digest, tuple(imports), tuple(named), is_open)
 

@@ -51,6 +51,18 @@ class Project:
                 "or install the project with `make setup`"
             ) from None
 
+    def load(self, module: str, name: str) -> Any:
+        """Load what a module of the project's package calls `name`, such as PIPELINE.
+
+        Raises PipelineError where it is not there.
+        """
+        found = self.import_module(module)
+        try:
+            return getattr(found, name)
+        except AttributeError:
+            file = getattr(found, "__file__", None) or f"{self.package}.{module}"
+            raise PipelineError(f"{file} has no {name}: define it there") from None
+
 
 def find_project() -> Project:
     """Find the project around the working folder, or the one that MLPO_KIT_PROJECT names.

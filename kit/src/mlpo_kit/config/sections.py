@@ -33,11 +33,12 @@ def section(cls: type[T]) -> type[T]:
 
     Values are checked and converted as pydantic does it for a dataclass.
     """
-    return dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
+    made: type[T] = dataclass(frozen=True, kw_only=True, config=STRICT)(cls)  # type: ignore[assignment]
+    return made
 
 
 def find_operational(cls: type[Any], prefix: str) -> Iterator[str]:
-    """Name the settings of a section that are marked OPERATIONAL, such as `train.loader_threads`."""
+    """Name the settings of a section that are marked OPERATIONAL: `train.loader_threads`."""
     for name, hint in _find_hints(cls).items():
         if _is_operational(hint):
             yield f"{prefix}.{name}"
