@@ -37,7 +37,7 @@ def section(cls: type[T]) -> type[T]:
     return made
 
 
-def find_operational(cls: type[Any], prefix: str) -> Iterator[str]:
+def find_operational(cls: Any, prefix: str) -> Iterator[str]:
     """Name the settings of a section that are marked OPERATIONAL: `train.loader_threads`."""
     for name, hint in _find_hints(cls).items():
         if _is_operational(hint):
