@@ -117,9 +117,7 @@ def test_an_option_of_another_form_is_explained(toy: Project, assignment: str, w
 
 
 def test_a_profile_that_is_not_there_is_suggested(toy: Project) -> None:
-    assert fail("lokal") == (
-        f"there is no profile 'lokal' in {toy.configs}; did you mean local?"
-    )
+    assert fail("lokal") == (f"there is no profile 'lokal' in {toy.configs}; did you mean local?")
     assert fail("xyz") == (
         f"there is no profile 'xyz' in {toy.configs}; there is: base, cluster, local, sweep"
     )
