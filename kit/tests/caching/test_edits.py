@@ -1,4 +1,4 @@
-"""An edit re-runs what it can change, and nothing else: as the plan says it of the small project."""
+"""An edit re-runs what it can change, and nothing else: as the plan of the small project says."""
 
 from __future__ import annotations
 
@@ -192,8 +192,8 @@ CASES = [
             ("a star import of a package", "from .parts import *\n",
              (("parts/__init__.py", "__all__ = ['x']\n"),
               ("parts/x.py", "from .. import hidden\n"))),
-            ("import_module with a name", "import importlib\nimportlib.import_module('toy.hidden')\n",
-             ()),
+            ("import_module with a name",
+             "import importlib\nimportlib.import_module('toy.hidden')\n", ()),
             ("import_module with a name to come",
              "import importlib\ndef f(n):\n    importlib.import_module(n)\n", ()),
             ("import_module under another name",

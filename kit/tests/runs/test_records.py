@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,7 @@ def make_chain(count: int) -> Pipeline:
 
     names = [f"{'very_' * (number % 4)}stage_{number}" for number in range(count)]
     stages = [Stage(names[0], Validated)]
-    stages += [
-        Stage(b, Validated, report=f"{a}.report") for a, b in zip(names, names[1:], strict=False)
-    ]
+    stages += [Stage(b, Validated, report=f"{a}.report") for a, b in pairwise(names)]
     return Pipeline(*stages, package="toy", training_stage=names[-1])
 
 
@@ -172,7 +171,7 @@ def test_what_an_older_project_wrote_is_told_apart(older: Run) -> None:
     "look",
     [
         lambda run: refresh_latest(run.store, run.pipeline),
-        lambda run: plan_run(run),
+        plan_run,
         lambda run: records.find_newest_run(run.store),
         lambda run: records.read_trials(run.store, OLDER_RUN),
     ],

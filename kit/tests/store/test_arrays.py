@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_pieces_cover_all_rows_once(rows: int, width: int) -> None:
     array = np.broadcast_to(np.zeros((1, 1), "float64"), (rows, width))
     pieces = list(split_rows(array))
     assert sum(len(range(*piece.indices(rows))) for piece in pieces) == rows
-    assert all(a.stop == b.start for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a.stop == b.start for a, b in pairwise(pieces))
 
 
 def test_equal_rows_have_equal_hashes() -> None:
