@@ -21,7 +21,7 @@ import mlpo_cli
 ROOT = Path(__file__).parents[1]
 SHIPPED = {"src/mlpo_cli": "mlpo_cli", "rules": "mlpo_cli/_data/rules"}
 SHIPPED["scaffolds"] = "mlpo_cli/_data/scaffolds"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "demo", "*.pyc")
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".envs", ".*_cache", ".hypothesis", "demo", "*.pyc")
 UNWANTED = ["src/mlpo_cli/__pycache__/cli.cpython-311.pyc", "scaffolds/core/scripts/install.pyc"]
 UNWANTED += ["rules/.mlpo-half", "scaffolds/metaflow/.mypy_cache/x", "tests/.pytest_cache/x"]
 INSTALLS = {
