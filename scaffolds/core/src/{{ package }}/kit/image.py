@@ -31,8 +31,8 @@ CONTENT = (
     "pyproject.toml",
     "requirements.lock",
     "requirements-cuda.lock",
-    "scripts/install.py",
-    "scripts/uv.lock",
+    "requirements-kit.lock",
+    "vendor/**/*",  # the library: its wheel, or its sources after `mlpo-kit eject`
     "deploy/Dockerfile",
     "deploy/base-image",
     ".dockerignore",
@@ -44,6 +44,8 @@ def tag(device: str) -> str:
     digest = hashlib.sha256()
     for pattern in CONTENT:
         for path in sorted(ROOT.glob(pattern)):
+            if path.is_dir() or "__pycache__" in path.parts:
+                continue
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{content}  {path.relative_to(ROOT).as_posix()}\n".encode())
     return f"{digest.hexdigest()[:16]}-{device}"

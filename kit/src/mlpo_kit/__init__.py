@@ -1,0 +1,1 @@
+"""What an ML pipeline project stands on, for Metaflow, Kubeflow Pipelines and ZenML alike."""
