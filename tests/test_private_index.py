@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlpo_kit.setup import vendored
+from mlpo_kit.setup.eject import sources_in
+from mlpo_kit.setup.wheel_builder import write_wheel
 from projects import MINIMAL, generate
 from simple_index import invented, pin, publish, repacked, served
 
@@ -30,6 +33,7 @@ BACKEND = (
     "trove-classifiers",
 )
 NOT_OURS = ("PIP_", "UV_", "SSL_", "REQUESTS_", "CURL_")  # what this machine may be told
+HOMES = ("scripts", "vendor")  # of setup scripts, in what they set up
 LOGIN = "team:s3cret-word"
 
 
@@ -51,15 +55,34 @@ def project(wheels, tmp_path) -> Path:
     made = generate(tmp_path, *MINIMAL)
     small = lock(*(wheels[name] for name in (*BACKEND, "probe")))
     for name, text in {
-        "scripts/uv.lock": lock(wheels["uv"]),
         "requirements.lock": small,
         "requirements-cuda.lock": f"{small}torch==1.0\n",
         "requirements-dev.lock": "",
     }.items():
         (made.path / name).write_text(text)
+    use_uv(wheels["uv"], made.path)
     made.edit("pyproject.toml", 'requires = ["setuptools>=77"]', "requires = []")
     made.edit("pyproject.toml", '"setuptools.build_meta"', '"hatchling.build"')
     return made.path
+
+
+def use_uv(uv: Path, project: Path) -> None:
+    """Give a project a kit that pins this uv, which no index but the tests' has."""
+    (old,) = (project / "vendor").glob("*.whl")
+    sources = {**sources_in(old), "src/mlpo_kit/setup/uv.lock": pin(uv).encode()}
+    for name, content in sources.items():
+        path = project.parent / "kit" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    old.unlink()
+    wheel = write_wheel(project.parent / "kit", project / "vendor")
+    (project / vendored.LOCK).write_text(vendored.pin_of(wheel))
+
+
+def installer(project: Path) -> Path:
+    """What `make setup` runs: in the wheel that is there by then."""
+    (wheel,) = (project / "vendor").glob("*.whl")
+    return wheel / "mlpo_kit" / "setup"
 
 
 def install(script: Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -73,8 +96,8 @@ def install(script: Path, folder: Path, **variables: str) -> subprocess.Complete
         "PIP_CONFIG_FILE": os.devnull,
     }
     return subprocess.run(
-        [sys.executable, script], env={**environment, **variables}, capture_output=True, text=True,
-        check=False,
+        [sys.executable, script], cwd=next(p.parent for p in script.parents if p.name in HOMES),
+        env={**environment, **variables}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -91,10 +114,10 @@ def test_a_project_is_set_up_from_the_index_in_pips_configuration(wheels, projec
     configuration = tmp_path / "pip.conf"
     with served(tmp_path) as (host, delivered):
         configuration.write_text(f"[global]\nindex-url = http://{host}/simple/\n")
-        script = project / "scripts" / "install.py"
+        script = installer(project)
         done = install(script, tmp_path, PIP_CONFIG_FILE=str(configuration))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert has(project, "uv", "probe", "torch", "my_project")
+    assert has(project, "uv", "probe", "torch", "mlpo_kit", "my_project")
     for name in ("uv", "probe", "torch"):
         assert f"/simple/{name}/" in " ".join(delivered)
 
@@ -105,7 +128,7 @@ def test_uv_and_torch_may_have_indexes_of_their_own(wheels, project, tmp_path):
     publish([wheels["torch"]], tmp_path / "torch")
     with served(tmp_path) as (host, _):
         done = install(
-            project / "scripts" / "install.py", tmp_path,
+            installer(project), tmp_path,
             PIP_INDEX_URL=f"http://{host}/pip/", UV_DEFAULT_INDEX=f"http://{host}/uv/",
             TORCH_INDEX=f"http://{host}/torch/",
         )  # fmt: skip
@@ -117,7 +140,7 @@ def test_everything_goes_through_a_proxy(wheels, project, tmp_path):
     publish(list(wheels.values()), tmp_path / "simple")
     with served(tmp_path) as (host, delivered):
         done = install(
-            project / "scripts" / "install.py", tmp_path,
+            installer(project), tmp_path,
             PIP_INDEX_URL="http://packages.example/simple/", PIP_TRUSTED_HOST="packages.example",
             http_proxy=f"http://{host}",
         )  # fmt: skip
@@ -145,7 +168,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
 def test_a_certificate_of_ones_own_is_trusted_where_it_is_named(wheels, project, tmp_path):
     publish(list(wheels.values()), tmp_path / "simple")
     authority, both = certified(tmp_path)
-    script = project / "scripts" / "install.py"
+    script = installer(project)
     with served(tmp_path, certificate=both) as (host, _):
         index = {"PIP_INDEX_URL": f"https://{host}/simple/"}
         refused = install(script, tmp_path, **index)
@@ -165,7 +188,7 @@ def test_a_login_in_netrc_is_used(wheels, project, tmp_path):
     netrc.chmod(0o600)
     with served(tmp_path, LOGIN) as (host, _):
         url = f"http://{host}/simple/"
-        done = install(project / "scripts" / "install.py", tmp_path, PIP_INDEX_URL=url)
+        done = install(installer(project), tmp_path, PIP_INDEX_URL=url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert has(project, "uv", "probe", "torch")
 
@@ -174,7 +197,7 @@ def test_a_password_in_the_indexs_address_is_used_and_written_nowhere(wheels, pr
     publish([wheel for name, wheel in wheels.items() if name != "torch"], tmp_path / "simple")
     with served(tmp_path, LOGIN) as (host, delivered):
         url = f"http://{LOGIN}@{host}/simple/"
-        done = install(project / "scripts" / "install.py", tmp_path, PIP_INDEX_URL=url)
+        done = install(installer(project), tmp_path, PIP_INDEX_URL=url)
     assert any("/probe/" in path for path in delivered)
     assert done.returncode == 1
     assert "name an index that has it" in done.stderr
@@ -190,7 +213,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused(wheels, project, tmp_path)
     )
     with served(tmp_path) as (host, _):
         url = f"http://{host}/simple/"
-        done = install(project / "scripts" / "install.py", tmp_path, PIP_INDEX_URL=url)
+        done = install(installer(project), tmp_path, PIP_INDEX_URL=url)
     assert done.returncode == 1
     assert "hash" in done.stderr.lower()
     assert not has(project, "probe")

@@ -80,7 +80,7 @@ def test_nothing_of_the_templates_is_left(minimal, maximal):
 
 
 def test_no_module_is_too_long_to_read(minimal):
-    for folder in ("src", "pipeline", "tests", "scripts"):
+    for folder in ("src", "pipeline", "tests"):
         for path in (minimal.path / folder).rglob("*.py"):
             assert len(path.read_text().splitlines()) <= 250, path
 
@@ -90,7 +90,7 @@ def test_style_holds_for_short_and_long_package_names(package, orchestrator, tmp
     project = generate(tmp_path, "styled", "--package", package, orchestrator=orchestrator)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "src", "pipeline", "tests", "scripts"],
+            [sys.executable, "-m", "ruff", *command, "src", "pipeline", "tests"],
             cwd=project.path,
             capture_output=True,
             text=True,
