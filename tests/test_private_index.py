@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 from mlpo_kit.setup import vendored
-from mlpo_kit.setup.eject import sources_in
-from mlpo_kit.setup.wheel_builder import write_wheel
 from projects import MINIMAL, generate
+from set_up import replace_kit
 from simple_index import invented, pin, publish, repacked, served
 
 pytestmark = pytest.mark.slow
@@ -60,23 +59,10 @@ def project(wheels, tmp_path) -> Path:
         "requirements-dev.lock": "",
     }.items():
         (made.path / name).write_text(text)
-    use_uv(wheels["uv"], made.path)
+    replace_kit(made.path, {"src/mlpo_kit/setup/uv.lock": pin(wheels["uv"]).encode()})
     made.edit("pyproject.toml", 'requires = ["setuptools>=77"]', "requires = []")
     made.edit("pyproject.toml", '"setuptools.build_meta"', '"hatchling.build"')
     return made.path
-
-
-def use_uv(uv: Path, project: Path) -> None:
-    """Give a project a kit that pins this uv, which no index but the tests' has."""
-    (old,) = (project / "vendor").glob("*.whl")
-    sources = {**sources_in(old), "src/mlpo_kit/setup/uv.lock": pin(uv).encode()}
-    for name, content in sources.items():
-        path = project.parent / "kit" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    old.unlink()
-    wheel = write_wheel(project.parent / "kit", project / "vendor")
-    (project / vendored.LOCK).write_text(vendored.pin_of(wheel))
 
 
 def installer(project: Path) -> Path:
@@ -85,7 +71,9 @@ def installer(project: Path) -> Path:
     return wheel / "mlpo_kit" / "setup"
 
 
-def install(script: Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def install(
+    script: Path, folder: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a setup script as on a machine that reaches this one only."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
     nowhere = "http://127.0.0.1:9"
@@ -96,8 +84,9 @@ def install(script: Path, folder: Path, **variables: str) -> subprocess.Complete
         "PIP_CONFIG_FILE": os.devnull,
     }
     return subprocess.run(
-        [sys.executable, script], cwd=next(p.parent for p in script.parents if p.name in HOMES),
-        env={**environment, **variables}, capture_output=True, text=True, check=False,
+        [sys.executable, script, *arguments], env={**environment, **variables},
+        cwd=next(p.parent for p in script.parents if p.name in HOMES),
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -204,6 +193,61 @@ def test_a_password_in_the_indexs_address_is_used_and_written_nowhere(wheels, pr
     assert "s3cret" not in done.stdout + done.stderr
     files = [path for path in project.rglob("*") if path.is_file() and not path.is_symlink()]
     assert [path for path in files if b"s3cret" in path.read_bytes()] == []
+
+
+LOCKS = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
+
+
+def test_locks_are_resolved_with_the_kit_in_vendor_which_keeps_a_lock_of_its_own(
+    wheels, project, tmp_path
+):
+    """Another kit, which nothing pins yet, needs `probe`; the project needs the kit alone."""
+    before = (project / "requirements-kit.lock").read_text()
+    wheel = replace_kit(project, {"pyproject.toml": NEEDS_PROBE.encode()})
+    (project / "requirements-kit.lock").write_text(before)
+    (project / "pyproject.toml").write_text(NEEDS_KIT)
+    publish([wheels["uv"]], tmp_path / "simple")
+    old = {name: (project / name).read_text() for name in LOCKS}
+    with served(tmp_path) as (host, _):
+        index = {"PIP_INDEX_URL": f"http://{host}/simple/"}
+        refused = install(installer(project), tmp_path, "lock", **index)
+        kept = {name: (project / name).read_text() for name in LOCKS}
+        publish([wheels["probe"]], tmp_path / "simple")
+        done = install(installer(project), tmp_path, "lock", UV_NO_CACHE="1", **index)
+    assert refused.returncode == 1
+    assert "requirements-cuda.lock could not be resolved" in refused.stderr
+    assert kept == old
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "requirements-kit.lock").read_text() == vendored.pin_of(wheel) != before
+    for name in LOCKS[:2]:
+        assert (project / name).read_text() == pin(wheels["probe"])
+    assert (project / LOCKS[2]).read_text() == ""
+    assert not list(project.glob(".locks-*"))
+
+
+NEEDS_KIT = """
+[project]
+name = "my-project"
+version = "1"
+requires-python = ">=3.10"
+dependencies = ["mlpo-kit>=0.2.0.dev0,<0.3"]
+[dependency-groups]
+dev = []
+"""
+NEEDS_PROBE = """
+[project]
+name = "mlpo-kit"
+description = "needs little"
+license = "Apache-2.0"
+license-files = ["LICENSE"]
+requires-python = ">=3.10"
+keywords = []
+classifiers = []
+dependencies = ["probe>=1"]
+[project.optional-dependencies]
+[tool.wheel_builder]
+version = "0.2.0.dev0"
+"""
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(wheels, project, tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from interpreters import interpreter
-from mlpo_kit.setup import vendored, wheel_builder
-from set_up import KIT, set_up
+from mlpo_kit.setup import vendored
+from set_up import replace_kit, set_up
 
 OFFLINE = ["--no-index", "--no-deps", "--find-links", "vendor", "--require-hashes"]
 LOCK = ["-r", "requirements-kit.lock"]
@@ -56,23 +56,11 @@ def test_an_altered_wheel_is_refused_by_the_installers_too(tool, environment, pr
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_another_version_takes_the_place_of_the_one_before(tool, environment, project, tmp_path):
     assert install(tool, environment, project).returncode == 0
-    put_a_newer_kit(project, tmp_path)
+    replace_kit(project, {"src/mlpo_kit/errors.py": b"NEWER = True\n"})
     assert install(tool, environment, project).returncode == 0
     code = "from mlpo_kit.errors import NEWER; print(NEWER)"
     done = subprocess.run([str(environment), "-c", code], capture_output=True, check=False)
     assert done.stdout == b"True\n"
-
-
-def put_a_newer_kit(project: Path, folder: Path) -> Path:
-    """Replace the project's wheel by one of changed sources, and its pin."""
-    left_out = shutil.ignore_patterns("__pycache__", "tests")
-    copy = shutil.copytree(KIT, folder / "newer", ignore=left_out)
-    with (copy / "src" / "mlpo_kit" / "errors.py").open("a") as file:
-        file.write("\nNEWER = True\n")
-    vendored.find_wheel(project).unlink()
-    wheel = wheel_builder.write_wheel(copy, project / "vendor")
-    (project / vendored.LOCK).write_text(vendored.pin_of(wheel))
-    return wheel
 
 
 def alter(project: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_installer_takes_the_sources_then_the_wheel_again(project, monkeypat
     monkeypatch.setattr(install, "uv_install", lambda _: uv)  # without a download
 
     def installed() -> str:
-        install.install_kit(project, environment.uv_environment(sys.executable))
+        install.install_kit(project)
         asked = [str(python), "-c", "import mlpo_kit.errors as it; print(it.__file__)"]
         done = subprocess.run(asked, cwd=project, capture_output=True, text=True, check=True)
         return done.stdout.strip()

@@ -47,7 +47,7 @@ def everything() -> None:
     if vendored.find_sources(project) is None:
         vendored.find_checked_wheel(project)  # before minutes are spent
     environment = install_packages(project, "-r", "requirements-dev.lock")
-    install_kit(project, environment)
+    install_kit(project)
     run(
         [*uv_install(project), "--no-deps", "--no-build-isolation", "-e", "."], project, environment
     )
@@ -62,8 +62,7 @@ def packages_only() -> None:
 
 def kit_only() -> None:
     """Install the kit into the .venv that is there: for a container."""
-    project = Path.cwd()
-    install_kit(project, uv_environment(python_of(project)))
+    install_kit(Path.cwd())
 
 
 def check_project(project: Path) -> None:
@@ -117,7 +116,7 @@ def install_cpu_torch(
         )
 
 
-def install_kit(project: Path, environment: Mapping[str, str]) -> None:
+def install_kit(project: Path) -> None:
     """The kit: its wheel, checked against its lock, or its sources where they were ejected.
 
     No index is asked. It is always put in place again: ejected, it may have the wheel's version.
@@ -126,12 +125,12 @@ def install_kit(project: Path, environment: Mapping[str, str]) -> None:
     install += ["--reinstall-package", "mlpo-kit"]
     if vendored.find_sources(project) is not None:
         say(f"installing the kit from its sources, {vendored.SOURCES}")
-        run([*install, "--no-build-isolation", "-e", vendored.SOURCES], project, environment)
+        run([*install, "--no-build-isolation", "-e", vendored.SOURCES], project)
         return
     wheel = vendored.find_checked_wheel(project)
     say(f"installing mlpo-kit {vendored.version_of(wheel)}")
     lock = ["--find-links", vendored.VENDOR, "--require-hashes", "-r", vendored.LOCK]
-    run([*install, *lock], project, environment)
+    run([*install, *lock], project)
     run([str(python_of(project)), "-c", COMPILE_KIT], project)
 
 
