@@ -52,9 +52,10 @@ def test_another_folder_other_dates_modes_and_caches_give_the_same_bytes(wheel, 
     for number, path in enumerate(sorted(copy.rglob("*"))):
         os.utime(path, (10**9 + number, 10**9 + number))
         path.chmod(0o700)
-    for junk in ("src/mlpo_kit/__pycache__/x.pyc", "src/mlpo_kit/.DS_Store", "tests/test_x.py"):
-        (copy / junk).parent.mkdir(exist_ok=True)
-        (copy / junk).write_text("junk")
+    for junk in ("__pycache__/x.pyc", ".DS_Store", "old.pyc", "errors.py~", "../../tests/x.py"):
+        path = copy / "src" / "mlpo_kit" / junk
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("junk")
     before = os.umask(0o077)
     try:
         again = build(sys.executable, copy, tmp_path / "dist", SOURCE_DATE_EPOCH="1700000000")
