@@ -6,7 +6,7 @@ import argparse
 
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
-from mlpo_kit.retention.prune import keep_run
+from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.store import open_store
 
 HELP = "mark a run: its files are never deleted"

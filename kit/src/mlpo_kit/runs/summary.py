@@ -98,7 +98,8 @@ def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
     """Derive `runs/latest.json` from the newest run's records and return it."""
     run_id = find_newest_run(store)
     if run_id is None:
-        store.delete([LATEST])
+        if read_latest_id(store) not in store.children("runs"):  # or it is an older project's
+            store.delete([LATEST])
         return None
     summary = summarize(store, pipeline, run_id)
     store.write_json(LATEST, summary)
