@@ -398,7 +398,7 @@ def write(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> A
     text = f"{work.stage} {section} {[getattr(ref, 'sha256', '') for ref in inputs.values()]}"
     line = json.dumps({"epoch": 1, "val_loss": 0.1, "of": 0.0})
     digest = hash_text(text)
-    work.path(name).write_text(f"{line[:-1]}, \"made\": {digest}}}".ljust(SIZES[work.stage]))
+    work.path(name).write_text(f'{line[:-1]}, "made": {digest}}}'.ljust(SIZES[work.stage]))
     return work.ref(name)
 
 

@@ -90,7 +90,9 @@ def must_stay(facts, policy) -> set[str]:
     live = [run for run in facts.runs if run.status not in ("pruned", "lost")]
     live.sort(key=lambda run: run.last_sign, reverse=True)
     stay = {run.id for run in live[:1]}
-    stay |= {run.id for run in [run for run in live if run.status == "completed"][: policy.keep_last]}
+    stay |= {
+        run.id for run in [run for run in live if run.status == "completed"][: policy.keep_last]
+    }
     stay |= {run.id for run in facts.runs if run.marked or is_in_flight(run)}
     young = NOW - 7 * DAY
     return stay | {run.id for run in live if run.status != "completed" and run.last_sign > young}

@@ -71,7 +71,9 @@ def _find_older_runs(
     older = {
         run_id
         for run_id, items in by_run.items()
-        if has_older_records(store, run_id, [item.key for item in items], {*records.get(run_id, ())})
+        if has_older_records(
+            store, run_id, [item.key for item in items], {*records.get(run_id, ())}
+        )
     }
     named = find_named_runs(store, older)
     return older | {run_id for run_id in named if by_run.get(run_id) and not records[run_id]}
