@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from mlpo_kit.caching.entries import read_entries
+from mlpo_kit.caching.entries import SCHEMA_VERSION, read_entries
 from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, Place, RunFacts
 from mlpo_kit.retention.marks import Tombstones, locate_mark, read_tombstones
 from mlpo_kit.retention.older import are_older_checkpoints, find_named_runs, has_older_records
@@ -37,7 +37,7 @@ def gather_facts(store: Store) -> Facts:
             for run_id, items in sorted(by_run.items())
             if run_id not in older
         ],
-        entries=list(_list_entries(store, files, older)),
+        entries=list(_list_entries(store, files)),
         checkpoints=written,
         checkpoint_sizes=sizes,
         older=[_describe_older(run_id, by_run[run_id]) for run_id in sorted(older)],
@@ -139,20 +139,18 @@ def _measure_checkpoints(
     return written, sizes
 
 
-def _list_entries(store: Store, files: Files, older: Collection[str]) -> Iterator[EntryFacts]:
-    """The cache entries that are ours; what can't be read is one that is not whole."""
+def _list_entries(store: Store, files: Files) -> Iterator[EntryFacts]:
+    """The cache entries but those of older projects; what can't be read is one that is broken."""
     for stage in store.children("cache"):
         readable = {f"cache/{stage}/{e.key}.json": e for e in read_entries(store, stage)}
         for name in store.children(f"cache/{stage}"):
             entry = readable.get(f"cache/{stage}/{name}")
-            refs = list(entry.outputs.values()) if entry else []
-            places = frozenset(find_places(refs))
-            runs = {run_id for run_id, _ in places} | ({entry.run_id} if entry else set())
-            if not runs.isdisjoint(older):
+            if entry is not None and entry.schema_version != SCHEMA_VERSION:
                 continue
+            refs = list(entry.outputs.values()) if entry else []
             yield EntryFacts(
                 key=f"cache/{stage}/{name}",
-                places=places,
+                places=frozenset(find_places(refs)),
                 created=entry.created if entry else 0,
                 whole=entry is not None and all(is_whole(ref, files) for ref in refs),
             )

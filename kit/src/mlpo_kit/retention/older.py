@@ -1,7 +1,7 @@
 """What an older project left in the store: found, so that it is left alone.
 
-Its runs are told apart by their records. Its cache entries and checkpoints look like those of
-today, and belong to it where they name such a run.
+Its runs are told apart by their records, its cache entries by themselves. Its checkpoints look like
+those of today, and belong to it where they name such a run.
 """
 
 from __future__ import annotations

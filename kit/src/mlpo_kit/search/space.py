@@ -14,8 +14,8 @@ from mlpo_kit.caching.key import flatten
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.sections import section
 from mlpo_kit.config.settings import BaseSettings, check_settings, describe_errors
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, suggest
+from mlpo_kit.errors import PipelineError, suggest
+from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline
 
 MOST = 100  # trials of one sweep
 # A metric with one of these words in its name is better where it is higher.
