@@ -101,7 +101,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(PipelineError) as caught:
         changes(**document)
     for problem in (
-        "metrics: Unexpected keyword argument",
+        "metrics: there is no such setting; did you mean metric?",
         "parallelism: Input should be greater than 0",
         "space.train.learning_rat: train has no such setting; did you mean train.learning_rate?",
         "space.ingest.path: train has no such setting",
@@ -120,7 +120,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ({}, "space: Field required"),
+        ({}, "space: this setting has no default: set it"),
         ({"space": {}}, "space: it is empty"),
         ({"space": {RATE: 0.1}}, f"space.{RATE}: neither a list of values nor a range"),
         ({"space": {RATE: {"low": 0.1, "high": 0.2}}}, f"space.{RATE}: a grid needs a list"),

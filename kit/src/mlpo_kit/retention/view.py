@@ -78,11 +78,12 @@ def show_progress(keys: Sequence[str]) -> Iterator[str]:
         if sys.stderr.isatty() and time.monotonic() - start > 1:
             bar = "#" * (BAR * number // len(keys))
             text = f"\r[{bar:<{BAR}}] {number} of {len(keys)}"
-            print(text, end="", file=sys.stderr, flush=True)
+            sys.stderr.write(text)
+            sys.stderr.flush()
             is_shown = True
         yield key
     if is_shown:
-        print(f"\r[{'#' * BAR}] {len(keys)} of {len(keys)}", file=sys.stderr)
+        sys.stderr.write(f"\r[{'#' * BAR}] {len(keys)} of {len(keys)}\n")
 
 
 def format_size(size: float) -> str:

@@ -76,7 +76,7 @@ def check_sweep(
         sweep = TypeAdapter(Sweep).validate_python(document)
         problems += _find_wrong_metric(sweep.metric)
     except ValidationError as error:
-        problems += describe_errors(error)
+        problems += describe_errors(error, Sweep)
         sweep = Sweep(space={})
     space, axes = document.get("space"), {}
     for name, given in space.items() if isinstance(space, dict) else ():
@@ -150,7 +150,7 @@ def _make_range(config: BaseSettings, name: str, given: dict[str, Any]) -> tuple
     try:
         axis = TypeAdapter(Range).validate_python(given)
     except ValidationError as error:
-        return [], describe_errors(error)
+        return [], describe_errors(error, Range)
     if type(list_values(config)[name]) not in (int, float):
         return [], ["it is no number, so it has no range: list its values"]
     found = [word for end in (axis.low, axis.high) for word in find_problems(config, {name: end})]
