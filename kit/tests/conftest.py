@@ -14,6 +14,8 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
 
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
+
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"
 

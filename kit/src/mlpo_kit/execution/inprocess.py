@@ -1,4 +1,4 @@
-"""Run a whole pipeline as plain calls in this process: no orchestrator needed to test or time it."""
+"""Run a pipeline as plain calls in this process: to test or time it without an orchestrator."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _make_quick(settings: Any) -> Document:
 
 
 def _bring_samples(document: Document, folder: Path) -> Document:
-    """Write samples in the form of the data that is missing; returns where they are, as settings."""
+    """Write samples where the data is missing; returns the settings that name them."""
     path = document.get("ingest", {}).get("path")
     if not path or (find_project().root / path).exists():
         return {}

@@ -19,8 +19,8 @@ from mlpo_kit.testing.synthetic import picture
 def write_samples(settings: Any, classes: int = 0, per_class: int = 100) -> str:
     """Write sample data to `settings.path`, never over something that is there; returns a message.
 
-    `settings` is the section of the stage that reads the data. Its path ends in .npz or .parquet for
-    a table, whose column `label` holds the digit; it is otherwise a folder of pictures per class.
+    `settings` is the section of the stage that reads the data. Its path ends in .npz or .parquet
+    for a table, whose column `label` holds the digit; else it is a folder of pictures per class.
     Where `classes` is given, pictures of so many classes are made up. Raises PipelineError where
     the path is taken, or is not that of a folder then.
     """

@@ -75,7 +75,10 @@ def find_label_problems(arrays: Arrays, classes: Sequence[str]) -> Iterator[str]
 
 
 def find_balance_problems(
-    arrays: Arrays, classes: Sequence[str], min_rows_per_class: int = 1, max_imbalance: float = np.inf
+    arrays: Arrays,
+    classes: Sequence[str],
+    min_rows_per_class: int = 1,
+    max_imbalance: float = np.inf,
 ) -> Iterator[str]:
     """Find classes that are rare in training, or not in val or test at all.
 
