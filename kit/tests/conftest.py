@@ -24,6 +24,7 @@ with suppress(ImportError):  # the environments of projects have no hypothesis
     settings.register_profile("kit", **quiet)
     settings.register_profile("quick", **quiet)
     settings.load_profile("kit")
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"

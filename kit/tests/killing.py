@@ -10,11 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mlpo_kit.execution.runner import run_stage
-from {{ package }}.stages import INGEST, PREPROCESS, TRAIN
-
-from conftest import MakeRun
-
 # Long enough to be hit in its middle: each step leaves a checkpoint.
 LONG: dict[str, Any] = {"epochs": 6, "patience": 6, "checkpoint_seconds": 0}
 SLOWLY = 120  # seconds until something must have happened
@@ -27,25 +22,18 @@ def kill_in_training(
 
     `RUN` in the pattern stands for the id of the run.
     """
-    end, old = time.monotonic() + SLOWLY, set(checkpoints(store))
+    end, old = time.monotonic() + SLOWLY, set(find_checkpoints(store))
     new: set[str] = set()
     while len(new) < after:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it does not train"
         time.sleep(0.01)
-        new |= set(checkpoints(store)) - old
+        new |= set(find_checkpoints(store)) - old
     run_id = json.loads((store / "runs" / "latest.json").read_text())["run_id"]
     pattern = pattern.replace("RUN", run_id)
     found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True)
     os.kill(max(map(int, found.stdout.split())), signal.SIGKILL)
 
 
-def checkpoints(store: Path) -> list[str]:
+def find_checkpoints(store: Path) -> list[str]:
     return [str(path) for path in store.glob("checkpoints/*/*.pt")]
-
-
-def digest_of(make_run: MakeRun) -> str:
-    """The model's digest where nobody kills the training."""
-    run = make_run("whole", train=LONG)
-    splits = run_stage(run, PREPROCESS, dataset=run_stage(run, INGEST).dataset).splits
-    return run_stage(run, TRAIN, splits=splits).model.sha256
