@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,17 @@ from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
+
+with suppress(ImportError):  # the environments of projects have no hypothesis
+    from hypothesis import settings
+
+    # A red run must be red again: no randomness. `quick` is for the inner loop: a test that has far
+    # more examples by default has fewer there.
+    quiet = {"max_examples": 60, "deadline": None, "derandomize": True, "database": None}
+    settings.register_profile("kit", **quiet)
+    settings.register_profile("quick", **quiet)
+    settings.load_profile("kit")
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"

@@ -24,7 +24,9 @@ import s3
 import services
 import zenml_server
 from environments import borrow, environment
+from mlpo_kit.setup import vendored
 from projects import MINIMAL, Project, bare_environment, generate
+from set_up import replace_kit, set_up
 
 pytestmark = pytest.mark.slow
 
@@ -166,6 +168,36 @@ def test_the_image_is_named_by_its_content_and_only_what_changed_is_built(metafl
     sizes = [int(line) for line in history(engine, edited)[: len(after) - same]]
     assert sum(sizes) < 4_000_000  # what a push or a pull has to move
     project.edit("src/my_project/model.py", "\n# another thought\n", "")
+
+
+def test_another_library_leaves_the_layer_of_the_packages_as_it_is(metaflow):
+    """Its wheel first, then its sources in the place of it."""
+    engine, project = metaflow.cluster.engine, metaflow.project
+    before, wheel = layers(engine, metaflow.image), vendored.find_wheel(project.path)
+    lock = project.path / vendored.LOCK
+    kept = {path: path.read_bytes() for path in (wheel, lock)}
+    changed = replace_kit(project.path, {"src/mlpo_kit/errors.py": b"WORD = 'changed'\n"})
+    for word, place in (("changed", "site-packages"), ("mine", "/app/vendor/mlpo-kit/src")):
+        if word == "mine":
+            assert set_up(project.path, "eject").returncode == 0
+            edited = project.path / vendored.SOURCES / "src" / "mlpo_kit" / "errors.py"
+            edited.write_text("WORD = 'mine'\n")
+        (project.path / ".venv" / "ready").touch()  # it is lent: nothing is to be installed
+        image = metaflow.make("image").stdout.splitlines()[-1]
+        after = layers(engine, image)
+        same = sum(one == other for one, other in zip(before, after, strict=True))
+        sizes = [int(line) for line in history(engine, image)[: len(after) - same]]
+        assert sum(sizes) < 4_000_000  # what a push or a pull has to move
+        ask = "import mlpo_kit.errors as it; print(it.WORD, it.__file__)"
+        said = engine.run("run", "--rm", "--read-only", image, "python", "-c", ask).stdout
+        assert said.startswith(f"{word} ")
+        assert place in said
+    assert set_up(project.path, "restore", "--discard").returncode == 0
+    changed.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    (project.path / ".venv" / "ready").touch()
+    assert metaflow.make("image").stdout == f"{metaflow.image}\n"
 
 
 def history(engine: engines.Engine, image: str) -> list[str]:

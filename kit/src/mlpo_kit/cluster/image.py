@@ -29,8 +29,8 @@ CONTENT = (
     "pyproject.toml",
     "requirements.lock",
     "requirements-cuda.lock",
-    "scripts/install.py",
-    "scripts/uv.lock",
+    "requirements-kit.lock",
+    "vendor/**/*",  # the library: its wheel, or its sources after `mlpo-kit eject`
     "deploy/Dockerfile",
     "deploy/base-image",
     ".dockerignore",
@@ -42,6 +42,8 @@ def make_tag(device: str) -> str:
     root, digest = find_project().root, hashlib.sha256()
     for pattern in CONTENT:
         for path in sorted(root.glob(pattern)):
+            if path.is_dir() or "__pycache__" in path.parts:
+                continue
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{content}  {path.relative_to(root).as_posix()}\n".encode())
     return f"{digest.hexdigest()[:16]}-{device}"

@@ -20,8 +20,10 @@ def collect_inputs(stage: Stage[Any], results: Mapping[str, Any]) -> dict[str, A
     return inputs
 
 
-def run_pipeline(run: Run, observers: Sequence[Observer] = ()) -> dict[str, Any]:
-    """Run every stage in its order; returns the results by stage name.
+def run_pipeline(
+    run: Run, last: str | None = None, observers: Sequence[Observer] = ()
+) -> dict[str, Any]:
+    """Run every stage in its order, or those up to `last`; returns the results by stage name.
 
     After a refusal the stages behind it do not run.
     """
@@ -30,6 +32,6 @@ def run_pipeline(run: Run, observers: Sequence[Observer] = ()) -> dict[str, Any]
         result = run_stage(run, stage, observers=observers, **collect_inputs(stage, results))
         results[stage.name] = result
         verdict = getattr(result, "verdict", None)
-        if verdict is not None and not verdict.is_passed:
+        if stage.name == last or (verdict is not None and not verdict.is_passed):
             break
     return results
