@@ -11,6 +11,7 @@ import mlpo_kit
 import pytest
 
 LAYERS = (
+    "setup",  # runs out of the wheel, on a Python in which nothing is installed
     "errors",
     "config",
     "store",
@@ -58,14 +59,14 @@ def list_imports(module: str, text: str) -> list[str]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append(f"{module}: imports are absolute in the kit")
+            up = module.split(".")[: -node.level] if node.level else []
+            base = ".".join([*up, *([node.module] if node.module else [])])
+            found += [f"{base}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             texts = [str(part.value) for part in ast.walk(node) if isinstance(part, ast.Constant)]
             found += [text for text in texts if text.startswith("mlpo_kit.")]
-    return [name for name in found if name.partition(".")[0] == "mlpo_kit" or ":" in name]
+    return [name for name in found if name.partition(".")[0] == "mlpo_kit"]
 
 
 def find_problems(modules: dict[str, str]) -> list[str]:
@@ -75,9 +76,7 @@ def find_problems(modules: dict[str, str]) -> list[str]:
         layer = find_layer(module)
         for name in list_imports(module, text):
             other = find_layer(name)
-            if ":" in name:
-                problems.append(name)
-            elif other in mlpo_kit.__all__ or other in (TOP, layer, "STARTED", "_MODULES"):
+            if other in mlpo_kit.__all__ or other in (TOP, layer, "STARTED", "_MODULES"):
                 continue
             elif other not in (*LAYERS, *ADAPTERS):
                 problems.append(f"{module} imports {name}, which is in no layer")
@@ -105,7 +104,7 @@ def test_imports_go_only_downwards() -> None:
         ("mlpo_kit.store.base", "import_module('mlpo_kit.runs.records')"),
         ("mlpo_kit.metaflow.adapter", "from mlpo_kit.zenml import steps"),
         ("mlpo_kit.store.base", "from mlpo_kit.fresh import thing"),
-        ("mlpo_kit.store.base", "from . import files"),
+        ("mlpo_kit.store.base", "from ..runs import records"),
     ],
 )
 def test_an_import_upwards_would_be_seen(module: str, text: str) -> None:
