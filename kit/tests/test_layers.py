@@ -78,7 +78,7 @@ def find_problems(modules: dict[str, str]) -> list[str]:
             other = find_layer(name)
             if other in mlpo_kit.__all__ or other in (TOP, layer, "STARTED", "_MODULES"):
                 continue
-            elif other not in (*LAYERS, *ADAPTERS):
+            if other not in (*LAYERS, *ADAPTERS):
                 problems.append(f"{module} imports {name}, which is in no layer")
             elif rank(other) >= rank(layer):
                 problems.append(f"{module} imports {name}, which is above it")
