@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -74,3 +75,12 @@ class KubernetesApi:
             raise PipelineError(
                 f"Kubernetes at {self.host} can't be reached: {find_root_cause(error)}"
             ) from None
+
+
+def parse_amount(text: Any) -> Decimal | None:
+    """Parse a quantity of Kubernetes, such as 500m or 4Gi; None where it is none."""
+    try:
+        amount: Decimal = import_module("kubernetes.utils").parse_quantity(text)
+    except ValueError:
+        return None
+    return amount

@@ -13,6 +13,7 @@ import yaml
 
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.schemas import check_document
 from mlpo_kit.cluster.workloads import PRUNE, render_workloads
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
@@ -44,14 +45,17 @@ def render_manifests(
 def check_manifests(
     found: dict[str, list[Manifest]], cluster: Cluster, version: str, besides: list[str]
 ) -> str:
-    """Say that nothing is wrong; raises PipelineError that names all that is.
+    """Say that the schemas of a release of Kubernetes find nothing wrong.
 
-    `version` is the release of Kubernetes; `besides` is what somebody else found.
+    Raises PipelineError that names what is, in each document; `besides` are other problems.
     """
-    from mlpo_kit.cluster.checks import problems  # its schemas are there for development only
-
-    wrong = problems(found, cluster, version) + besides
-    if wrong:
+    wrong = [
+        f"{stem}.yaml: {document['kind']} {document['metadata']['name']}: {problem}"
+        for stem, documents in found.items()
+        for document in documents
+        if (problem := check_document(document, version))
+    ]
+    if wrong := [*wrong, *besides]:
         raise PipelineError("the manifests have problems:\n  - " + "\n  - ".join(wrong))
     count = sum(map(len, found.values()))
     return f"{count} manifests for Kubernetes {version}: no problems found"

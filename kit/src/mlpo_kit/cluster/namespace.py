@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.cluster.kubernetes_api import UNKNOWN, KubernetesApi
-from mlpo_kit.cluster.pod_checks import quantity
+from mlpo_kit.cluster.kubernetes_api import UNKNOWN, KubernetesApi, parse_amount
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -81,7 +80,7 @@ def _quotas(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> Ite
             continue
         used = status.get("used", {})
         for key, value in status.get("hard", {}).items():
-            most, taken = quantity(value), quantity(used.get(key, "0"))
+            most, taken = parse_amount(value), parse_amount(used.get(key, "0"))
             stage, needed = _largest(key, settings, cluster)
             if most is None or taken is None or needed <= most - taken:
                 continue
@@ -130,7 +129,7 @@ def _nodes(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> str 
     if found in (None, UNKNOWN):
         return None
     held = [node.get("status", {}).get("allocatable", {}) for node in found["items"]]
-    offers = [quantity(one.get(cluster.gpu_type, "0")) for one in held]
+    offers = [parse_amount(one.get(cluster.gpu_type, "0")) for one in held]
     count = sum(1 for offer in offers if offer is not None and offer >= needed)
     like = f"{needed} {cluster.gpu_type}" + (f" and the labels {wanted}" if wanted else "")
     if not count:

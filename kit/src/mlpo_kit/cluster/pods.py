@@ -12,6 +12,7 @@ from typing import Any
 
 from mlpo_kit.cluster import image
 from mlpo_kit.cluster.description import Cluster
+from mlpo_kit.cluster.patches import patch_pod as patch_pod  # noqa: PLC0414 (for adapters)
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 
@@ -20,7 +21,7 @@ Manifest = dict[str, Any]
 USER = 10001  # of deploy/Dockerfile
 QUEUE = "kueue.x-k8s.io/queue-name"
 COMPONENT = "app.kubernetes.io/component"
-TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 (in a pod, where nobody else is)
+TMP, SHM = "/tmp", "/dev/shm"
 
 
 def environment(cluster: Cluster, asked: Resources | None = None) -> list[Manifest]:

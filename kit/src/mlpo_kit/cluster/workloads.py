@@ -73,7 +73,7 @@ def _settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifes
 def _pod(
     settings: BaseSettings, cluster: Cluster, mounted: Manifest, asked: Resources, work: Manifest
 ) -> Manifest:
-    """A pod with the settings where the project looks for them."""
+    """The `spec` of a pod with the settings where the project looks for them, not patched yet."""
     spec = pods.pod_spec(work, cluster, settings, asked)
     source = {"name": mounted["metadata"]["name"]}
     spec["volumes"].append({"name": "settings", "configMap": source})
@@ -88,7 +88,7 @@ def _serving(
     """A Deployment of the champion, how many may be missing, and the Service in front."""
     name, component = pods.object_name(settings.project), "server"
     command = ["python", "-m", "mlpo_kit.cli", "serve", "--profile", profile]
-    command += ["--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 (behind the Service)
+    command += ["--host", "0.0.0.0", "--port", "8000"]
     work = pods.container(component, command, cluster, settings, cluster.server)
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     work |= {
@@ -109,6 +109,7 @@ def _serving(
     }
     metadata = pods.metadata(cluster, settings, component, name)
     pod = _pod(settings, cluster, mounted, cluster.server, work)
+    pod["topologySpreadConstraints"] = [spread]
     deployment = {
         "replicas": cluster.replicas,
         "revisionHistoryLimit": 3,
@@ -116,7 +117,7 @@ def _serving(
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
         "template": {
             "metadata": {"labels": metadata["labels"]},
-            "spec": {**pod, "topologySpreadConstraints": [spread]},
+            "spec": pods.patch_pod(pod, component),
         },
     }
     service = {
@@ -144,6 +145,7 @@ def _prune(
     work = pods.container("prune", command, cluster, settings, PRUNE_ASKS)
     metadata = pods.metadata(cluster, settings, "prune", name)
     pod = {**_pod(settings, cluster, mounted, PRUNE_ASKS, work), "restartPolicy": "Never"}
+    pod = pods.patch_pod(pod, "prune")
     job = {
         "backoffLimit": 2,
         "activeDeadlineSeconds": 6 * 3600,

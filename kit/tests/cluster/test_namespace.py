@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_cluster import ACCESS, SPACE, Services, configure, make_settings, quota, serving
 
 from mlpo_kit.cluster import namespace
 from mlpo_kit.errors import PipelineError
-
-from fake_cluster import ACCESS, SPACE, Services, configure, make_settings, quota, serving
 
 QUOTAS = f"{SPACE}/resourcequotas"
 SETTINGS = make_settings()

@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from mlpo_kit.cluster import image
-
-from mlpo_kit.cluster import image_registry
-from mlpo_kit.errors import PipelineError
-
 from fake_cluster import Services, serving
+
+from mlpo_kit.cluster import image, image_registry
+from mlpo_kit.errors import PipelineError
 
 
 @pytest.fixture

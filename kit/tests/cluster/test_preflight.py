@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_cluster import ACCESS, Services, configure, make_cluster, make_settings, serving
 
 from mlpo_kit.cluster import description as cluster
-
 from mlpo_kit.cluster import image
 from mlpo_kit.cluster.preflight import main, problems
-
-from fake_cluster import ACCESS, Services, configure, make_cluster, make_settings, serving
 
 CLOSED = "http://127.0.0.1:1"
 SEARCH = "/api/2.0/mlflow/experiments/search"
