@@ -1,51 +1,115 @@
-"""What a cluster is described by, what does not fit one, and the image's name."""
+"""What a cluster is described by, and what does not fit one."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
-
-from {{ package }} import settings
-from mlpo_kit.cluster import description as cluster
-from mlpo_kit.cluster import image
+from mlpo_kit.cluster.description import Cluster, check_filled_in, find_examples, read_cluster
 from mlpo_kit.config.documents import merge
+from mlpo_kit.config.project import Project
+from mlpo_kit.config.sections import section
+from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import run_stage
-from {{ package }}.stages import INGEST
+from mlpo_kit.runs.pipeline import load_pipeline
 
 from conftest import MakeRun
 
 GOOD = {"image": "registry.test/team/model", "mlflow_uri": "http://mlflow.test:5000"}
+Describe = Callable[..., Cluster]
+
+
+@section
+class Own:
+    """What only an orchestrator needs to know."""
+
+    server: str
+    queues: list[str] | None = None
+
+
+@section
+class OwnCluster(Cluster):
+    """The cluster with an orchestrator's part, as adapters have it."""
+
+    own: Own | None = None
 
 
 @pytest.fixture
-def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Describes the cluster anew: `described(device="cpu")`."""
-    monkeypatch.setattr(cluster, "FILE", tmp_path / "cluster.yaml")
+def describe(toy: Project) -> Describe:
+    """Describes the cluster anew: `describe(device="cpu")`."""
+    file = toy.root / "deploy" / "cluster.yaml"
 
-    def describe(**keys: Any) -> cluster.Cluster:
-        (tmp_path / "cluster.yaml").write_text(yaml.safe_dump({**GOOD, **keys}))
-        return cluster.read(cluster.Cluster)
+    def write(**keys: Any) -> Cluster:
+        file.write_text(yaml.safe_dump({**GOOD, **keys}, sort_keys=False))
+        return read_cluster(OwnCluster)
 
-    return describe
-
-
-def profile(**changes: Any) -> settings.Settings:
-    base = settings.parse("compute: kubernetes\nstorage_root: s3://bucket/prefix\n")
-    return settings.from_document(merge(base, changes))
+    return write
 
 
-def test_all_that_is_wrong_with_a_description_is_said_at_once(described: Any) -> None:
+def load_profile(**changes: Any) -> Any:
+    base = parse_profile("compute: kubernetes\nstorage_root: s3://bucket/prefix\n")
+    return check_settings(merge(base, changes))
+
+
+def test_all_that_is_wrong_is_named_at_once_by_line_with_what_was_meant(
+    describe: Describe,
+) -> None:
     with pytest.raises(PipelineError) as wrong:
-        described(image="Model:latest", mlflow_uri="sqlite:///x", nodeselector={}, queue="A b")
-    for name in ("image", "mlflow_uri", "nodeselector", "queue"):
-        assert f"\n  {name}: " in str(wrong.value)
+        describe(
+            image="Model:latest",
+            nodeselector={},
+            tolerations=[{"key": "a"}, {"kee": "a", "key": "b"}],
+            server={"gpu": 1},
+            queue="A b",
+            own={"servr": "x", "queues": "one"},
+        )
+    title, *lines = str(wrong.value).splitlines()
+    assert title == "deploy/cluster.yaml is wrong:"
+    assert [line.strip().removeprefix("deploy/cluster.yaml:") for line in lines] == [
+        "1: image: String should match pattern '^[\\w.-]+(:\\d+)?(/[\\w.-]+)+$'",
+        "3: nodeselector: there is no such name; did you mean node_selector?",
+        "6: tolerations.1.kee: there is no such name; did you mean key?",
+        "8: server: it asks for a GPU, and the model server computes on the CPU: leave gpu out",
+        "10: queue: String should match pattern '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'",
+        "11: own.server: Field required",
+        "12: own.servr: there is no such name; did you mean server?",
+        "13: own.queues: Input should be a valid list",
+    ]
+
+
+def test_the_profile_is_looked_at_in_the_same_pass(describe: Describe, toy: Project) -> None:
+    describe()
+    (toy.root / "deploy" / "cluster.yaml").write_text("image: registry.test/team/model\n")
+    with pytest.raises(PipelineError) as wrong:
+        read_cluster(Cluster, load_profile(compute="local", storage_root="."))
+    assert [line.strip().partition(": ")[0] for line in str(wrong.value).splitlines()] == [
+        "deploy/cluster.yaml is wrong:",
+        "deploy/cluster.yaml",  # it has no mlflow_uri
+        "this profile does not fit a cluster:",
+        "compute is local",
+        "storage_root is ., a folder of this machine",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "[image]", None])
+def test_a_file_that_describes_nothing_is_one_sentence(toy: Project, text: str | None) -> None:
+    file = toy.root / "deploy" / "cluster.yaml"
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(PipelineError, match=r"deploy/cluster\.yaml (can't be read|must hold)"):
+        read_cluster(Cluster)
+
+
+def test_a_name_of_an_orchestrator_is_allowed_where_that_is_asked_for(
+    describe: Describe,
+) -> None:
+    describe(own={"server": "x"}, device="cpu")
+    assert read_cluster(Cluster, others=True).device == "cpu"
+    assert read_cluster(Cluster, device="cuda", others=True).device == "cuda"
+    with pytest.raises(PipelineError, match="own: there is no such name"):
+        read_cluster(Cluster)
 
 
 @pytest.mark.parametrize(
@@ -56,104 +120,42 @@ def test_all_that_is_wrong_with_a_description_is_said_at_once(described: Any) ->
     ],
 )
 def test_a_profile_that_does_not_fit_says_what_to_set(
-    described: Any, changes: dict[str, Any], words: str
+    describe: Describe, changes: dict[str, Any], words: str
 ) -> None:
-    described()
+    describe()
     with pytest.raises(PipelineError, match=words):
-        cluster.read(cluster.Cluster, profile(**changes))
+        read_cluster(Cluster, load_profile(**changes))
 
 
-def test_a_folder_of_this_machine_is_no_store_of_a_cluster() -> None:
+def test_a_folder_of_this_machine_is_no_store_of_a_cluster(toy: Project) -> None:
     with pytest.raises(PipelineError, match="a folder of this machine: set it to a bucket"):
-        profile(storage_root=".")
+        load_profile(storage_root=".")
 
 
 @pytest.mark.parametrize("named", [None, "sqlite:///registry/mlflow.db"])
 def test_stages_that_share_no_disk_refuse_a_registry_in_a_file(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, named: str | None
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, toy: Project, named: str | None
 ) -> None:
-    run = make_run(compute="kubernetes")
+    run = make_run(compute="kubernetes", storage_root=str(toy.root / "store"))
     if named:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
     with pytest.raises(PipelineError, match="set MLFLOW_TRACKING_URI to the MLflow server"):
-        run_stage(run, INGEST)
-    assert run.store.children("runs") == []
+        run_stage(run, load_pipeline()["ingest"])
+    assert not list((toy.root / "store").glob("runs/*"))
 
 
-def test_examples_are_not_taken_for_a_cluster(described: Any) -> None:
-    cluster.check_filled_in(described(), profile())
-    example = described(image="registry.example.com/x")
+def test_examples_are_not_taken_for_a_cluster(describe: Describe) -> None:
+    check_filled_in(describe(), load_profile())
+    example = describe(
+        image="registry.example.com/x", own={"server": "x", "queues": ["https://example.com"]}
+    )
+    settings = load_profile(storage_root="s3://example-bucket/x")
     with pytest.raises(PipelineError) as left:
-        cluster.check_filled_in(example, profile(storage_root="s3://example-bucket/x"))
+        check_filled_in(example, settings)
     assert "image in deploy/cluster.yaml: registry.example.com/x" in str(left.value)
     assert "storage_root in the profile: s3://example-bucket/x" in str(left.value)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of all that an image is made of."""
-    for pattern in image.CONTENT:
-        for file in settings.ROOT.glob(pattern):
-            place = tmp_path / file.relative_to(settings.ROOT)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
-    monkeypatch.setattr(image, "ROOT", tmp_path)
-    monkeypatch.setattr(image, "BASE", tmp_path / "deploy" / "base-image")
-    return tmp_path
-
-
-def test_the_tag_is_another_one_as_soon_as_the_content_is(project: Path) -> None:
-    before = image.tag("cpu")
-    assert image.tag("cuda") == before.replace("-cpu", "-cuda")
-    (project / "configs").mkdir()
-    for name in ("README.md", "configs/base.yaml", "src/notes.txt"):
-        (project / name).write_text("new")
-    assert image.tag("cpu") == before
-    for pattern in image.CONTENT:
-        file = next(project.glob(pattern))
-        content = file.read_bytes()
-        file.write_bytes(content + b"\n")
-        assert image.tag("cpu") != before, pattern
-        file.write_bytes(content)
-    assert image.tag("cpu") == before
-
-
-# An engine that has one image, which came from a registry or did not.
-ENGINE = """
-import json, sys
-arguments = sys.argv[1:]
-if arguments[:2] == ["image", "inspect"]:
-    known = {known}
-    sys.exit(1) if arguments[2] not in known else print(json.dumps([known[arguments[2]]]))
-elif arguments[0] == "pull":
-    sys.exit(1)
-"""
-
-
-def engine(folder: Path, known: dict[str, Any]) -> str:
-    code, command = folder / "engine.py", folder / "engine"
-    code.write_text(ENGINE.format(known=json.dumps(known)))
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n')
-    command.chmod(0o755)
-    return str(command)
-
-
-def test_the_base_is_pinned_once_and_stays(project: Path) -> None:
-    digest = f"sha256:{'a' * 64}"
-    here = engine(project, {"mirror:5000/python:3.11": {"RepoDigests": [f"python@{digest}"]}})
-    pinned = f"mirror:5000/python:3.11@{digest}"
-    assert image.pin(here, "mirror:5000/python:3.11") == pinned
-    assert image.base_image() == pinned
-    assert image.pin(here, None) == pinned
-
-
-@pytest.mark.parametrize(
-    ("known", "words"), [({}, "can't be pulled"), ({"mine:1": {}}, "was made on this machine")]
-)
-def test_a_base_that_nobody_else_could_build_on_is_refused(
-    project: Path, known: dict[str, Any], words: str
-) -> None:
-    before = image.base_image()
-    with pytest.raises(PipelineError, match=words):
-        image.pin(engine(project, known), "mine:1")
-    assert image.base_image() == before
+    assert set(find_examples(example, settings)) == {
+        "image in deploy/cluster.yaml",
+        "own.queues.0 in deploy/cluster.yaml",
+        "storage_root in the profile",
+    }
