@@ -1,168 +1,160 @@
-"""`make manifests`: what a cluster is given, and what every pod of it gets."""
+"""Manifests: what a cluster is given, and what every pod of it gets."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from {{ package }} import settings
-from mlpo_kit.cluster import description as cluster
-from mlpo_kit.cluster import manifests
 from mlpo_kit.cluster import pods
-from mlpo_kit.cluster.checks import problems
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.cluster.manifests import KUBERNETES, main
-from mlpo_kit.cluster.pods import Manifest, object_name
+from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.manifests import check_manifests, render_manifests, write_manifests
+from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.workloads import describe_files, render_workloads
+from mlpo_kit.config.project import Project
 from mlpo_kit.config.sections import Resources
-from mlpo_kit.cluster.workloads import shared
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.errors import PipelineError
 
-from fake_cluster import TRAIN, make_cluster, make_settings
+from cluster.lint import find_problems
+from cluster.samples import TRAIN, make_cluster, make_settings
 
 PROFILE = "compute: kubernetes\nstorage_root: s3://bucket/digits\n"
 OWN: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {}}
 
+pytestmark = pytest.mark.usefixtures("toy")
+
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a profile, a description of the cluster, and what is written."""
-    described = {"image": "registry.test/team/digits", "mlflow_uri": "http://mlflow.test:5000"}
-    (tmp_path / "cluster.yaml").write_text(json.dumps(described))
-    (tmp_path / "team.yaml").write_text(PROFILE)
-    monkeypatch.setattr(cluster, "FILE", tmp_path / "cluster.yaml")
-    monkeypatch.setattr(manifests, "FOLDER", tmp_path / "made")
-    return tmp_path
+def project(toy: Project) -> Project:
+    """The small project with a profile of a team."""
+    (toy.configs / "team.yaml").write_text(PROFILE)
+    return toy
 
 
-def make(project: Path, *arguments: str, rendered: Any = None, **options: Any) -> int:
-    """`make manifests` for an orchestrator that renders what the test says."""
-    found = {"own": [OWN]} if rendered is None else rendered
-    given = ["--profile", str(project / "team.yaml"), *arguments]
-    return main(lambda *_: found, arguments=given, **options)
+def write(rendered: dict[str, list[Manifest]] | None = None, **options: Any) -> None:
+    """Write the manifests of an orchestrator that renders what the test says."""
+    settings, own = load_settings("team"), {"own": [OWN]} if rendered is None else rendered
+    cluster = read_cluster(Cluster, settings)
+    files = render_manifests(settings, cluster, "team", own, **options)
+    write_manifests(files, describe_files(settings, cluster))
 
 
-def read(project: Path, stem: str) -> dict[str, Manifest]:
+def read(project: Project, stem: str) -> dict[str, Manifest]:
     """The documents of a file, by kind."""
-    text = (project / "made" / f"{stem}.yaml").read_text(encoding="utf-8")
+    text = (project.root / "build" / "manifests" / f"{stem}.yaml").read_text(encoding="utf-8")
     return {document["kind"]: document for document in yaml.safe_load_all(text)}
 
 
-def test_the_same_settings_give_the_same_files_and_files_of_earlier_calls_go(project: Path) -> None:
-    assert make(project, rendered={"own": [OWN], "old": [OWN]}) == 0
-    first = {path.name: path.read_bytes() for path in (project / "made").iterdir()}
+def read_files(project: Project) -> dict[str, bytes]:
+    folder = project.root / "build" / "manifests"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_settings_give_the_same_files_and_files_of_earlier_calls_go(
+    project: Project,
+) -> None:
+    write({"own": [OWN], "old": [OWN]})
+    first = read_files(project)
     assert set(first) == {"own.yaml", "old.yaml", "serving.yaml", "prune.yaml"}
-    (project / "made" / "mine.yaml").write_text("a: 1\n")
-    assert make(project) == 0
-    assert {path.name: path.read_bytes() for path in (project / "made").iterdir()} == {
+    assert b"kubectl -n default rollout restart deployment/toy" in first["serving.yaml"]
+    (project.root / "build" / "manifests" / "mine.yaml").write_text("a: 1\n")
+    write()
+    assert read_files(project) == {
         **{name: text for name, text in first.items() if name != "old.yaml"},
         "mine.yaml": b"a: 1\n",
     }
 
 
-def test_files_hold_what_was_rendered(project: Path) -> None:
+def test_files_hold_what_was_rendered(project: Project) -> None:
     shares: Manifest = {"name": "own", "labels": {"a": "b"}}
     text = {"a": "two\nlines  \n", "b": "'quoted': \"twice\"", "c": "no", "d": "1e3", "e": " x"}
     rendered = {**OWN, "metadata": shares, "data": text}
-    assert make(project, rendered={"own": [rendered, {**rendered, "kind": "Secret"}]}) == 0
+    write({"own": [rendered, {**rendered, "kind": "Secret"}]})
     assert read(project, "own") == {"ConfigMap": rendered, "Secret": {**rendered, "kind": "Secret"}}
-    assert "&id" not in (project / "made" / "own.yaml").read_text()
+    assert b"&id" not in read_files(project)["own.yaml"]
 
 
-def test_nothing_is_written_when_something_cannot_be_rendered(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(*_: Any) -> dict[str, list[Manifest]]:
-        raise PipelineError("there is no queue: name one")
-
-    assert main(fail, arguments=["--profile", str(project / "team.yaml")]) == 1
-    assert capsys.readouterr().err == "error: there is no queue: name one\n"
-    assert not (project / "made").exists()
-
-
-def test_the_server_and_the_prune_get_the_settings_as_they_are_on_disk(project: Path) -> None:
-    assert make(project) == 0
+def test_the_server_and_the_prune_get_the_settings_as_they_are_on_disk(project: Project) -> None:
+    write()
     before = read(project, "serving")
     data = before["ConfigMap"]["data"]
     assert data["team.yaml"] == PROFILE
-    assert data["base.yaml"] == (settings.CONFIGS / "base.yaml").read_text(encoding="utf-8")
+    assert data["base.yaml"] == (project.configs / "base.yaml").read_text(encoding="utf-8")
     assert read(project, "prune")["ConfigMap"] == before["ConfigMap"]
-    assert "\n  team.yaml: |\n    compute: k" in (project / "made" / "serving.yaml").read_text()
+    assert b"\n  team.yaml: |\n    compute: k" in read_files(project)["serving.yaml"]
 
-    (project / "team.yaml").write_text(f"{PROFILE}# another day\n")
-    assert make(project) == 0
+    (project.configs / "team.yaml").write_text(f"{PROFILE}# another day\n")
+    write()
     after = read(project, "serving")
     pod = after["Deployment"]["spec"]["template"]["spec"]
     assert pod["volumes"][-1]["configMap"] == {"name": after["ConfigMap"]["metadata"]["name"]}
     assert pod["volumes"][-1] != before["Deployment"]["spec"]["template"]["spec"]["volumes"][-1]
     assert pod["containers"][0]["volumeMounts"][-1]["mountPath"] == "/app/configs"
-    assert "--profile team serve" in " ".join(pod["containers"][0]["command"])
+    assert "mlpo_kit.cli serve --profile team" in " ".join(pod["containers"][0]["command"])
 
 
-def test_the_prune_starts_what_the_orchestrator_says_or_is_left_to_it(project: Path) -> None:
-    assert make(project, prune=("pipeline/prune.py",)) == 0
+def test_the_prune_starts_what_the_orchestrator_says_or_is_left_to_it(project: Project) -> None:
+    write(prune=("-m", "somewhere"))
     spec = read(project, "prune")["CronJob"]["spec"]
     (work,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    assert work["command"] == ["python", "pipeline/prune.py", "--profile", "team", "--apply"]
+    assert work["command"] == ["python", "-m", "somewhere", "--profile", "team", "--apply"]
     assert spec["concurrencyPolicy"] == "Forbid"
-    assert make(project, prune=None) == 0
-    assert not (project / "made" / "prune.yaml").exists()
+    write(prune=None)
+    assert "prune.yaml" not in read_files(project)
 
 
-def test_a_profile_for_batch_has_no_manifests_of_kubernetes(project: Path) -> None:
-    (project / "team.yaml").write_text(PROFILE.replace("kubernetes", "batch"))
-    assert make(project, rendered={}) == 0
-    assert not (project / "made").exists()
+def test_a_profile_for_batch_has_no_manifests_of_kubernetes(project: Project) -> None:
+    (project.configs / "team.yaml").write_text(PROFILE.replace("kubernetes", "batch"))
+    write({})
+    assert not (project.root / "build").exists()
 
 
-def test_a_profile_of_this_machine_is_refused_with_what_to_set(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / "team.yaml").write_text("compute: local\n")
-    assert make(project) == 1
-    assert "say compute: kubernetes" in capsys.readouterr().err
-
-
-def test_validate_says_all_that_is_wrong_and_writes_nothing(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    broken = {**OWN, "metadata": {"name": "Own"}, "dat": {}}
-    check = ["the flow has a step without a place"]
-    assert make(project, "--check", rendered={"own": [broken]}, check=lambda *_: check) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said[0] == "error: the manifests have problems:"
-    assert said[1:] == [
-        "  - own.yaml: ConfigMap Own: there is no field dat; did you mean data?",
-        "  - own.yaml: ConfigMap Own: 'Own' is no name for a ConfigMap: at most 253 small letters, "
-        "digits and dashes",
+def test_a_check_names_what_is_wrong_in_each_document(project: Project) -> None:
+    broken = {**OWN, "dat": {}}
+    job = {"apiVersion": "batch/v1", "kind": "Jobb", "metadata": {"name": "x"}}
+    argo = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}}
+    more = ["the flow has a step without a place"]
+    with pytest.raises(PipelineError) as wrong:
+        check_manifests({"own": [broken, job], "argo": [argo]}, "1.35", more)
+    assert str(wrong.value).splitlines() == [
+        "the manifests have problems:",
+        "  - own.yaml: ConfigMap own: there is no field dat; did you mean data?",
+        "  - own.yaml: Jobb x: Kubernetes 1.35 has no Jobb in apiVersion batch/v1",
         "  - the flow has a step without a place",
     ]
-    assert make(project, "--check", "-k", "1.37", check=lambda *_: []) == 0
-    assert "manifests for Kubernetes 1.37: no problems found" in capsys.readouterr().out
-    assert not (project / "made").exists()
+    fine = render_workloads(load_settings("team"), make_cluster(), "team")
+    assert check_manifests(fine, "1.37") == "6 manifests for Kubernetes 1.37: no problems found"
+
+
+@pytest.mark.parametrize("version", ["1.9", "1.24", "1.99", "1.100"])
+def test_a_release_without_schemas_is_an_error_that_names_those_that_are_there(
+    version: str,
+) -> None:
+    words = rf"no schemas of Kubernetes {version}: there are those of 1\.\d+ to 1\.\d+"
+    with pytest.raises(PipelineError, match=words):
+        check_manifests({"own": [OWN]}, version)
 
 
 @pytest.mark.parametrize(
     "name", ["digits", "My_Project", "a" * 70, "9lives", "-", "", "Zürich", "a/b: {c}", "a--b"]
 )
 def test_any_name_of_a_project_makes_names_that_kubernetes_takes(name: str) -> None:
-    chosen, described = make_settings(project=name), make_cluster()
-    assert problems(shared(chosen, described, "local"), described, KUBERNETES) == []
+    settings, cluster = make_settings(project=name), make_cluster()
+    assert find_problems(render_workloads(settings, cluster, "local"), cluster) == []
 
 
 def test_names_that_differ_stay_different() -> None:
     names = ["digits", "Digits!", "digits?", "d" * 50, "d" * 51, "1", "p-1", "ä", "ö"]
-    assert len({object_name(name) for name in names}) == len(names)
-    assert object_name("my_project") == "my-project"
+    assert len({pods.object_name(name) for name in names}) == len(names)
+    assert pods.object_name("my_project") == "my-project"
 
 
 def test_only_a_task_with_a_gpu_gets_what_belongs_to_gpus() -> None:
-    chosen, described = make_settings(), make_cluster()
+    settings, cluster = make_settings(), make_cluster()
     for asked, gpu in ((TRAIN, True), (Resources(), False)):
-        work = pods.container("work", ["work"], described, chosen, asked)
-        spec = pods.pod_spec(work, described, chosen, asked)
+        work = pods.container("work", ["work"], cluster, settings, asked)
+        spec = pods.pod_spec(work, cluster, settings, asked)
         amounts = work["resources"]
         assert amounts["requests"] == amounts["limits"]
         assert amounts["limits"].get("nvidia.com/gpu") == ("1" if gpu else None)
@@ -174,15 +166,15 @@ def test_only_a_task_with_a_gpu_gets_what_belongs_to_gpus() -> None:
 
 
 def test_a_store_in_a_bucket_needs_no_volume() -> None:
-    chosen, described = make_settings(storage_root="s3://bucket"), make_cluster()
-    work = pods.container("work", ["work"], described, chosen, Resources())
+    settings, cluster = make_settings(storage_root="s3://bucket"), make_cluster()
+    work = pods.container("work", ["work"], cluster, settings, Resources())
     assert [mount["name"] for mount in work["volumeMounts"]] == ["tmp"]
-    assert len(pods.volumes(described, chosen, Resources())) == 1
+    assert len(pods.volumes(cluster, settings, Resources())) == 1
 
 
 def test_variables_come_from_the_cluster_and_secrets_stay_there() -> None:
-    described = make_cluster(variables={"OMP_NUM_THREADS": "3", "B": "b"})
-    assert pods.environment(described, Resources(cpu=8)) == [
+    cluster = make_cluster(variables={"OMP_NUM_THREADS": "3", "B": "b"})
+    assert pods.environment(cluster, Resources(cpu=8)) == [
         {"name": "OMP_NUM_THREADS", "value": "3"},
         {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.test:5000"},
         {"name": "B", "value": "b"},
@@ -192,16 +184,16 @@ def test_variables_come_from_the_cluster_and_secrets_stay_there() -> None:
 
 
 def test_who_a_pod_is_and_where_its_image_is_pulled_from() -> None:
-    chosen, described = make_settings(), make_cluster()
-    spec = pods.pod_spec({}, described, chosen, Resources())
+    settings, cluster = make_settings(), make_cluster()
+    spec = pods.pod_spec({}, cluster, settings, Resources())
     assert spec["serviceAccountName"] == "trainer"
     assert spec["automountServiceAccountToken"] is False
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
-    assert pods.queue_labels(described) == {"kueue.x-k8s.io/queue-name": "team-queue"}
-    assert pods.pod_spec({}, described, chosen, TRAIN, calls_api=True)[
+    assert pods.queue_labels(cluster) == {"kueue.x-k8s.io/queue-name": "team-queue"}
+    assert pods.pod_spec({}, cluster, settings, TRAIN, calls_api=True)[
         "automountServiceAccountToken"
     ]
     bare = make_cluster(service_account=None, pull_secrets=[], queue=None, node_selector={})
     assert pods.queue_labels(bare) == {}
-    spec = pods.pod_spec({}, bare, chosen, TRAIN)
+    spec = pods.pod_spec({}, bare, settings, TRAIN)
     assert not {"serviceAccountName", "imagePullSecrets", "nodeSelector"} & set(spec)

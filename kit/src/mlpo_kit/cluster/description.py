@@ -24,7 +24,9 @@ FILE = "deploy/cluster.yaml"
 
 def _refuse_gpu(server: Resources) -> Resources:
     if server.gpu:
-        raise ValueError("it asks for a GPU, and the model server computes on the CPU: leave gpu out")
+        raise ValueError(
+            "it asks for a GPU, and the model server computes on the CPU: leave gpu out"
+        )
     return server
 
 
@@ -63,7 +65,9 @@ class Cluster:
     queue: Name | None = None  # Kueue's LocalQueue
     ttl_seconds: PositiveInt = 86400  # that a finished job is kept
     replicas: PositiveInt = 2  # of the model server
-    server: Annotated[Resources, AfterValidator(_refuse_gpu)] = Resources(cpu=1, memory_mb=2048)  # of each of them
+    server: Annotated[Resources, AfterValidator(_refuse_gpu)] = Resources(
+        cpu=1, memory_mb=2048
+    )  # of each of them
 
     @property
     def environment(self) -> dict[str, str]:
