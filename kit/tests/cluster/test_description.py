@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import MakeRun
+
 from mlpo_kit.cluster.description import Cluster, check_filled_in, find_examples, read_cluster
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
@@ -15,8 +17,6 @@ from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.pipeline import load_pipeline
-
-from conftest import MakeRun
 
 GOOD = {"image": "registry.test/team/model", "mlflow_uri": "http://mlflow.test:5000"}
 Describe = Callable[..., Cluster]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlpo_kit.cluster import image
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from cluster.lint import find_problems
+from cluster.samples import TRAIN, make_cluster, make_settings
 from mlpo_kit.cluster import pods
 from mlpo_kit.cluster.description import Cluster, read_cluster
 from mlpo_kit.cluster.manifests import check_manifests, render_manifests, write_manifests
@@ -15,9 +18,6 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
-
-from cluster.lint import find_problems
-from cluster.samples import TRAIN, make_cluster, make_settings
 
 PROFILE = "compute: kubernetes\nstorage_root: s3://bucket/digits\n"
 OWN: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {}}
@@ -162,7 +162,7 @@ def test_only_a_task_with_a_gpu_gets_what_belongs_to_gpus() -> None:
         shm = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8192Mi"}}
         assert (shm in spec["volumes"]) == gpu
         places = [mount["mountPath"] for mount in work["volumeMounts"]]
-        assert places == ["/tmp", *(["/dev/shm"] if gpu else []), "/mnt/store"]  # noqa: S108
+        assert places == ["/tmp", *(["/dev/shm"] if gpu else []), "/mnt/store"]
 
 
 def test_a_store_in_a_bucket_needs_no_volume() -> None:

@@ -38,7 +38,7 @@ CONTENT = (
 
 
 def make_tag(device: str) -> str:
-    """Hash all that an image for `device`, cpu or cuda, is made of: 16 hex digits and the device."""
+    """Return the tag of an image for cpu or cuda: `0123456789abcdef-cpu`, by its content."""
     root, digest = find_project().root, hashlib.sha256()
     for pattern in CONTENT:
         for path in sorted(root.glob(pattern)):
@@ -131,7 +131,7 @@ def read_base_image() -> str:
 
 
 def inspect_image(engine: str, image: str) -> dict[str, Any] | None:
-    """Return what `docker image inspect` tells of an image; None where there is none of that name."""
+    """Return what `docker image inspect` tells of an image; None where there is no such image."""
     command = [engine, "image", "inspect", image]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""What is wrong with a YAML file that a dataclass describes, by line, with the name that was meant."""
+"""What is wrong with a YAML file that a dataclass describes, by line, and what was meant."""
 
 from __future__ import annotations
 
