@@ -69,11 +69,12 @@ def test_all_that_is_wrong_is_named_at_once_by_line_with_what_was_meant(
     title, *lines = str(wrong.value).splitlines()
     assert title == "deploy/cluster.yaml is wrong:"
     assert [line.strip().removeprefix("deploy/cluster.yaml:") for line in lines] == [
-        "1: image: String should match pattern '^[\\w.-]+(:\\d+)?(/[\\w.-]+)+$'",
+        "1: image: 'Model:latest' is no name of an image without a tag, such as "
+        "registry.example.org/team/pets",
         "3: nodeselector: there is no such name; did you mean node_selector?",
         "6: tolerations.1.kee: there is no such name; did you mean key?",
         "8: server: it asks for a GPU, and the model server computes on the CPU: leave gpu out",
-        "10: queue: String should match pattern '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'",
+        "10: queue: 'A b' is no name in Kubernetes: small letters, digits, dashes and dots",
         "11: own.server: Field required",
         "12: own.servr: there is no such name; did you mean server?",
         "13: own.queues: Input should be a valid list",
@@ -92,6 +93,31 @@ def test_the_profile_is_looked_at_in_the_same_pass(describe: Describe, toy: Proj
         "compute is local",
         "storage_root is ., a folder of this machine",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"image": "registry.test/team/model:1"}, "no name of an image without a tag"),
+        ({"image": "model"}, "no name of an image"),
+        ({"namespace": "a" * 64}, "no namespace: at most 63"),
+        ({"namespace": "a.b"}, "no namespace"),
+        ({"mlflow_uri": "sqlite:///x"}, "'sqlite:///x' is no address"),
+        ({"variables": {"1a": "x"}}, "'1a' is no name of a variable"),
+        ({"secrets": {"s3": {"key": "a-b"}}}, "cluster.yaml:5: secrets.s3.key: 'a-b' is no name"),
+        ({"secrets": {"S3": {}}}, "'S3' is no name in Kubernetes"),
+    ],
+)
+def test_names_are_of_the_form_that_works(
+    describe: Describe, keys: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PipelineError, match=words):
+        describe(**keys)
+
+
+def test_names_with_a_port_a_dot_or_the_longest_length_are_fine(describe: Describe) -> None:
+    cluster = describe(image="localhost:5000/a", namespace="a" * 63, queue="a.b", secrets={"a": {}})
+    assert cluster.image == "localhost:5000/a"
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "[image]", None])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import pytest
+from kubernetes_validate import utils
 
 from cluster.breaking import (
     GONE,
@@ -168,7 +170,7 @@ def test_all_documents_are_named_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_whatever_stands_there_is_no_crash() -> None:
+def test_whatever_stands_there_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def list_places(document: Any, way: str = "") -> list[str]:
         inner = document.items() if isinstance(document, dict) else enumerate(document)
         items = [(f"{way}{key}", value) for key, value in inner if "." not in str(key)]
@@ -180,6 +182,8 @@ def test_whatever_stands_there_is_no_crash() -> None:
         ]
         return [name for name, _ in items if name not in ("apiVersion", "kind")] + below
 
+    read = cache(utils.schema_contents)  # it reads the same schemas for each of 300 documents
+    monkeypatch.setattr(utils, "schema_contents", read)
     whole, cluster = make_manifests(), make_cluster()
     for stem, kind in (("train", "Job"), ("trainer", "TrainJob"), ("serving", "Deployment")):
         (document,) = (one for one in whole[stem] if one["kind"] == kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Annotated, Literal, TypeVar
@@ -15,9 +16,43 @@ from mlpo_kit.config.sections import Resources, section
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
 from mlpo_kit.errors import PipelineError
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]  # of Kubernetes
-Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def match(pattern: str, words: str) -> AfterValidator:
+    """Make what refuses a text that is not of a form; `words` say what it is not, and the form."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is no {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[
+    str,
+    match(
+        "[a-z0-9]([-a-z0-9.]*[a-z0-9])?",
+        "name in Kubernetes: small letters, digits, dashes and dots",
+    ),
+]
+Namespace = Annotated[
+    str,
+    match(
+        "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        "namespace: at most 63 small letters, digits and dashes",
+    ),
+]
+Variable = Annotated[
+    str, match("[A-Za-z_][A-Za-z0-9_]*", "name of a variable: letters, digits and underscores")
+]
+ImageName = Annotated[
+    str,
+    match(
+        r"[\w.-]+(:\d+)?(/[\w.-]+)+",
+        "name of an image without a tag, such as registry.example.org/team/pets",
+    ),
+]
+WebAddress = Annotated[str, match("https?://.+", "address such as https://mlflow.example.org")]
 C = TypeVar("C", bound="Cluster")
 FILE = "deploy/cluster.yaml"
 
@@ -47,11 +82,11 @@ class Cluster:
     An orchestrator's own class adds names.
     """
 
-    image: Annotated[str, Field(pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)+$")]  # without a tag
+    image: ImageName  # without a tag
     device: Literal["cpu", "cuda"] = "cuda"  # whose PyTorch the image holds
     namespace: Namespace = "default"
     service_account: Name | None = None
-    mlflow_uri: Annotated[str, Field(pattern="^https?://.+$")]  # the registry
+    mlflow_uri: WebAddress  # the registry of models
     variables: dict[Variable, str] = Field(default_factory=dict)  # such as AWS_ENDPOINT_URL
     secrets: dict[Name, dict[str, Variable]] = Field(default_factory=dict)  # name: {key: VARIABLE}
     pull_secrets: list[Name] = Field(default_factory=list)
