@@ -24,9 +24,10 @@ import s3
 import services
 import zenml_server
 from environments import borrow, environment
-from mlpo_kit.setup import vendored
 from projects import MINIMAL, Project, bare_environment, generate
 from set_up import replace_kit, set_up
+
+from mlpo_kit.setup import vendored
 
 pytestmark = pytest.mark.slow
 

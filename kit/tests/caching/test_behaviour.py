@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from record_behaviour import FILE, describe_parts
+
 from mlpo_kit.caching import behaviour
 from mlpo_kit.caching.behaviour import CARRIERS, KIT, PARTS, find_owner, find_parts, group_modules
 from mlpo_kit.caching.source import hash_code, read_source
-from record_behaviour import FILE, describe_parts
 
 MODULES = {name: path for group in group_modules().values() for name, path in group.items()}
 
@@ -98,7 +99,9 @@ def test_the_digest_of_a_source_is_the_same_under_every_python(tmp_path: Path) -
     path = tmp_path / "x.py"
     path.write_text("class A[T]: ...\n" if sys.version_info >= (3, 12) else "class A: ...\n")
     assert hash_code(path)
-    path.write_text("@f\nclass A(B, c=1):\n    x: int = 1\n    async def g(self): yield f'{x!r:>3}'\n")
+    path.write_text(
+        "@f\nclass A(B, c=1):\n    x: int = 1\n    async def g(self): yield f'{x!r:>3}'\n"
+    )
     known = "d0bcbc2aba18c5e5a24db70bfa9524df2fdb411593e72ac5fe7eccfb238280ae"
     assert hash_code(path) == known
 

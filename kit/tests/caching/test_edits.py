@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import forget_toy
+
 from mlpo_kit.caching import behaviour, key
 from mlpo_kit.config import Project, load_settings
 from mlpo_kit.execution.inprocess import collect_inputs
@@ -282,7 +283,9 @@ def test_a_run_may_be_told_not_to_use_the_cache(ran: Project) -> None:
 def test_a_run_does_what_was_planned(ran: Project) -> None:
     replace("numbers_.py", "= 1", "= 2")(ran)
     run = run_cached_stages()
-    cached = [run.store.read_json(f"runs/{run.id}/{name}.json") for name in run.pipeline.cached_names]
+    cached = [
+        run.store.read_json(f"runs/{run.id}/{name}.json") for name in run.pipeline.cached_names
+    ]
     assert [record["cache"] for record in cached] == ["hit"] * 3 + ["miss"] * 2
     replace("numbers_.py", "= 2", "= 1")(ran)
     assert plan()[0] == HITS
@@ -340,7 +343,9 @@ def ask_for(*requirements: str) -> Edit:
     def edit(project: Project) -> None:
         path = project.root / "pyproject.toml"
         listed = ", ".join(f'"{text}"' for text in requirements)
-        path.write_text(path.read_text().replace('0.1.0"\n', f'0.1.0"\ndependencies = [{listed}]\n'))
+        path.write_text(
+            path.read_text().replace('0.1.0"\n', f'0.1.0"\ndependencies = [{listed}]\n')
+        )
 
     return edit
 

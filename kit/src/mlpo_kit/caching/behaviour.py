@@ -53,7 +53,9 @@ PARTS = {
     ),
     "predictor": Part(1, ("models.predictor",), packages=("numpy",)),
     "search": Part(1, ("search",), packages=("pydantic", "pydantic_core"), uses=("stages",)),
-    "testing": Part(1, ("testing.samples", "testing.synthetic"), packages=("PIL", "numpy", "pyarrow")),
+    "testing": Part(
+        1, ("testing.samples", "testing.synthetic"), packages=("PIL", "numpy", "pyarrow")
+    ),
     "training": Part(
         1,
         ("training",),
