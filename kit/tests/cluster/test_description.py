@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import MakeRun
+from conftest import SCAFFOLDS, MakeRun
 
 from mlpo_kit.cluster.description import Cluster, check_filled_in, find_examples, read_cluster
 from mlpo_kit.config.documents import merge
@@ -185,3 +185,11 @@ def test_examples_are_not_taken_for_a_cluster(describe: Describe) -> None:
         "own.queues.0 in deploy/cluster.yaml",
         "storage_root in the profile",
     }
+
+
+def test_the_description_of_a_new_project_is_one_with_examples(toy: Project) -> None:
+    template = SCAFFOLDS / "core" / "deploy" / "cluster.yaml.jinja"
+    text = template.read_text().replace("{{ package }}", "toy")
+    (toy.root / "deploy" / "cluster.yaml").write_text(text)
+    examples = find_examples(read_cluster(Cluster), load_profile())
+    assert set(examples) == {"image in deploy/cluster.yaml", "mlflow_uri in deploy/cluster.yaml"}
