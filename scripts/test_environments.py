@@ -52,7 +52,7 @@ def prepare_environment(orchestrator: str) -> Path:
 
 
 def renew_project(project: Path, orchestrator: str) -> None:
-    """Generate the project anew around its environment; files that are the same keep their dates."""
+    """Generate the project anew around its environment; files that stay the same are not touched."""
     fresh = ENVIRONMENTS / f".{orchestrator}-{os.getpid()}" / NAME
     fresh.parent.mkdir()
     try:

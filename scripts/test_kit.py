@@ -1,4 +1,4 @@
-"""Test the library where its code is: `make test-kit`. The core once, each adapter in its own world.
+"""Test the library in the environments that it runs in: `make test-kit`.
 
     python scripts/test_kit.py [--types] [PYTEST OPTION ...]
 

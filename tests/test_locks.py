@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlpo_kit.setup import vendored
-from mlpo_kit.setup.wheel_builder import write_wheel
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,6 +17,8 @@ from packaging.utils import canonicalize_name
 from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
+from mlpo_kit.setup import vendored
+from mlpo_kit.setup.wheel_builder import write_wheel
 
 if sys.version_info >= (3, 11):
     import tomllib

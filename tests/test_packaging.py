@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from environments import borrow, environment
 from interpreters import interpreter
-from mlpo_kit.setup.wheel_builder import write_wheel
 from projects import MINIMAL, Project, bare_environment
 
 import mlpo_cli
+from mlpo_kit.setup.wheel_builder import write_wheel
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = {"src/mlpo_cli": "mlpo_cli", "rules": "mlpo_cli/_data/rules"}

@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from mlpo_kit.setup import vendored
 from projects import MINIMAL, generate
 from set_up import replace_kit
 from simple_index import invented, pin, publish, repacked, served
+
+from mlpo_kit.setup import vendored
 
 pytestmark = pytest.mark.slow
 

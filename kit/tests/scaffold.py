@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from jinja2 import Environment
+
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
@@ -38,7 +39,7 @@ def render_project(root: Path, orchestrator: str = "metaflow", data_source: str 
         "orchestrator": orchestrator,
         "data_source": data_source,
     }
-    engine = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701 (no HTML)
+    engine = Environment(keep_trailing_newline=True, autoescape=False)
     for folder in ("src", "configs", "tests"):
         for source in sorted((CORE / folder).rglob("*")):
             if not source.is_file() or "__pycache__" in source.parts:

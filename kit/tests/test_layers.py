@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlpo_kit
 import pytest
+
+import mlpo_kit
 
 LAYERS = (
     "setup",  # runs out of the wheel, on a Python in which nothing is installed

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 
@@ -22,7 +23,7 @@ def test_the_examples_run_and_print_what_they_say(
     count = 0
     for language, text in BLOCK.findall(README.read_text(encoding="utf-8")):
         if language == "python":
-            exec(compile(text, str(README), "exec"), vars(module))  # noqa: S102
+            exec(compile(text, str(README), "exec"), vars(module))
             printed = capsys.readouterr().out
             for line in re.findall(r"print\(.*\)  # (.+)$", text, re.M):
                 assert line in printed, text

@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from mlpo_kit.setup import vendored
 from projects import MINIMAL, Project, generate
 from set_up import replace_kit, set_up
+
+from mlpo_kit.setup import vendored
 
 
 @pytest.fixture

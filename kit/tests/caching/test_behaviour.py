@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from record_behaviour import FILE, describe_parts
+
 from mlpo_kit.caching import behaviour
 from mlpo_kit.caching.behaviour import CARRIERS, KIT, PARTS, find_owner, find_parts, group_modules
 from mlpo_kit.caching.source import hash_code, read_source
-from record_behaviour import FILE, describe_parts
 
 MODULES = {name: path for group in group_modules().values() for name, path in group.items()}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import forget_toy
+
 from mlpo_kit.caching import behaviour, key
 from mlpo_kit.config import Project, load_settings
 from mlpo_kit.execution.inprocess import collect_inputs

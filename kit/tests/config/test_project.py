@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlpo_kit
 import pytest
 from conftest import forget_toy
+
+import mlpo_kit
 from mlpo_kit import PipelineError, find_project, load_pipeline
 from mlpo_kit.config import Project, load_settings
 

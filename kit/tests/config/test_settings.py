@@ -9,12 +9,13 @@ import pytest
 from conftest import forget_toy
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
+
 from mlpo_kit import PipelineError
 from mlpo_kit.config import OPERATIONAL, Project, load_settings, section
 from mlpo_kit.config.documents import merge, set_value
 from mlpo_kit.config.sections import drop_operational, find_operational
 from mlpo_kit.config.settings import check_registry_is_shared, check_settings, read_profile
-from pydantic import Field
 
 
 def fail(profile: str = "local", changes: Sequence[str] = ()) -> str:

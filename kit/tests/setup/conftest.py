@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mlpo_kit.setup import vendored, wheel_builder
 from set_up import KIT
+
+from mlpo_kit.setup import vendored, wheel_builder
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from interpreters import interpreter
-from mlpo_kit.setup import vendored
 from set_up import replace_kit, set_up
+
+from mlpo_kit.setup import vendored
 
 OFFLINE = ["--no-index", "--no-deps", "--find-links", "vendor", "--require-hashes"]
 LOCK = ["-r", "requirements-kit.lock"]

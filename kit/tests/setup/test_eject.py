@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from mlpo_kit.setup import environment, install, vendored, wheel_builder
 from set_up import KIT, set_up
+
+from mlpo_kit.setup import environment, install, vendored, wheel_builder
 
 SOURCES = Path("vendor") / "mlpo-kit"
 

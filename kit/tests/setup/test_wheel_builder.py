@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 from interpreters import interpreter
-from mlpo_kit.setup import wheel_builder
 from packaging.metadata import Metadata
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 from set_up import KIT
+
+from mlpo_kit.setup import wheel_builder
 
 BUILDER = "src/mlpo_kit/setup/wheel_builder.py"
 BUILD = """
