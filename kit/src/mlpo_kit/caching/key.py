@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from pydantic_core import to_jsonable_python
 
 from mlpo_kit import STARTED
 from mlpo_kit.caching import behaviour
-from mlpo_kit.caching.distributions import find_distributions
+from mlpo_kit.caching.distributions import KIT, find_distributions, find_version
 from mlpo_kit.caching.reach import Reach, find_package_folder, find_reachable
 from mlpo_kit.caching.source import hash_code
 from mlpo_kit.config.project import find_project
@@ -51,7 +50,7 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
     package = find_package_folder()
     for path in _list_data_files(package):
         parts[f"file:{path.relative_to(package).as_posix()}"] = hash_file(path)
-    reach, versions = find_all(module)
+    reach, versions = find_dependencies(module)
     for name, path in reach.files.items():
         parts[f"code:{name}"] = hash_code(path)
     for name in versions:
@@ -62,7 +61,7 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
     return parts
 
 
-def find_all(module: str) -> tuple[Reach, dict[str, str]]:
+def find_dependencies(module: str) -> tuple[Reach, dict[str, str]]:
     """Find what a stage's module can reach, and the installed versions among that, by name."""
     reach = find_reachable(module)
     packages = reach.packages.union(*(behaviour.PARTS[name].packages for name in reach.parts))
@@ -105,10 +104,7 @@ def hash_project_code() -> str:
 @cache
 def find_kit_version() -> str:
     """Find the version of the kit that this process runs; nothing where it was not installed."""
-    try:
-        return version("mlpo-kit")
-    except PackageNotFoundError:
-        return ""
+    return find_version(KIT)
 
 
 def flatten(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
