@@ -292,6 +292,19 @@ def test_a_run_does_what_was_planned(ran: Project) -> None:
     assert plan()[0] == HITS
 
 
+def test_settings_of_another_stage_count_where_they_may_be_read(ran: Project) -> None:
+    """A stage is given its section; what it takes from the run besides is seen, too."""
+    text = "def f(work):\n    return work.run.settings.ingest.rows\n"
+    write(SHAPES, text + FILES["shapes.py"])(ran)
+    run_cached_stages()
+    assert plan()[0] == HITS
+    assert plan("register.min_accuracy=0.4") == (
+        MODEL_CODE,
+        "register.min_accuracy 0.5 -> 0.4",
+    )
+    assert plan("retention.keep_last=2", "train.timeout_seconds=5")[0] == HITS
+
+
 def test_an_operational_setting_keeps_the_checkpoints(ran: Project) -> None:
     """Checkpoints are under the key of the record, so what changes no key throws none away."""
     keys = set()

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from mlpo_kit.caching.reach import Reach, find_package_folder, find_reachable
 from mlpo_kit.caching.source import hash_code
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import drop_operational
+from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.store.base import Ref
 from mlpo_kit.store.files import hash_file
 
@@ -33,10 +35,13 @@ BASE = "MLPO_KIT_BASE"  # names the image that it was built on, by digest
 Parts = dict[str, str]
 
 
-def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Parts:
+def collect_parts(
+    module: str, section: object, inputs: Mapping[str, Any], settings: object = None
+) -> Parts:
     """Collect all that the result of the stage in `module` depends on, by name.
 
     Functions among the inputs only watch, and do not count; nor do settings that are OPERATIONAL.
+    Of all `settings` of the run the other stages' count where code of the project may read them.
     """
     parts = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "image": _find_base()}
     for name, value in inputs.items():
@@ -51,6 +56,13 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
     for path in _list_data_files(package):
         parts[f"file:{path.relative_to(package).as_posix()}"] = hash_file(path)
     reach, versions = find_dependencies(module)
+    if reach.reads_run and is_dataclass(settings):
+        own = {item.name for item in fields(settings)} - {
+            item.name for item in fields(BaseSettings)
+        }
+        others = {name: drop_operational(getattr(settings, name)) for name in sorted(own)}
+        for place, value in flatten(others, ""):
+            parts[f"setting:{place[1:]}"] = json.dumps(value)
     for name, path in reach.files.items():
         parts[f"code:{name}"] = hash_code(path)
     for name in versions:

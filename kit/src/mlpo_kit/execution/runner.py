@@ -201,7 +201,7 @@ def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
 def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
     """What the result depends on; None when it also depends on what can't be told."""
     section = getattr(run.settings, stage.name)
-    parts = collect_parts(stage.module, section, inputs)
+    parts = collect_parts(stage.module, section, inputs, run.settings)
     if stage.source is None:
         return parts
     module, _, function = stage.source.partition(":")
