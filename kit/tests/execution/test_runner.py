@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit import IntegrityError, Ref, Run, Stage, Workspace
 from mlpo_kit.caching import key
 from mlpo_kit.caching.entries import DAY

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import mlpo_kit
 import pytest
 from conftest import MakeRun
+
+import mlpo_kit
 from mlpo_kit import Gate, Pipeline, PipelineError, Run, Stage, Verdict, Workspace
 from mlpo_kit.config import Project
 from mlpo_kit.execution.inprocess import run_pipeline

@@ -8,6 +8,7 @@ import pytest
 from conftest import MakeRun
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mlpo_kit import Gate, Pipeline, PipelineError, Ref, Stage, load_pipeline
 from mlpo_kit.config import Project
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit import Gate, Pipeline, PipelineError, Ref, Stage
 from mlpo_kit.execution.plan import format_plan, plan_run
 from mlpo_kit.execution.runner import run_stage

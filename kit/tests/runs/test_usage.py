@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit import Usage
 from mlpo_kit.execution.table import format_run
 from mlpo_kit.runs.records import Record, write_record

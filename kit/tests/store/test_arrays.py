@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from mlpo_kit.store.arrays import (
     create_arrays,
     hash_rows,

@@ -11,18 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mlpo_kit
 import pytest
 from conftest import MakeRun
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from s3 import serve_bucket
+
+import mlpo_kit
 from mlpo_kit import IntegrityError, PipelineError, Ref
 from mlpo_kit.config import Project
 from mlpo_kit.execution.runner import read_result, run_stage
 from mlpo_kit.store import Store, open_store
 from mlpo_kit.store.bucket import BucketStore, _connect, _scratch
 from mlpo_kit.store.folder import FolderStore
-from s3 import serve_bucket
 
 BUCKET = "models"
 

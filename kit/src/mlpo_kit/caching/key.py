@@ -57,10 +57,9 @@ def collect_parts(
         parts[f"file:{path.relative_to(package).as_posix()}"] = hash_file(path)
     reach, versions = find_dependencies(module)
     if reach.reads_run and is_dataclass(settings):
-        own = {item.name for item in fields(settings)} - {
-            item.name for item in fields(BaseSettings)
-        }
-        others = {name: drop_operational(getattr(settings, name)) for name in sorted(own)}
+        common = {item.name for item in fields(BaseSettings)}
+        names = sorted(item.name for item in fields(settings) if item.name not in common)
+        others = {name: drop_operational(getattr(settings, name)) for name in names}
         for place, value in flatten(others, ""):
             parts[f"setting:{place[1:]}"] = json.dumps(value)
     for name, path in reach.files.items():
