@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
@@ -24,6 +25,7 @@ with suppress(ImportError):  # the environments of projects have no hypothesis
     settings.register_profile("kit", **quiet)
     settings.register_profile("quick", **quiet)
     settings.load_profile("kit")
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"

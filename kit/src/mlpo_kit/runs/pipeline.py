@@ -111,6 +111,7 @@ class Pipeline(Mapping[str, Stage[Any]]):
         gate: Gate | None = None,
         training_stage: str = "train",
         predictor: str = "model:load_predictor",
+        report: str | None = None,
         model_name: str = "register.model_name",
         highlights: Highlights | None = None,
     ) -> None:
@@ -118,10 +119,11 @@ class Pipeline(Mapping[str, Stage[Any]]):
 
         `package` is the project's. `training_stage` is the one that learns: sweeps try it, and
         its result may come from several processes. `predictor` names the function that opens a
-        model for the server, `model_name` the setting that names the model in the registry.
+        model for the server, `report` one that adds sections to a run's page, and `model_name` the
+        setting that names the model in the registry.
         """
         self.package, self.gate, self.training_stage = package, gate, training_stage
-        self.predictor, self.model_name = predictor, model_name
+        self.predictor, self.report, self.model_name = predictor, report, model_name
         self.highlights = highlights or Highlights()
         self._stages = {stage.name: stage for stage in stages}
         for stage in stages:

@@ -36,10 +36,12 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeRun:
 
     The settings are those of configs/local.yaml, on the CPU and with few epochs, then those of
     tests/quick.yaml where the project has one, then the sections that the call names. The registry
-    is in the same folder, whatever MLFLOW_TRACKING_URI says.
+    is in the same folder, whatever MLFLOW_TRACKING_URI says. Where the data that ingest.path names
+    is not there yet, samples are.
     """
     monkeypatch.delenv(REGISTRY_VARIABLE, raising=False)
     quick = merge(read_quick_settings(), {"storage_root": str(tmp_path / "store")})
+    quick = merge(quick, _bring_samples(quick, tmp_path))
 
     def make(run_id: str = "1", use_cache: bool = True, **sections: Any) -> Run:
         return Run(run_id, "test", check_settings(merge(quick, sections)), use_cache=use_cache)
@@ -59,7 +61,7 @@ def read_quick_settings() -> Document:
 
 
 def _make_quick(settings: Any) -> Document:
-    """Few epochs of the stage that learns, and each stage on the CPU, where they can be set."""
+    """Few epochs of the stage that learns, and every stage on the CPU, where it has such settings."""
     pipeline, changes = load_pipeline(), dict[str, Any]()
     for name in pipeline.names:
         section = getattr(settings, name, None)
@@ -67,3 +69,15 @@ def _make_quick(settings: Any) -> Document:
         if name == pipeline.training_stage and hasattr(section, "epochs"):
             changes[name]["epochs"] = EPOCHS
     return {name: values for name, values in changes.items() if values}
+
+
+def _bring_samples(document: Document, folder: Path) -> Document:
+    """Write samples where the data is missing; returns the settings that name them."""
+    path = document.get("ingest", {}).get("path")
+    if not path or (find_project().root / path).exists():
+        return {}
+    from mlpo_kit.testing.samples import write_samples
+
+    samples = {"ingest": {"path": str((folder / "samples").with_suffix(Path(path).suffix))}}
+    write_samples(check_settings(merge(document, samples)).ingest)
+    return samples
