@@ -81,3 +81,21 @@ def make_run(toy: Project) -> MakeRun:
         return Run(run_id, toy.orchestrator or "test", settings, use_cache=use_cache)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an empty registry, to be copied: MLflow takes seconds to make its tables."""
+    from mlpo_kit.models.registry import Registry
+
+    root = tmp_path_factory.mktemp("registry")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Registry("none", root)
+    return root / "registry"
+
+
+@pytest.fixture
+def registry(toy: Project, registry_template: Path) -> Path:
+    """The small project's registry, still empty: for tests in which runs get that far."""
+    return Path(shutil.copytree(registry_template, toy.root / "registry"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,6 @@ from mlpo_kit.store import open_store
 Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty registry, to be copied: MLflow takes seconds to make its tables."""
-    from mlpo_kit.models.registry import Registry
-
-    root = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Registry("none", root)
-    return root / "registry"
-
-
 @pytest.fixture
 def call(
     toy: Project,
@@ -40,7 +27,6 @@ def call(
 ) -> Call:
     """Runs a command in the small project; returns its exit code, stdout and stderr."""
     inprocess_adapter.install(monkeypatch, toy)
-    shutil.copytree(registry, toy.root / "registry")
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
