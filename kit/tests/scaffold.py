@@ -38,7 +38,7 @@ def render_project(root: Path, orchestrator: str = "metaflow", data_source: str 
         "orchestrator": orchestrator,
         "data_source": data_source,
     }
-    engine = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701 (no HTML)
+    engine = Environment(keep_trailing_newline=True, autoescape=False)  # no HTML
     for folder in ("src", "configs", "tests"):
         for source in sorted((CORE / folder).rglob("*")):
             if not source.is_file() or "__pycache__" in source.parts:

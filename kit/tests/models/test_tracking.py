@@ -12,7 +12,7 @@ EPOCHS = 300  # with six columns 1,800 metrics; MLflow takes 1,000 at a time
 def test_the_whole_history_and_the_test_metrics_arrive(tmp_path: Path) -> None:
     columns = ("train_loss", "val_loss", "val_accuracy", "learning_rate", "seconds", "rate")
     history = [
-        {"epoch": epoch, **{name: epoch / 7 for name in columns}} for epoch in range(1, EPOCHS + 1)
+        {"epoch": epoch, **dict.fromkeys(columns, epoch / 7)} for epoch in range(1, EPOCHS + 1)
     ]
     params = {f"train.setting_{number}": number for number in range(150)}
     metrics = {"accuracy": 0.9, "log_loss": 0.1}
