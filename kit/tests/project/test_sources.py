@@ -54,7 +54,7 @@ def test_pictures_that_are_made_up_are_a_source(tmp_path: Path) -> None:
     from pets.settings import IngestSettings
 
     settings = IngestSettings(source="images", path=tmp_path / "made", image_size=32)
-    assert write_samples(settings, classes=3, per_class=4).startswith("12 samples")
+    assert write_samples(settings, classes=3, per_class=4).startswith("12 pictures of 3 classes")
     data = load(source="images", path=tmp_path / "made", image_size=32)
     assert data.classes == ("class-000", "class-001", "class-002")
     assert data.x.shape == (12, 3, 32, 32)
@@ -70,6 +70,7 @@ def test_the_digits_can_be_had_as_any_source(tmp_path: Path, name: str) -> None:
     from pets.settings import IngestSettings
 
     kind = "table" if "." in name else "images"
+    settings: dict[str, Any]
     settings = {"source": kind, "path": tmp_path / name, "image_size": 8, "grayscale": True}
     write_samples(IngestSettings(**settings))
     data = load(**settings)
