@@ -82,27 +82,9 @@ store = settings.load().store
 store.write(sys.argv[1], store.read(sys.argv[1])[:-1])
 print(json.dumps("cut"))
 """
-PRUNE = """
-import json, sys, time
-from my_project import settings
-from mlpo_kit.retention.prune import apply
-from mlpo_kit.store.bucket import RemoteStore
-config = settings.load("local", ["retention.keep_last=1", "retention.keep_days=0.000001",
-    "caching.max_age_days=0.0000001", "retention.keep_versions=1"])
-RemoteStore.grace = float(sys.argv[1])
-forgotten = []
-done = apply(config, lambda _, run_ids: forgotten.extend(run_ids), lambda _: ())
-print(json.dumps([forgotten, sorted(run.run_id for run in done.dropped)]))
-"""
-LEFT = """
-import json
-from my_project import settings
-store = settings.load().store
-print(json.dumps(sorted(item.key for item in store.files("runs"))))
-"""
 
 
-def test_machines_that_share_a_bucket_hand_over_reuse_and_prune(machine):
+def test_machines_that_share_a_bucket_hand_over_and_reuse(machine):
     one, two = machine("one"), machine("two")
     first = one.tell(RUN, "run-1")
     assert first["status"] == "ok"
@@ -124,20 +106,6 @@ def test_machines_that_share_a_bucket_hand_over_reuse_and_prune(machine):
     )
     assert [stage["cache"] for stage in again["stages"][:5]] == ["hit"] * 3 + ["miss", "hit"]
     assert again["model"]["digest"] == third["model"]["digest"]
-
-    # Given up in one pass, deleted in a later one: the others may be about to use it.
-    before = one.tell(LEFT)
-    forgotten, dropped = one.tell(PRUNE, "3600")
-    assert (forgotten, dropped) == ([], [])
-    assert one.tell(LEFT) == before
-    forgotten, _ = two.tell(PRUNE, "0")
-    assert forgotten == ["run-1", "run-2", "run-3"]
-    left = one.tell(LEFT)
-    assert not [key for key in left if key.startswith(("runs/run-2/", "runs/run-3/train/"))]
-    assert "runs/run-1/train/model.safetensors" in left  # of the champion before
-    assert "runs/run-1/preprocess/splits.safetensors" in left  # run-4 was served it
-    assert "runs/run-1/evaluate/evaluation.json" not in left
-    assert one.tell(RUN, "run-5")["status"] == "ok"
 
 
 MANY = """

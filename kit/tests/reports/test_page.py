@@ -20,6 +20,8 @@ from mlpo_kit.reports.sections import format_table
 from mlpo_kit.runs.records import ENDED, State, read_record, write_record
 from mlpo_kit.runs.workspace import Run
 
+pytestmark = pytest.mark.usefixtures("registry")
+
 
 class Headings(HTMLParser):
     """The texts of the page's headings."""

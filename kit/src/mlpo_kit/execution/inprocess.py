@@ -1,4 +1,4 @@
-"""Run a pipeline as plain calls in this process: to test or time it without an orchestrator."""
+"""Run a whole pipeline as plain calls in this process, without an orchestrator."""
 
 from __future__ import annotations
 

@@ -1,21 +1,15 @@
 """The retention policy against a plain model of it, over thousands of made-up stores."""
 
 import dataclasses
-import sys
-from importlib import import_module
 from types import SimpleNamespace
 
+import pytest
+
+pytest.importorskip("hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from mlpo_cli.resources import scaffolds_dir
-
-# The policy imports nothing that is not Python's own: no project has to be set up to call it.
-sys.path.append(str(scaffolds_dir() / "core" / "src"))
-facts_module = import_module("{{ package }}.kit.facts")
-retention = import_module("{{ package }}.kit.retention")
-RunFacts, VersionFacts = facts_module.RunFacts, facts_module.VersionFacts
-EntryFacts, Facts = facts_module.EntryFacts, facts_module.Facts
+from mlpo_kit.retention import policy as retention
+from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, RunFacts, VersionFacts
 
 DAY, GIB = 86400, 2**30
 NOW = 1000 * DAY
@@ -24,8 +18,15 @@ QUICK = settings.get_current_profile_name() == "quick"
 EXAMPLES = settings(max_examples=150 if QUICK else 1500)
 
 ages = st.sampled_from([0.0, 0.1, 1, 3, 6.9, 7.1, 13, 15, 29.9, 30.1, 40, 100])
-states = st.sampled_from(["ok"] * 6 + ["failed", "running", "incomplete", "lost", "pruned"])
-calm = st.sampled_from(["ok"] * 6 + ["failed", "lost", "pruned"])
+WRONG = ["failed", "refused", "interrupted", "killed", "preempted"]
+states = st.one_of(
+    st.just("completed"),
+    st.just("completed"),
+    st.sampled_from([*WRONG, "running", "incomplete", "lost", "pruned"]),
+)
+calm = st.one_of(
+    st.just("completed"), st.just("completed"), st.sampled_from([*WRONG, "lost", "pruned"])
+)
 
 
 @st.composite
@@ -61,7 +62,8 @@ def stores(draw, status=states):
         created = NOW - draw(ages) * DAY
         entries.append(EntryFacts(f"cache/{number}", named, created, named <= there))
     written = {f"checkpoints/{n}": NOW - draw(ages) * DAY for n in range(draw(st.integers(0, 2)))}
-    return Facts(runs, versions, entries, written, dict.fromkeys(written, GIB))
+    older = [OlderRun("older", draw(st.integers(0, 9)) * GIB, 0)] if draw(st.booleans()) else []
+    return Facts(runs, versions, entries, written, dict.fromkeys(written, GIB), older)
 
 
 policies = st.builds(
@@ -88,16 +90,18 @@ def must_stay(facts, policy) -> set[str]:
     live = [run for run in facts.runs if run.status not in ("pruned", "lost")]
     live.sort(key=lambda run: run.last_sign, reverse=True)
     stay = {run.id for run in live[:1]}
-    stay |= {run.id for run in [run for run in live if run.status == "ok"][: policy.keep_last]}
+    stay |= {
+        run.id for run in [run for run in live if run.status == "completed"][: policy.keep_last]
+    }
     stay |= {run.id for run in facts.runs if run.marked or is_in_flight(run)}
     young = NOW - 7 * DAY
-    return stay | {run.id for run in live if run.status != "ok" and run.last_sign > young}
+    return stay | {run.id for run in live if run.status != "completed" and run.last_sign > young}
 
 
 def may_stay(facts) -> set[str]:
     """The green runs that age keeps, if the size allows."""
     limit = NOW - 30 * DAY
-    return {run.id for run in facts.runs if run.status == "ok" and run.last_sign > limit}
+    return {run.id for run in facts.runs if run.status == "completed" and run.last_sign > limit}
 
 
 def held(facts, policy):

@@ -7,20 +7,47 @@ from typing import Any
 
 import pytest
 
-from {{ package }} import settings
+from mlpo_kit.config.project import Project
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.search.sweep import pick, plan, read
+from mlpo_kit.search.space import Sweep
+from mlpo_kit.search.sweep import pick_best, plan_sweep, read_sweep
 
 RATE, WIDTH = "train.learning_rate", "train.model.width"
+MODEL = '''@section
+class ModelSettings:
+    """The size of the model."""
+
+    width: Annotated[int, Field(ge=4)] = 32
+    blocks: tuple[int, ...] = (1, 1)
+    dropout: float = 0.1
+
+
+@section
+class TrainSettings(TrainingSettings):
+    """The training; `fail` makes it raise, as a defect would."""
+
+    model: ModelSettings = ModelSettings()
+'''
+
+
+@pytest.fixture(autouse=True)
+def nested(toy: Project) -> None:
+    """A section in the section of the stage that learns."""
+    path = toy.root / "src" / "toy" / "settings.py"
+    old = MODEL[MODEL.index("@section", 1) : MODEL.index("    model: ")]
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, MODEL))
 
 
 def changes(**document: Any) -> list[dict[str, Any]]:
     """What the trials of a document change."""
-    return [dict(trial.changes) for trial in plan(document, settings.load())[1]]
+    return [dict(trial.changes) for trial in plan_sweep(document, load_settings())[1]]
 
 
 def test_the_file_of_the_project_is_right() -> None:
-    assert changes(**read("sweep"))
+    assert changes(**read_sweep("sweep")) == [{RATE: 0.001}, {RATE: 0.003}, {RATE: 0.01}]
 
 
 def test_a_grid_is_every_combination_in_the_order_of_the_file() -> None:
@@ -74,7 +101,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(PipelineError) as caught:
         changes(**document)
     for problem in (
-        "metrics: Unexpected keyword argument",
+        "metrics: there is no such setting; did you mean metric?",
         "parallelism: Input should be greater than 0",
         "space.train.learning_rat: train has no such setting; did you mean train.learning_rate?",
         "space.ingest.path: train has no such setting",
@@ -93,7 +120,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ({}, "space: Field required"),
+        ({}, "space: this setting has no default: set it"),
         ({"space": {}}, "space: it is empty"),
         ({"space": {RATE: 0.1}}, f"space.{RATE}: neither a list of values nor a range"),
         ({"space": {RATE: {"low": 0.1, "high": 0.2}}}, f"space.{RATE}: a grid needs a list"),
@@ -115,13 +142,54 @@ def test_what_makes_no_sense_is_refused(document: dict[str, Any], problem: str) 
     assert f"\n  {problem}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("metric", "problem"),
+    [
+        ("val_los", "metric: Trained of train has no 'val_los'; did you mean val_loss?"),
+        ("model", "metric: Trained of train has no 'model'"),  # a reference is no number
+        ("metrics.auc", "metric: Trained of train has no 'metrics'"),
+    ],
+)
+def test_a_metric_that_the_stage_does_not_return_is_refused(metric: str, problem: str) -> None:
+    with pytest.raises(PipelineError) as caught:
+        changes(space={RATE: [0.1]}, metric=metric)
+    assert f"\n  {problem}" in str(caught.value)
+
+
 def test_the_best_is_the_lowest_loss_or_the_highest_accuracy_and_the_first_of_equals() -> None:
-    measured = {
-        1: {"val_loss": 0.3, "val_accuracy": 0.7},
-        2: {"val_loss": 0.1, "val_accuracy": 0.8},
-        3: {"val_loss": 0.1, "val_accuracy": 0.9},
-        4: {"val_loss": 0.2, "val_accuracy": 0.9},
-    }
-    assert pick("val_loss", measured) == 2
-    assert pick("val_accuracy", measured) == 3
-    assert pick("val_loss", {}) is None
+    losses = {1: 0.3, 2: 0.1, 3: 0.1, 4: 0.2}
+    accuracies = {1: 0.7, 2: 0.8, 3: 0.9, 4: 0.9}
+    assert pick_best(Sweep(space={}, metric="val_loss"), losses) == 2
+    assert pick_best(Sweep(space={}, metric="val_accuracy"), accuracies) == 3
+    assert pick_best(Sweep(space={}, metric="val_loss"), {}) is None
+    assert pick_best(Sweep(space={}, metric="val_accuracy", best="lowest"), accuracies) == 1
+    assert pick_best(Sweep(space={}, metric="val_loss", best="highest"), losses) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_higher_better"),
+    [
+        ("val_loss", False),
+        ("rmse", False),
+        ("val_accuracy", True),
+        ("metrics.macro_f1", True),
+        ("val_roc_auc", True),
+        ("R2", True),
+        ("mape", False),  # not `map`
+    ],
+)
+def test_the_name_of_a_metric_tells_which_way_is_better(
+    metric: str, is_higher_better: bool
+) -> None:
+    assert Sweep(space={}, metric=metric).takes_highest == is_higher_better
+
+
+def test_a_sweep_of_trials_on_several_machines_is_refused() -> None:
+    settings = load_settings("local", ["train.nodes=2"])
+    with pytest.raises(PipelineError, match=r"train\.nodes is 2, and a trial has one machine"):
+        plan_sweep({"space": {RATE: [0.1]}}, settings)
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(PipelineError, match=r"there is no file .*configs/many\.yaml of a sweep"):
+        read_sweep("many")

@@ -1,50 +1,48 @@
 """Act out histories of a store, and look whether retention kept its word after each.
 
-Not a test: test_retention.py starts it with the Python of a generated project and writes one
-history per line, as JSON; it answers with what went wrong, or null. Store, registry, records, cache
-and prune are real; what the stages do is made up, for it takes no time.
+Store, registry, records, cache and prune are real; what the stages do is made up, for it takes no
+time. In each store there is also what an older project left.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import hashlib
 import json
-import logging
 import os
 import shutil
-import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from my_project import settings, stages
-from mlpo_kit.caching import key as fingerprint
-from mlpo_kit.retention import prune
 from mlpo_kit.config.documents import merge
+from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.store.folder import LocalStore
-from mlpo_kit.models.registry import Registry
+from mlpo_kit.execution.inprocess import collect_inputs
 from mlpo_kit.execution.runner import run_stage
-from mlpo_kit.models.tracking import Lineage
+from mlpo_kit.models.registry import open_registry
+from mlpo_kit.retention import prune
+from mlpo_kit.retention.marks import keep_run
+from mlpo_kit.runs.pipeline import Stage, load_pipeline
 from mlpo_kit.runs.usage import Usage
 from mlpo_kit.runs.workspace import Run, Workspace
-from my_project.stages import register as register_module
+from mlpo_kit.store import open_store
+from mlpo_kit.store.folder import FolderStore
 
 DAY = 86400
 SIZES = {"ingest": 400, "preprocess": 800, "validate": 50, "train": 4000, "evaluate": 200}
-NAMES = [stage.name for stage in stages.PIPELINE]
+MADE_UP = (*SIZES, "deploy")  # register is the project's own
+OLDER_RUN = "1795890303807212"  # in tests/data/older-project.tar.xz
+GOOD = ("completed", "reused")
 
 
 class Crash(BaseException):
     """The process is killed, as far as the program can tell."""
 
 
-class Fragile(LocalStore):
+class Fragile(FolderStore):
     """A folder whose user dies after so many changes."""
 
     left: int | None = None
@@ -93,16 +91,26 @@ class World:
         self.in_flight: dict[str, Iterator[str]] = {}
         self.removed: set[str] = set()  # runs that were deleted by hand
         self.spoilt: set[str] = set()  # files that were deleted or cut by hand
-        model = settings.load().register.model_name
-        self.registry = Registry(model, folder)
+        self.pipeline = load_pipeline()
+        self.names = self.pipeline.names
+        self.older = read_older(folder)
+        self.registry = open_registry(self.settings())
 
     # What can happen
 
-    def run(self, fail: str = "", stop: int = 99, cache: bool = True, **seeds: int) -> str | None:
+    def run(
+        self,
+        fail: str = "",
+        stop: int = 99,
+        cache: bool = True,
+        refuse: bool = False,
+        **seeds: int,
+    ) -> str | None:
         """Start a run; None when it fails. It goes on later if `stop` stages are few."""
         self.number += 1
         self.first = self.first or seeds
-        run = Run(f"r{self.number}", "test", self.config(**seeds), use_cache=cache)
+        settings = self.settings(0.99 if refuse else 0.0, **seeds)
+        run = Run(f"r{self.number}", "test", settings, use_cache=cache)
         steps = self.steps(run)
         self.fails = fail
         try:
@@ -122,19 +130,22 @@ class World:
             for _ in self.in_flight.pop(run_id):
                 pass
 
-    def kill(self) -> None:
-        """The run that was started last dies in its next stage."""
+    def end(self, state: str) -> None:
+        """The run that was started last ends in the stage that it was in, or dies there."""
         for run_id in list(self.in_flight)[-1:]:
             del self.in_flight[run_id]
             records = raw(self.folder / "runs" / run_id)
-            last = records[max(records, key=NAMES.index)] if records else None
+            last = records[max(records, key=self.names.index)] if records else None
             if last is not None:
                 path = self.folder / "runs" / run_id / f"{last['stage']}.json"
-                path.write_text(json.dumps({**last, "state": "running", "ended": None}))
+                ended = None if state == "running" else last["ended"]
+                path.write_text(json.dumps({**last, "state": state, "ended": ended}))
 
     def age(self, days: float) -> None:
         """Time goes by."""
         for path in self.folder.rglob("*"):
+            if str(path.relative_to(self.folder)) in self.older:
+                continue
             if path.is_file() and "registry" not in path.parts and not path.name.startswith("."):
                 times = path.stat().st_mtime - days * DAY
                 if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "retention"):
@@ -147,7 +158,7 @@ class World:
 
     def spoil(self, which: int, how: str) -> None:
         """Somebody deletes or cuts a file, or deletes a run, by hand."""
-        paths = sorted(p for p in (self.folder / "runs").glob("*/*/*") if p.is_file())
+        paths = sorted(self.payloads())
         if not paths:
             return
         path = paths[which % len(paths)]
@@ -176,13 +187,13 @@ class World:
         ids = sorted(child.name for child in (self.folder / "runs").glob("r*"))
         if ids and how in ("keep", "undo"):
             with contextlib.suppress(PipelineError):  # given up before, or no record
-                prune.keep(self.config().store, ids[which % len(ids)], how == "undo")
+                keep_run(self.store, ids[which % len(ids)], how == "undo")
         elif ids and how == "tag":
             self.tagged.add(ids[which % len(ids)])
         elif how == "rollback":
             with contextlib.suppress(PipelineError):  # no champion before
-                self.registry.rollback(self.config().store)
-        elif versions := self.registry.all_versions():
+                self.registry.rollback(self.store)
+        elif versions := self.registry.list_versions():
             number = str(versions[which % len(versions)].number)
             client, name = self.registry._client, self.registry.name
             if how == "alias":
@@ -200,9 +211,9 @@ class World:
         """Prune, perhaps not to the end; nothing alive may be gone then, and all else must."""
         alive, needed = self.alive()
         waiting = bool(self.in_flight) or any(self.is_fresh(r) for r in self.ids())
-        entries = set((self.folder / "cache").glob("*/*.json"))
+        entries = self.entries()
 
-        def forget(_: settings.Settings, run_ids: Any) -> None:
+        def forget(_: Any, run_ids: Any) -> None:
             assert not alive & set(run_ids), f"forgot {alive & set(run_ids)}, which are alive"
             if unreachable:
                 raise PipelineError("no server")
@@ -211,7 +222,7 @@ class World:
         Fragile.left = crash
         made = None
         try:
-            made = prune.apply(self.config(), forget, lambda _: self.tagged)
+            made = prune.apply_plan(self.settings(), forget, lambda _: self.tagged)
         except (Crash, PipelineError):
             pass
         finally:
@@ -221,8 +232,9 @@ class World:
         for run_id in alive:
             assert raw(self.folder / "runs" / run_id), f"{run_id} is alive and has no records"
         if waiting:
-            left = set((self.folder / "cache").glob("*/*.json"))
+            left = self.entries()
             assert entries == left, f"a run is in flight and {entries - left} went"
+        assert read_older(self.folder) == self.older, "what an older project wrote was touched"
         if made is not None:
             self.check(made, waiting)
 
@@ -230,21 +242,21 @@ class World:
 
     def check(self, made: Any, waiting: bool) -> None:
         """Cache, registry and disk agree, and nothing is left that nobody needs."""
-        for entry in (self.folder / "cache").glob("*/*.json"):
+        for entry in self.entries():
             for ref in json.loads(entry.read_text())["outputs"].values():
                 path = self.folder / ref["uri"].removeprefix("store://")
                 whole = path.is_file() and path.stat().st_size == ref["size"]
                 assert waiting or whole, f"{entry} names {path}, which is not there"
         held = self.held()
-        for version in self.registry.all_versions():
+        for version in self.registry.list_versions():
             path = self.folder / version.model.key
             whole = path.is_file() and path.stat().st_size == version.model.size
             lost = not whole and version.number in held  # people are told
-            assert lost or version.pruned != whole, f"{version} and its weights: {whole}"
+            assert lost or version.is_pruned != whole, f"{version} and its weights: {whole}"
         gone = {f"r{number + 1}" for number in range(self.number)} - set(self.ids())
         unknown = gone - self.removed - self.forgotten
         assert not unknown, f"the orchestrator was never told of {unknown}"
-        again = prune.plan(self.config(), lambda _: self.tagged)
+        again = prune.plan_prune(self.settings(), lambda _: self.tagged)
         assert again.is_empty, f"after a prune there is more to do: {again}"
         if waiting:
             return
@@ -268,10 +280,10 @@ class World:
             if (records := raw(self.folder / "runs" / run_id)) and not self.is_dead(run_id)
         }
         order = sorted(ends, key=lambda run_id: (ends[run_id], run_id))
-        green = [run_id for run_id in order if self.status(run_id) == "ok"]
+        green = [run_id for run_id in order if self.status(run_id) == "completed"]
         week = time.time() - self.policy["keep_failed_days"] * DAY + 60
         alive = {*order[-1:], *green[-self.policy["keep_last"] :], *self.in_flight}
-        alive |= {r for r in order if self.status(r) != "ok" and ends[r] > week}
+        alive |= {r for r in order if self.status(r) != "completed" and ends[r] > week}
         alive |= {r for r in self.ids() if (self.folder / "runs" / r / "keep").exists()}
         alive |= self.tagged & set(self.ids())
         alive |= {run_id for run_id in self.ids() if self.is_fresh(run_id)}
@@ -300,9 +312,9 @@ class World:
 
     def status(self, run_id: str) -> str:
         states = [record["state"] for record in raw(self.folder / "runs" / run_id).values()]
-        if set(states) - {"ok"}:
+        if set(states) - {*GOOD}:
             return "failed"
-        return "ok" if len(states) == len(NAMES) else "incomplete"
+        return "completed" if len(states) == len(self.names) else "incomplete"
 
     def is_fresh(self, run_id: str) -> bool:
         """Whether it may be between two stages."""
@@ -328,49 +340,41 @@ class World:
     def payloads(self) -> list[Path]:
         return [path for path in (self.folder / "runs").glob("r*/*/*") if path.is_file()]
 
+    def entries(self) -> set[Path]:
+        """The cache entries of these runs."""
+        paths = set((self.folder / "cache").glob("*/*.json"))
+        return {path for path in paths if str(path.relative_to(self.folder)) not in self.older}
+
     # The pipeline
 
-    def config(self, **seeds: int) -> settings.Settings:
-        document = settings.parse((settings.CONFIGS / "local.yaml").read_text())
+    @property
+    def store(self) -> Any:
+        return open_store(self.settings())
+
+    def settings(self, bound: float = 0.0, **seeds: int) -> Any:
         sections = {
             "storage_root": str(self.folder),
             "retention": self.policy,
-            "register": {"min_accuracy": 0.0, "max_regression": 1.0},
-            "preprocess": {"seed": seeds.get("data", 0)},
+            "register": {"min_accuracy": bound, "max_regression": 1.0},
+            "preprocess": {"test_share": 0.2 + seeds.get("data", 0) / 100},
             "train": {"seed": seeds.get("seed", 0)},
         }
-        return settings.from_document(merge(document, sections))
+        return check_settings(merge(parse_profile(""), sections))
 
     def steps(self, run: Run) -> Iterator[str]:
-        """The stages of a run, one at a time."""
-        bodies = {stage.name: replace(stage, body=self.body(stage)) for stage in stages.PIPELINE}
-        bodies["register"] = stages.REGISTER
+        """The stages of a run, one at a time; none after a refusal."""
+        results: dict[str, Any] = {}
+        for stage in self.pipeline.values():
+            body = stage.running(self.body(stage)) if stage.name in MADE_UP else stage
+            result = run_stage(run, body, **collect_inputs(stage, results))
+            results[stage.name] = result
+            verdict = getattr(result, "verdict", None)
+            if verdict is not None and not verdict.is_passed:
+                raise PipelineError(verdict.reason)
+            if stage.name != self.names[-1]:
+                yield stage.name
 
-        def go(name: str, **inputs: Any) -> Any:
-            return run_stage(run, bodies[name], **inputs)
-
-        ingested = go("ingest")
-        yield "ingest"
-        splits = go("preprocess", dataset=ingested.dataset).splits
-        yield "preprocess"
-        go("validate", splits=splits)
-        yield "validate"
-        trained = go("train", splits=splits)
-        yield "train"
-        evaluated = go("evaluate", model=trained.model, splits=splits)
-        yield "evaluate"
-        registered = go(
-            "register",
-            model=trained.model,
-            history=trained.history,
-            evaluation=evaluated.report,
-            metrics=evaluated.metrics,
-            dataset_version=ingested.version,
-        )
-        yield "register"
-        go("deploy", model=trained.model, version=registered.version)
-
-    def body(self, stage: Any) -> Any:
+    def body(self, stage: Stage[Any]) -> Any:
         """What stands for the stage's work: files that depend on all that it was given."""
 
         def make(section: Any, work: Workspace, **inputs: Any) -> Any:
@@ -381,30 +385,59 @@ class World:
                     work.open(ref)
             if stage.name == "deploy":
                 self.registry.promote(inputs["version"])
-                return stages.Deployed("champion", inputs["version"], 1, 0.0)
-            return RESULTS[stage.name](lambda name: write(work, name, section, inputs))
+                return stage.result(alias="champion", version=inputs["version"])
+            values = RESULTS[stage.name](lambda name: write(work, name, section, inputs))
+            return stage.result(**values)
 
-        make.__module__ = __name__
+        make.__module__ = stage.module
         return make
 
 
 def write(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> Any:
-    """A payload of the size that its stage's has."""
+    """A payload of the size that its stage's has: a line of JSON, as a history is."""
     text = f"{work.stage} {section} {[getattr(ref, 'sha256', '') for ref in inputs.values()]}"
-    work.path(name).write_text(text.ljust(SIZES[work.stage], "."))
+    line = json.dumps({"epoch": 1, "val_loss": 0.1, "of": 0.0})
+    digest = hash_text(text)
+    work.path(name).write_text(f'{line[:-1]}, "made": {digest}}}'.ljust(SIZES[work.stage]))
     return work.ref(name)
 
 
 USAGE = Usage("cpu", 0, 1.0, 0.9, 0.0, 1)
 RESULTS: dict[str, Any] = {
-    "ingest": lambda ref: stages.Ingested(ref("data"), "v", 1, ("a", "b")),
-    "preprocess": lambda ref: stages.Preprocessed(ref("splits"), {"train": 1}, 0),
-    "validate": lambda ref: stages.Validated(ref("report"), {"a": 1}),
-    "train": lambda ref: stages.Trained(
-        ref("model"), ref("history"), 1, 0.1, 0.9, 1, 1.0, "cpu", "float32", "here", USAGE
-    ),
-    "evaluate": lambda ref: stages.Evaluated(ref("report"), ref("rows"), {"accuracy": 0.9}, USAGE),
+    "ingest": lambda ref: {"dataset": ref("data"), "version": "v", "rows": 1},
+    "preprocess": lambda ref: {"splits": ref("splits"), "rows": {"train": 1}},
+    "validate": lambda ref: {"report": ref("report")},
+    "train": lambda ref: {
+        "model": ref("model"),
+        "history": ref("history"),
+        "best_epoch": 1,
+        "val_loss": 0.1,
+        "val_accuracy": 0.9,
+        "samples_per_second": 1.0,
+        "device": "cpu",
+        "usage": USAGE,
+    },
+    "evaluate": lambda ref: {
+        "report": ref("report"),
+        "predictions": ref("rows"),
+        "metrics": {"accuracy": 0.9},
+        "usage": USAGE,
+    },
 }
+
+
+def hash_text(text: str) -> int:
+    """A number that tells texts apart."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def read_older(folder: Path) -> dict[str, bytes]:
+    """All that an older project left in the store: its runs, entries, checkpoints."""
+    paths = [path for path in folder.glob(f"runs/{OLDER_RUN}/**/*") if path.is_file()]
+    for path in [*folder.glob("cache/*/*.json"), *folder.glob("checkpoints/*/index.json")]:
+        if f'"{OLDER_RUN}' in path.read_text():
+            paths += [path] if "cache" in path.parts else list(path.parent.glob("*"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def raw(folder: Path) -> dict[str, dict[str, Any]]:
@@ -446,41 +479,15 @@ def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:
         # Two other models, a month without a run, and then the first one again.
         for seeds in ({"seed": 8}, {"seed": 9}, world.first):
             assert world.run(**seeds) is not None, "the next run is not green"
-            assert world.status(f"r{world.number}") == "ok", "the next run is not green"
+            assert world.status(f"r{world.number}") == "completed", "the next run is not green"
             world.prune()
             champion = world.registry.champion()
             assert champion is not None, "there is no champion"
-            assert not champion.pruned, "the champion is marked as pruned"
-            world.config().store.check(champion.model)
+            assert not champion.is_pruned, "the champion is marked as pruned"
+            world.store.check(champion.model)
             if seeds == {"seed": 9}:
                 world.age(31)
                 world.prune()
     except Exception as error:
         return f"{error}\n{traceback.format_exc(limit=-4)}"
     return None
-
-
-def main() -> None:
-    """Answer histories until there are no more."""
-    logging.disable()
-    settings.Settings.store = property(lambda self: Fragile(self.local_root))
-    # The code does not change while this runs.
-    for name in ("installed", "code_digest", "reachable", "code_of", "_data_files", "was_edited"):
-        setattr(fingerprint, name, functools.cache(getattr(fingerprint, name)))
-    register_module._lineage = lambda work, history, evaluation, metrics, version: (
-        Lineage(work.run.id, version, "", {}, metrics, []),
-        [],
-    )
-    with tempfile.TemporaryDirectory() as name:
-        template = Path(name) / "template"
-        Registry("none", template)
-        for line in sys.stdin:
-            folder = Path(tempfile.mkdtemp(dir=name)) / "store"
-            answer = act(json.loads(line), folder, template)
-            sys.stdout.write(f"{json.dumps(answer)}\n")
-            sys.stdout.flush()
-            shutil.rmtree(folder.parent)
-
-
-if __name__ == "__main__":
-    main()
