@@ -16,6 +16,8 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
 
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
+
 with suppress(ImportError):  # the environments of projects have no hypothesis
     from hypothesis import settings
 
@@ -25,7 +27,6 @@ with suppress(ImportError):  # the environments of projects have no hypothesis
     settings.register_profile("kit", **quiet)
     settings.register_profile("quick", **quiet)
     settings.load_profile("kit")
-pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"

@@ -39,7 +39,7 @@ def render_project(root: Path, orchestrator: str = "metaflow", data_source: str 
         "orchestrator": orchestrator,
         "data_source": data_source,
     }
-    engine = Environment(keep_trailing_newline=True, autoescape=False)
+    engine = Environment(keep_trailing_newline=True, autoescape=False)  # no HTML
     for folder in ("src", "configs", "tests"):
         for source in sorted((CORE / folder).rglob("*")):
             if not source.is_file() or "__pycache__" in source.parts:

@@ -19,7 +19,7 @@ def test_answers_are_compared_number_by_number() -> None:
     assert compare_predictions(offline, offline, 1e-3) == 0
     assert compare_predictions(offline + 5e-4, offline, 1e-3) == pytest.approx(5e-4)
     with pytest.raises(PipelineError, match=r"1 of 2 rows by more than 0\.001, most in row 1"):
-        compare_predictions(offline, offline + [[0, 0], [0, 0.1]], 1e-3)
+        compare_predictions(offline, offline + np.array([[0, 0], [0, 0.1]]), 1e-3)
     with pytest.raises(PipelineError, match="2 of 2 rows"):
         compare_predictions(np.full((2, 2), np.nan), offline, 1e-3)
     with pytest.raises(PipelineError, match=r"answers with \(1, 2\), the evaluation with \(2, 2\)"):

@@ -14,7 +14,7 @@ from mlpo_kit.models.tracking import Lineage, connect
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store import Ref
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("registry")]
 
 LINEAGE = Lineage("1", "data", "code", {"train.epochs": 3}, {"accuracy": 0.9}, [])
 

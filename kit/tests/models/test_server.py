@@ -49,7 +49,7 @@ def test_it_answers_as_the_model_does_and_refuses_with_a_reason(
             answer = requests.post(f"{server.url}/predict", json={"rows": rows}, timeout=10)
             assert answer.status_code == 422
             assert reason in answer.text
-        with pytest.raises(PipelineError, match="422 .*a row must have the shape"):
+        with pytest.raises(PipelineError, match=r"422 .*a row must have the shape"):
             server.predict([[1, 2]])
         health = requests.get(f"{server.url}/health", timeout=10).json()
         assert health["classes"] == ["a", "b", "c"]

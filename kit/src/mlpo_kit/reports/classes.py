@@ -19,7 +19,7 @@ MAX_CLASSES = 40  # of a confusion matrix that a person can read
 def shade_confusion(evaluation: dict[str, Any]) -> list[list[tuple[int, float]]]:
     """Give each count of the confusion matrix its share of its true class."""
     counts = evaluation.get("confusion", [])
-    if len(counts) > MAX_CLASSES:
+    if len(counts) > MAX_CLASSES or len(evaluation.get("classes", [])) != len(counts):
         return []
     return [[(n, n / max(sum(row), 1)) for n in row] for row in counts]
 

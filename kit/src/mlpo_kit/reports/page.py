@@ -57,7 +57,8 @@ def build_report(store: Store, run_id: str) -> str:
         endings=ENDINGS,
         timeline=draw_timeline(records.values()),
         curves=draw_curves(results.read_lines(f"{pipeline.training_stage}.history")),
-        evaluation=evaluation,
+        classes=evaluation.get("classes", []),
+        per_class=evaluation.get("per_class", []),
         confusion=shade_confusion(evaluation),
         calibration=draw_calibration(evaluation),
         samples=pick_samples(

@@ -39,9 +39,7 @@ def find_problems(
     yield from broken
     if broken:  # the other checks count on it
         return
-    yield from checks.find_value_problems(
-        arrays, settings.max_constant_share, settings.value_range
-    )
+    yield from checks.find_value_problems(arrays, settings.max_constant_share, settings.value_range)
     yield from checks.find_balance_problems(
         arrays, classes, settings.min_rows_per_class, settings.max_imbalance
     )
