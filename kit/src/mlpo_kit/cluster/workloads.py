@@ -142,6 +142,15 @@ def _prune(
     """A CronJob that applies the retention policy."""
     name = f"{pods.object_name(settings.project)}-prune"
     work = pods.container("prune", command, cluster, settings, PRUNE_ASKS)
+    work["env"] += [
+        # Optional, so that the prune starts without it, and says what is missing.
+        {
+            "name": variable,
+            "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}},
+        }
+        for secret, variables in cluster.prune_secrets.items()
+        for key, variable in variables.items()
+    ]
     metadata = pods.metadata(cluster, settings, "prune", name)
     pod = {**_pod(settings, cluster, mounted, PRUNE_ASKS, work), "restartPolicy": "Never"}
     job = {

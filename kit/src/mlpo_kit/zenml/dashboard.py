@@ -1,4 +1,4 @@
-"""ZenML's dashboard over this project's records: `make dashboard`, then Ctrl-C to stop it."""
+"""Serve ZenML's dashboard over this project's records, on this machine and to it only."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from {{ package }}.settings import ROOT, load
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.zenml.environment import use_local_store
+from mlpo_kit.zenml.local_store import open_local_store
 
-from .environment import prepare
+HELP = "ZenML's dashboard at http://127.0.0.1:8237, until Ctrl-C"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Serve it on this machine, to this machine only; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.dashboard")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to listen."""
     parser.add_argument("--port", type=int, default=8237)
-    chosen = parser.parse_args(arguments)
-    home = prepare(load().local_root, ROOT)
-    from zenml.client import Client
 
-    from .home import opened
 
-    with opened(home):
+def run(chosen: argparse.Namespace) -> int:
+    """Serve it until a signal comes."""
+    home = use_local_store(load_settings().local_root, find_project().root)
+    with open_local_store(home):
+        from zenml.client import Client
+
         # Or it begins with a form that asks for an e-mail address.
         answered = {"finished_onboarding_survey": True}
         user = Client().active_user
@@ -36,7 +39,3 @@ def main(arguments: list[str] | None = None) -> int:
         return subprocess.call(command)
     except KeyboardInterrupt:
         return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,30 +16,31 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from mlpo_kit.errors import PipelineError, reason
-from {{ package }}.settings import ROOT, Settings
-
-from .cluster import find
-from .environment import prepare_for_server
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.errors import PipelineError, find_root_cause
+from mlpo_kit.zenml.cluster import SERVER_KEY as KEY
+from mlpo_kit.zenml.cluster import find_cluster
+from mlpo_kit.zenml.environment import use_server
 
 if TYPE_CHECKING:
     from zenml.client import Client
 
-URL, KEY = "ZENML_STORE_URL", "ZENML_STORE_API_KEY"
+URL = "ZENML_STORE_URL"
 SECONDS = 10  # to wait for an answer
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Client]:
-    """ZenML's client, logged in; import the rest of ZenML inside.
+def connect(settings: BaseSettings) -> Iterator[Client]:
+    """Log in to the server and yield ZenML's client; import the rest of ZenML inside.
 
     Raises PipelineError where there is no server, it does not answer, or not to us.
     """
     # In a pod the variable is set, and no description is there to be read.
-    url = (os.environ.get(URL) or find(settings).zenml.server).rstrip("/")
-    key = check(url, os.environ.get(KEY))
+    url = (os.environ.get(URL) or find_cluster(settings).zenml.server).rstrip("/")
+    key = check_server(url, os.environ.get(KEY))
     with tempfile.TemporaryDirectory(prefix="zenml-") as home:
-        prepare_for_server(Path(home), ROOT, url, key)
+        use_server(Path(home), find_project().root, url, key)
         from zenml.client import Client
         from zenml.exceptions import ZenMLBaseException
 
@@ -47,12 +48,17 @@ def connected(settings: Settings) -> Iterator[Client]:
             client = Client()
             _ = client.active_project  # the first question that is asked as somebody
         except (ZenMLBaseException, RuntimeError, requests.RequestException) as error:
-            raise PipelineError(f"ZenML's server at {url} is of no use: {reason(error)}") from None
+            raise PipelineError(
+                f"ZenML's server at {url} is of no use: {find_root_cause(error)}"
+            ) from None
         yield client
 
 
-def check(url: str, key: str | None) -> str:
-    """The key, after the server has taken it."""
+def check_server(url: str, key: str | None) -> str:
+    """Return the key, once the server has taken it.
+
+    Raises PipelineError where it does not, is of another version, or is no ZenML server.
+    """
     if not url.startswith(("http://", "https://")):
         raise PipelineError(f"{URL} is {url}, and no server: http://...")
     if not key:
@@ -69,8 +75,8 @@ def check(url: str, key: str | None) -> str:
         known = None
     except requests.RequestException as error:
         raise PipelineError(
-            f"ZenML's server at {url} can't be reached: {reason(error)}. If only pods reach it "
-            f"there, say in {URL} how this machine does"
+            f"ZenML's server at {url} can't be reached: {find_root_cause(error)}. If only pods "
+            f"reach it there, say in {URL} how this machine does"
         ) from None
     if known is None:
         raise PipelineError(f"what answers at {url} is no ZenML server")

@@ -5,22 +5,23 @@ Nothing of it is said twice: the pods are the kit's, in ZenML's words.
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from mlpo_kit.cluster import description as kit
-from mlpo_kit.cluster import image
-from mlpo_kit.cluster import pods
-from mlpo_kit.cluster.description import Cluster, Name
+from mlpo_kit.cluster import image, pods
+from mlpo_kit.cluster.description import Cluster, Name, check_filled_in, read_cluster
+from mlpo_kit.config.project import PROJECT_VARIABLE
+from mlpo_kit.config.sections import Resources, section
+from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.config.sections import STRICT, Resources
-from mlpo_kit.runs.records import STAGES
-from {{ package }}.settings import Settings
 
 Document = dict[str, Any]
 
+SERVER_KEY = "ZENML_STORE_API_KEY"
+LAUNCHER_VERSION = "MLPO_KIT_VERSION"  # of the kit that starts a run; its pods compare theirs
 PARENT = Resources(cpu=1, memory_mb=2048)  # of the pod that starts the steps, and waits for them
 # Whose failures count as tries: those of the step itself, not that its node was taken away.
 FAILURES = {
@@ -34,26 +35,27 @@ FAILURES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Own:
+@section
+class ZenmlPart:
     """What only ZenML needs to know."""
 
     server: Annotated[str, Field(pattern="^https?://.+$")]
     artifact_store: Annotated[str, Field(pattern="^s3://.+$")]
     kubernetes_context: str | None = None
-    key_secret: Name = "zenml"  # noqa: S105 (its name)
+    key_secret: Name = "zenml"
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@section
 class ZenmlCluster(Cluster):
     """The cluster, with ZenML's part."""
 
-    zenml: Own
+    zenml: ZenmlPart
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables of every container: also where ZenML's server is, and the code."""
         own = {
+            PROJECT_VARIABLE: "/app",
             "ZENML_STORE_URL": self.zenml.server,  # before what the machine says that starts it
             "ZENML_CUSTOM_SOURCE_ROOT": "/app",
             "ZENML_ENABLE_RICH_TRACEBACK": "false",
@@ -63,18 +65,23 @@ class ZenmlCluster(Cluster):
         }
         return {**super().environment, **own}
 
+    @property
+    def prune_secrets(self) -> dict[str, dict[str, str]]:
+        """The key for ZenML's server, which nothing else gets."""
+        return {self.zenml.key_secret: {SERVER_KEY: SERVER_KEY}}
 
-def read_cluster(settings: Settings) -> ZenmlCluster:
+
+def read_zenml_cluster(settings: BaseSettings) -> ZenmlCluster:
     """Read the description; raises PipelineError that names all that is wrong."""
     if settings.compute == "batch":
         raise PipelineError("compute is batch, and ZenML runs on kubernetes, or here: local")
-    return kit.read(ZenmlCluster, settings)
+    return read_cluster(ZenmlCluster, settings)
 
 
-def find(settings: Settings) -> ZenmlCluster:
-    """The cluster for a run; raises PipelineError while none could work there."""
-    cluster = read_cluster(settings)
-    kit.check_filled_in(cluster, settings)
+def find_cluster(settings: BaseSettings) -> ZenmlCluster:
+    """Read the cluster for a run; raises PipelineError while none could work there."""
+    cluster = read_zenml_cluster(settings)
+    check_filled_in(cluster, settings)
     own = {"server": cluster.zenml.server, "artifact_store": cluster.zenml.artifact_store}
     left = [
         f"  zenml.{name} in deploy/cluster.yaml: {value}"
@@ -83,7 +90,7 @@ def find(settings: Settings) -> ZenmlCluster:
     ]
     if left:
         raise PipelineError("\n".join(["these are examples, name your own:", *left]))
-    if "@sha256:" not in image.base_image():
+    if "@sha256:" not in image.read_base_image():
         raise PipelineError(
             "deploy/base-image names no digest yet, so the image of this project was never built: "
             "`make image push` does that, and pins it"
@@ -91,7 +98,7 @@ def find(settings: Settings) -> ZenmlCluster:
     return cluster
 
 
-def stack(cluster: Cluster, context: str | None, artifact_store: Document) -> Document:
+def describe_stack(cluster: Cluster, context: str | None, artifact_store: Document) -> Document:
     """The parts of ZenML's stack, in the form of the files in stacks/."""
     registry = cluster.image.rpartition("/")[0]
     orchestrator = {
@@ -109,62 +116,69 @@ def stack(cluster: Cluster, context: str | None, artifact_store: Document) -> Do
     }
 
 
-def account(cluster: Cluster, settings: Settings) -> str:
-    """The service account of the pods. That of the parent pod may create jobs."""
+def name_account(cluster: Cluster, settings: BaseSettings) -> str:
+    """Name the service account of the pods. That of the parent pod may create jobs."""
     return cluster.service_account or f"{pods.object_name(settings.project)}-zenml"
 
 
-def of_run(cluster: Cluster, settings: Settings) -> Document:
+def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
     """What ZenML is told of all steps: the image, and the pod that starts the others."""
+    account = name_account(cluster, settings)
     return {
         "docker": {
-            "parent_image": image.name(cluster),
+            "parent_image": image.name_image(cluster),
             "skip_build": True,  # the project is in it
             "allow_including_files_in_images": False,
             "allow_download_from_artifact_store": False,
             "allow_download_from_code_repository": False,
         },
         "orchestrator": {
-            "service_account_name": account(cluster, settings),
-            "step_pod_service_account_name": account(cluster, settings),
+            "service_account_name": account,
+            "step_pod_service_account_name": account,
             "job_name_prefix": pods.object_name(settings.project),
             "ttl_seconds_after_finished": cluster.ttl_seconds,
             "active_deadline_seconds": round(settings.retention.max_run_hours * 3600),
-            "orchestrator_pod_settings": pod(cluster, settings, PARENT, calls_api=True),
+            "orchestrator_pod_settings": describe_pod(cluster, settings, PARENT, calls_api=True),
         },
     }
 
 
-def of_steps(cluster: Cluster, settings: Settings) -> dict[str, Document]:
-    """What ZenML is told of each step: the pod that it gets."""
-    found = {}
-    for name in STAGES:
-        made = pod(cluster, settings, settings.resources.get(name, Resources()))
-        if labels := pods.queue_labels(cluster):
-            made["labels"] = labels  # ZenML puts them on the job, too
-        found[name] = {"pod_settings": made, "pod_failure_policy": FAILURES}
+def configure_step(cluster: Cluster, settings: BaseSettings, asked: Resources) -> Document:
+    """What ZenML is told of a step: the pod that it gets, and how long it may take."""
+    made = describe_pod(cluster, settings, asked)
+    if labels := pods.queue_labels(cluster):
+        made["labels"] = labels  # ZenML puts them on the job, too
+    found: Document = {"pod_settings": made, "pod_failure_policy": FAILURES}
+    if asked.timeout_hours is not None:
+        found["active_deadline_seconds"] = round(asked.timeout_hours * 3600)
     return found
 
 
-def pod(
-    cluster: Cluster, settings: Settings, asked: Resources, calls_api: bool = False
+def describe_pod(
+    cluster: Cluster, settings: BaseSettings, asked: Resources, calls_api: bool = False
 ) -> Document:
     """The kit's pod, as `KubernetesPodSettings`."""
     work = pods.container("main", [], cluster, settings, asked)
     spec = pods.pod_spec(work, cluster, settings, asked, calls_api)
+    launcher = {"name": LAUNCHER_VERSION, "value": version("mlpo-kit")}
+    named = {"volumes", "tolerations", "nodeSelector", "containers", "imagePullSecrets"}
     found = {
         "resources": work["resources"],
-        "env": work["env"],
+        "env": [*work["env"], launcher],
         "container_security_context": work["securityContext"],
         "volume_mounts": work["volumeMounts"],
         "volumes": spec["volumes"],
         "tolerations": spec.get("tolerations", []),
         "node_selectors": spec.get("nodeSelector", {}),
-        "image_pull_secrets": cluster.pull_secrets,
+        "image_pull_secrets": [secret["name"] for secret in spec.get("imagePullSecrets", [])],
         "additional_pod_spec_args": {
-            "automount_service_account_token": spec["automountServiceAccountToken"],
-            "enable_service_links": spec["enableServiceLinks"],
-            "security_context": spec["securityContext"],
+            _to_snake_case(name): value
+            for name, value in spec.items()
+            if name not in named | {"serviceAccountName"}  # ZenML has its own word for it
         },
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _to_snake_case(name: str) -> str:
+    return re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", name)

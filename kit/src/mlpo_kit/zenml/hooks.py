@@ -1,4 +1,4 @@
-"""What ZenML calls when a step has failed for good: the place to tell your team."""
+"""What ZenML calls when a step has failed for good: `@pipeline(on_failure=note_failure)`."""
 
 from zenml import get_step_context, log_metadata
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from filelock import FileLock, Timeout
 
-from .environment import DATABASE
+from mlpo_kit.zenml.environment import DATABASE
 
 LOCK = "lock"
 READY = "ready"  # is there once the database is whole
@@ -22,11 +22,11 @@ ALIVE = "alive"  # a file per run, locked while the run's process lives
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[None]:
+def open_local_store(home: Path) -> Iterator[None]:
     """Open ZenML's store, with its database made and runs that died marked as failed.
 
-    The lock is held for the length of the `with` block: keep it short. Call
-    `environment.prepare` before, and import ZenML inside.
+    The lock is held for the length of the `with` block: keep it short. Call `use_local_store`
+    before, and import ZenML inside.
     """
     database = home / DATABASE
     for folder in (home / ALIVE, database.parent):
@@ -49,25 +49,25 @@ def opened(home: Path) -> Iterator[None]:
 
 
 def mark_alive(home: Path, run_name: str) -> FileLock:
-    """Hold this run's lock until it is released or the process ends; call it in `opened`."""
+    """Hold this run's lock until it is released or the process ends; call it in the open store."""
     lock = FileLock(home / ALIVE / run_name)
     lock.acquire()
     return lock
 
 
 def mark_ended(lock: FileLock) -> None:
-    """The run came to an end; where ZenML did not see it, it is told."""
+    """Release a run's lock as the run ends; where ZenML did not see its end, it is told."""
     path = Path(lock.lock_file)
-    _fail(path.name)
+    _fail_run(path.name)
     path.unlink()
     lock.release()
 
 
 def mark_dead_runs(home: Path) -> list[str]:
-    """Tell ZenML of runs whose process is gone without a word; returns their names."""
+    """Mark runs as failed whose process is gone without a word; returns their names."""
     dead = [path for path in sorted((home / ALIVE).iterdir()) if _is_free(path)]
     for path in dead:
-        _fail(path.name)
+        _fail_run(path.name)
         path.unlink()
     return [path.name for path in dead]
 
@@ -80,7 +80,7 @@ def _is_free(path: Path) -> bool:
         return False
 
 
-def _fail(run_name: str) -> None:
+def _fail_run(run_name: str) -> None:
     """Mark what is unfinished of a run as failed, if the run ever came into ZenML's records."""
     from zenml.client import Client
     from zenml.enums import ExecutionStatus

@@ -1,12 +1,13 @@
 """How a reference into the store becomes a ZenML artifact: one line of JSON, no pickle.
 
-ZenML finds the materializer by the type it is registered for; `steps.py` imports this module.
+ZenML finds the materializer by the type it is registered for, once this module is imported.
 """
 
 import json
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from zenml.config.source import DistributionPackageSource, SourceType
 from zenml.enums import ArtifactType
 from zenml.materializers.base_materializer import BaseMaterializer
 
@@ -40,3 +41,12 @@ class RefMaterializer(BaseMaterializer):
     def compute_content_hash(self, data: Ref) -> str:
         """Two references with the same hash stand for the same bytes."""
         return data.sha256
+
+
+# Without a version: else ZenML warns of every artifact that another version of the kit made.
+RefMaterializer.__zenml_source__ = DistributionPackageSource(  # type: ignore[attr-defined]
+    module=__name__,
+    attribute="RefMaterializer",
+    type=SourceType.DISTRIBUTION_PACKAGE,
+    package_name="mlpo-kit",
+)

@@ -13,22 +13,26 @@ from uuid import UUID
 
 FOLDER = ".zenml"
 DATABASE = "local_stores/default_zen_store/zenml.db"  # where ZenML's own commands look, too
-# What a person may still set from outside.
-KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")
+KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")  # what a person may still set from outside
 
 
-def prepare(local_root: Path, source_root: Path) -> Path:
-    """Point ZenML at `<local_root>/.zenml`, which is returned; what else it knew is forgotten."""
+def use_local_store(local_root: Path, source_root: Path) -> Path:
+    """Point ZenML at `<local_root>/.zenml`, and return that; what else it knew is forgotten."""
     home = local_root / FOLDER
-    _forget()
-    _set(home, source_root, ZENML_STORE_TYPE="sql", ZENML_STORE_URL=f"sqlite:///{home / DATABASE}")
+    _forget_variables()
+    _set_variables(
+        home,
+        source_root,
+        ZENML_STORE_TYPE="sql",
+        ZENML_STORE_URL=f"sqlite:///{home / DATABASE}",
+    )
     return home
 
 
-def prepare_for_server(home: Path, source_root: Path, url: str, key: str) -> None:
-    """Point ZenML at a server; nothing that it is told comes into a file of `home`."""
-    _forget()
-    _set(
+def use_server(home: Path, source_root: Path, url: str, key: str) -> None:
+    """Point ZenML at a server; its key does not come into any file of `home`."""
+    _forget_variables()
+    _set_variables(
         home,
         source_root,
         ZENML_STORE_TYPE="rest",
@@ -39,7 +43,7 @@ def prepare_for_server(home: Path, source_root: Path, url: str, key: str) -> Non
     )
 
 
-def _forget() -> None:
+def _forget_variables() -> None:
     for name in [name for name in os.environ if name.startswith("ZENML_") and name not in KEPT]:
         del os.environ[name]
     if "ZENML_LOGGING_VERBOSITY" not in os.environ:
@@ -48,7 +52,7 @@ def _forget() -> None:
         logging.getLogger("zenml").setLevel(logging.CRITICAL)
 
 
-def _set(home: Path, source_root: Path, **store: str) -> None:
+def _set_variables(home: Path, source_root: Path, **store: str) -> None:
     os.environ.update(
         store,
         ZENML_CONFIG_PATH=str(home),

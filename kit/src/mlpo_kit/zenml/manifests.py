@@ -1,4 +1,4 @@
-"""What a cluster would be given: `make manifests` writes it, `make validate` checks it.
+"""What a cluster would be given: the jobs of the steps, and what lets ZenML make them.
 
 The Jobs are built by what ZenML's Kubernetes orchestrator builds its own with; that it is not
 public is why zenml is pinned exactly in pyproject.toml. What belongs to one run, its ids and its
@@ -7,25 +7,23 @@ token, is left out. They are there to be read and checked: ZenML creates them, r
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlpo_kit.cluster import manifests
-
 from mlpo_kit.cluster import pods
 from mlpo_kit.cluster.pods import Manifest
-from mlpo_kit.cluster.workloads import shared
-from {{ package }}.settings import ROOT, Settings, find
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.zenml.cluster import (
+    ZenmlCluster,
+    describe_stack,
+    name_account,
+    read_zenml_cluster,
+)
+from mlpo_kit.zenml.drawing import draw, load_training
+from mlpo_kit.zenml.environment import use_local_store
 
-from .cluster import ZenmlCluster, account, read_cluster, stack
-from .environment import prepare
-from .server import KEY
-
-PRUNE = ("-m", "pipeline.prune")
 RULES = [  # of the pod that starts the steps, and waits for them
     {
         "apiGroups": ["batch"],
@@ -37,34 +35,23 @@ RULES = [  # of the pod that starts the steps, and waits for them
 ]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the manifests, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--profile", default="cluster")
-    profile = parser.parse_known_args(arguments)[0].profile
-    rendering = partial(render, profile=profile)
-    return manifests.main(rendering, None, arguments, kind=ZenmlCluster, prune=None)
-
-
-def render(
-    settings: Settings, document: dict[str, Any], profile: str = "cluster"
-) -> dict[str, list[Manifest]]:
-    """The manifests that ZenML needs, by the name of their file."""
-    cluster = read_cluster(settings)
+def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:
+    """Render the manifests that ZenML needs, by the name of their file."""
+    cluster = read_zenml_cluster(settings)
     return {
-        "jobs": jobs(settings, document, cluster, profile),
-        "rbac": rbac(settings, cluster),
-        "prune": prune(settings, cluster, profile),
+        "jobs": render_jobs(settings, document, cluster),
+        "rbac": render_role(settings, cluster),
     }
 
 
-def rbac(settings: Settings, cluster: ZenmlCluster) -> list[Manifest]:
+def render_role(settings: BaseSettings, cluster: ZenmlCluster) -> list[Manifest]:
     """What the pods' account may do; without a name of its own, the account as well."""
-    name = account(cluster, settings)
-    of_role = f"{pods.object_name(settings.project)}-zenml"
-    metadata = pods.metadata(cluster, settings, "steps", of_role)
+    name = name_account(cluster, settings)
+    metadata = pods.metadata(
+        cluster, settings, "steps", f"{pods.object_name(settings.project)}-zenml"
+    )
     group = "rbac.authorization.k8s.io"
-    there = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
+    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
     subject = {"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}
     role: list[Manifest] = [
         {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
@@ -76,52 +63,43 @@ def rbac(settings: Settings, cluster: ZenmlCluster) -> list[Manifest]:
             "subjects": [subject],
         },
     ]
-    return role if cluster.service_account else [there, *role]
+    return role if cluster.service_account else [made, *role]
 
 
-def prune(settings: Settings, cluster: ZenmlCluster, profile: str) -> list[Manifest]:
-    """The nightly prune of the kit, with the key for ZenML's server, which nothing else gets."""
-    found = shared(settings, cluster, profile, PRUNE)["prune"]
-    (container,) = found[-1]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    # Optional, so that the prune starts without it, and says what is missing.
-    source = {"name": cluster.zenml.key_secret, "key": KEY, "optional": True}
-    container["env"].append({"name": KEY, "valueFrom": {"secretKeyRef": source}})
-    return found
-
-
-def jobs(
-    settings: Settings, document: dict[str, Any], cluster: ZenmlCluster, profile: str
+def render_jobs(
+    settings: BaseSettings, document: dict[str, Any], cluster: ZenmlCluster
 ) -> list[Manifest]:
-    """The Job that starts the steps, and one for each of them."""
+    """Render the Job that starts the steps, and one for each of them."""
     # The real artifact store would be asked for as soon as it is looked at.
     here = {"flavor": "local", "configuration": {}}
     with tempfile.TemporaryDirectory(prefix="zenml-") as folder:
-        home = prepare(Path(folder), ROOT)
-        from .home import opened
-        from .profiles import options
-        from .stacks import activate_parts
+        home = use_local_store(Path(folder), find_project().root)
+        from mlpo_kit.zenml.configuration import build_options
+        from mlpo_kit.zenml.local_store import open_local_store
+        from mlpo_kit.zenml.stacks import activate_stack
+        from mlpo_kit.zenml.work import DOCUMENT
 
-        with_options = options(settings, find(profile), cluster)
-        with opened(home):
-            activate_parts("manifests", stack(cluster, None, here))
-            return _jobs(document, with_options)
+        training = load_training()
+        options = build_options(settings, training, draw(training.copy()), cluster)
+        options["extra"] = {**options.get("extra", {}), DOCUMENT: document}
+        with open_local_store(home):
+            activate_stack("manifests", describe_stack(cluster, None, here))
+            return _compile_jobs(training, options)
 
 
-def _jobs(document: dict[str, Any], with_options: dict[str, Any]) -> list[Manifest]:
+def _compile_jobs(training: Any, options: dict[str, Any]) -> list[Manifest]:
     from zenml.client import Client
     from zenml.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
     from zenml.integrations.kubernetes.orchestrators import (
         kubernetes_orchestrator_entrypoint_configuration as parent,
     )
 
-    from .training import training
-
-    configured = training.with_options(**with_options)
-    configured.prepare(settings=document)
-    snapshot, _, _ = configured._compile(**with_options)
+    configured = training.with_options(**options)
+    configured.prepare(settings=None)
+    snapshot, _, _ = configured._compile(steps=options["steps"])
     orchestrator: Any = Client().active_stack.orchestrator
     told = orchestrator.get_settings(snapshot)
-    first = _job(
+    first = _build_job(
         orchestrator,
         {"pipeline": configured.name},
         snapshot.pipeline_configuration.docker_settings.parent_image,
@@ -130,7 +108,7 @@ def _jobs(document: dict[str, Any], with_options: dict[str, Any]) -> list[Manife
         told.orchestrator_job_backoff_limit,
     )
     steps = [
-        _job(
+        _build_job(
             orchestrator,
             {"pipeline": configured.name, "step_name": name},
             step.config.docker_settings.parent_image,
@@ -143,7 +121,7 @@ def _jobs(document: dict[str, Any], with_options: dict[str, Any]) -> list[Manife
     return [first, *steps]
 
 
-def _job(
+def _build_job(
     orchestrator: Any,
     labels: dict[str, str],
     image: str | None,
@@ -151,7 +129,7 @@ def _job(
     told: Any,
     retries: int,
 ) -> Manifest:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]
     from zenml.integrations.kubernetes.kube_utils import sanitize_label
 
     job = orchestrator._prepare_job_manifest(
@@ -170,16 +148,12 @@ def _job(
     for part in (job, job.spec.template):
         part.metadata.annotations = None  # who starts it
     job.metadata.namespace = orchestrator.config.kubernetes_namespace
-    made: Manifest = without_null(ApiClient().sanitize_for_serialization(job))
+    made: Manifest = _drop_nulls(ApiClient().sanitize_for_serialization(job))
     return made
 
 
-def without_null(value: Any) -> Any:
+def _drop_nulls(value: Any) -> Any:
     """The document without what is null, which Kubernetes takes for absent."""
     if isinstance(value, dict):
-        return {key: without_null(item) for key, item in value.items() if item is not None}
-    return [without_null(item) for item in value] if isinstance(value, list) else value
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return {key: _drop_nulls(item) for key, item in value.items() if item is not None}
+    return [_drop_nulls(item) for item in value] if isinstance(value, list) else value
