@@ -87,9 +87,11 @@ class Built:
 
 LATEST = """
 import json
-from my_project import settings
-from mlpo_kit.runs import records
-print(json.dumps(records.refresh_latest(settings.load("cluster").store)))
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.runs.summary import refresh_latest
+from mlpo_kit.store import open_store
+print(json.dumps(refresh_latest(open_store(load_settings("cluster")), load_pipeline())))
 """
 PROFILE = """
 compute: kubernetes
@@ -198,8 +200,8 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
 def check_that_it_was_a_whole_run(built: Built, orchestrator: str) -> None:
     """Green, registered and deployed in what all share; and nothing of it is on this machine."""
     latest = built.latest()
-    assert (latest["status"], latest["orchestrator"]) == ("ok", orchestrator)
-    assert {stage["status"] for stage in latest["stages"]} == {"ok"}
+    assert (latest["status"], latest["orchestrator"]) == ("completed", orchestrator)
+    assert {stage["status"] for stage in latest["stages"]} == {"completed"}
     assert latest["model"]["alias"] == "champion"
     assert latest["metrics"]["accuracy"] > 0.5
     for name in ("runs", "registry", "cache"):
@@ -323,16 +325,17 @@ def test_a_run_whose_image_cannot_be_pulled_fails_and_leaves_nothing(zenml):
 OFFLINE = """
 import json, sys
 import numpy as np
-from my_project import settings
-from mlpo_kit.runs import records
-from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.models.client import Client
-store = settings.load("cluster").store
-run_id = records.refresh_latest(store)["run_id"]
-done = records.read(store, run_id, "evaluate")
-offline = map_arrays(store.open(done.outputs["predictions"]))
-served = Client(sys.argv[1]).predict(offline["x"][:64])
-print(json.dumps(float(np.abs(served - offline["probabilities"][:64]).max())))
+from mlpo_kit.runs.records import find_newest_run, read_records
+from mlpo_kit.store import open_store
+from mlpo_kit.store.arrays import map_arrays
+store = open_store(load_settings("cluster"))
+records = read_records(store, find_newest_run(store))
+rows = map_arrays(store.open(records["preprocess"].outputs["splits"]))["test_x"][:64]
+offline = map_arrays(store.open(records["evaluate"].outputs["predictions"]))["probabilities"]
+served = np.asarray(Client(sys.argv[1]).predict(rows)["probabilities"])
+print(json.dumps(float(np.abs(served - offline[: len(rows)]).max())))
 """
 
 

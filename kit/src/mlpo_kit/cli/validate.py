@@ -25,6 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Check them, and say so."""
-    found, cluster, problems = render_all(chosen.profile)
-    print(check_manifests(found, cluster, chosen.kubernetes, problems))
+    files, _, problems = render_all(chosen.profile)
+    print(check_manifests(files, chosen.kubernetes, problems))
     return 0

@@ -1,7 +1,6 @@
-"""What is wrong with manifests, found without a cluster: `make validate`.
+"""What Kubernetes' schemas let pass in manifests, and Kubernetes refuses, or what never works.
 
-Kubernetes' schemas, then what they let pass and Kubernetes refuses, or what never works, then our
-policies. All problems are found in one pass.
+All problems are found in one pass. Each check takes all that is rendered.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mlpo_kit.cluster import pod_checks, schemas
+from cluster.lint.finding import PLACEHOLDER, Pod, find_pods, list_ports, mapping, mappings
 from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.cluster.found_pods import PLACEHOLDER, Pod, find_pods, mapping, mappings
 from mlpo_kit.cluster.pods import Manifest
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -30,7 +28,7 @@ _NAMED_IN = {  # where deploy/cluster.yaml names what the cluster holds
 
 
 @dataclass(frozen=True)
-class Found:
+class Rendered:
     """All that is rendered: objects with the words that lead to them, and the pods in them."""
 
     objects: list[tuple[str, Manifest]]
@@ -38,32 +36,20 @@ class Found:
     cluster: Cluster
 
 
-def problems(files: dict[str, list[Manifest]], cluster: Cluster, version: str) -> list[str]:
-    """What is wrong with the manifests of each file for a release of Kubernetes, as sentences."""
-    said: list[str] = []
-    found = Found([], [], cluster)
-    for stem, documents in files.items():
-        for document in documents:
-            where = f"{stem}.yaml: {document.get('kind')} {_name(document)}"
-            found.objects.append((where, document))
-            inside = find_pods(document, where)
-            found.pods.extend(inside)
-            if schemas.is_built_in(document, version):
-                said += [f"{where}: {one}" for one in schemas.misfits(document, version)]
-            else:
-                said += [
-                    f"{pod.where}: pod: {one}"
-                    for pod in inside
-                    for one in schemas.pod_misfits(pod.spec, version)
-                ]
-    said += [one for pod in found.pods for check in pod_checks.CHECKS for one in check(pod)]
-    said += [one for check in CHECKS for one in check(found)]
-    return list(dict.fromkeys(said))  # what two files share is said once
+def find_objects(files: dict[str, list[Manifest]], cluster: Cluster) -> Rendered:
+    """Gather the objects of all files, and the pods in them."""
+    objects = [
+        (f"{stem}.yaml: {document.get('kind')} {_name(document)}", document)
+        for stem, documents in files.items()
+        for document in documents
+    ]
+    pods = [pod for where, document in objects for pod in find_pods(document, where)]
+    return Rendered(objects, pods, cluster)
 
 
-def names(found: Found) -> Iterator[str]:
+def check_names(rendered: Rendered) -> Iterator[str]:
     """Names and labels are of the form that Kubernetes takes."""
-    for where, document in found.objects:
+    for where, document in rendered.objects:
         kind, metadata = str(document.get("kind")), mapping(document.get("metadata"))
         longest = _LONGEST.get(kind, 253)
         form = f"(?=[a-z]){_LABEL}" if kind == "Service" else _SUBDOMAIN
@@ -79,7 +65,7 @@ def names(found: Found) -> Iterator[str]:
         for key in {**mapping(document.get("data")), **mapping(document.get("binaryData"))}:
             if kind in ("ConfigMap", "Secret") and not _has_form(key, r"[-._a-zA-Z0-9]+", 253):
                 yield f"{where}: {key!r} is no name for a file: letters, digits, dashes and dots"
-    for pod in found.pods:
+    for pod in rendered.pods:
         yield from _labels(pod.where, pod.labels)
         yield from _labels(pod.where, mapping(pod.spec.get("nodeSelector")))
         named = [(where, container) for where, container in pod.containers]
@@ -105,16 +91,16 @@ def _labels(where: str, labels: Manifest) -> Iterator[str]:
 
 
 def _has_form(text: object, form: str, longest: int) -> bool:
-    said = str(text)
-    if PLACEHOLDER.search(said):
+    text = str(text)
+    if PLACEHOLDER.search(text):
         return True
-    return len(said) <= longest and re.fullmatch(form, said) is not None
+    return len(text) <= longest and re.fullmatch(form, text) is not None
 
 
-def twice(found: Found) -> Iterator[str]:
+def check_duplicates(rendered: Rendered) -> Iterator[str]:
     """No two files make different things of the same object."""
     seen: dict[tuple[str, ...], tuple[str, Manifest]] = {}
-    for where, document in found.objects:
+    for where, document in rendered.objects:
         metadata = mapping(document.get("metadata"))
         if "name" not in metadata:
             continue
@@ -124,17 +110,17 @@ def twice(found: Found) -> Iterator[str]:
             yield f"{where}: {first.partition(':')[0]} has another one of this name: rename one"
 
 
-def references(found: Found) -> Iterator[str]:
+def check_references(rendered: Rendered) -> Iterator[str]:
     """What a pod refers to is among the manifests, or deploy/cluster.yaml says that it is there."""
-    cluster = found.cluster
-    there = {(str(one.get("kind")), _name(one)) for _, one in found.objects}
+    cluster = rendered.cluster
+    there = {(str(one.get("kind")), _name(one)) for _, one in rendered.objects}
     there |= {("Secret", name) for name in (*cluster.secrets, *cluster.pull_secrets)}
     there |= {
         ("PersistentVolumeClaim", str(cluster.volume_claim)),
         ("ServiceAccount", str(cluster.service_account)),
         ("ServiceAccount", "default"),
     }
-    for pod in found.pods:
+    for pod in rendered.pods:
         for where, kind, name in _references(pod):
             if (kind, name) in there or PLACEHOLDER.search(name):
                 continue
@@ -174,9 +160,9 @@ def _reference(where: str, kind: str, source: Any, field: str) -> Iterator[tuple
         yield where, kind, str(source.get(field))
 
 
-def selectors(found: Found) -> Iterator[str]:
+def check_selectors(rendered: Rendered) -> Iterator[str]:
     """What selects pods selects those that are meant."""
-    for where, document in found.objects:
+    for where, document in rendered.objects:
         kind, spec = document.get("kind"), mapping(document.get("spec"))
         wanted = _selector(document)
         if kind in _MATCHED:
@@ -188,19 +174,21 @@ def selectors(found: Found) -> Iterator[str]:
                         f"{where}: selects pods with the label {key}: {value}, and its own have "
                         f"{labels.get(key) or 'none'}: say the same in template.metadata.labels"
                     )
-        elif kind in ("Service", "PodDisruptionBudget") and wanted and not _selected(found, wanted):
+        elif (
+            kind in ("Service", "PodDisruptionBudget")
+            and wanted
+            and not _selected(rendered, wanted)
+        ):
             yield f"{where}: selects no pod among the manifests: say the labels of one in selector"
 
 
-def service_ports(found: Found) -> Iterator[str]:
+def check_service_ports(rendered: Rendered) -> Iterator[str]:
     """A Service leads to a port that its pods have."""
-    for where, document in found.objects:
+    for where, document in rendered.objects:
         if document.get("kind") != "Service":
             continue
-        pods = _selected(found, _selector(document))
-        there = {
-            port for pod in pods for _, one in pod.containers for port in pod_checks.ports(one)
-        }
+        pods = _selected(rendered, _selector(document))
+        there = {port for pod in pods for _, one in pod.containers for port in list_ports(one)}
         for port in mappings(mapping(document.get("spec")).get("ports")):
             target = port.get("targetPort", port.get("port"))
             if pods and str(target) not in there:
@@ -213,22 +201,22 @@ def _selector(document: Manifest) -> Manifest:
     return selector if document.get("kind") == "Service" else mapping(selector.get("matchLabels"))
 
 
-def _selected(found: Found, wanted: Manifest) -> list[Pod]:
+def _selected(rendered: Rendered, wanted: Manifest) -> list[Pod]:
     return [
         pod
-        for pod in found.pods
+        for pod in rendered.pods
         if wanted and all(pod.labels.get(key) == value for key, value in wanted.items())
     ]
 
 
-def schedule(found: Found) -> Iterator[str]:
+def check_schedules(rendered: Rendered) -> Iterator[str]:
     """A CronJob says when, as cron does."""
-    for where, document in found.objects:
-        said = mapping(document.get("spec")).get("schedule")
-        if document.get("kind") != "CronJob" or not isinstance(said, str):
+    for where, document in rendered.objects:
+        text = mapping(document.get("spec")).get("schedule")
+        if document.get("kind") != "CronJob" or not isinstance(text, str):
             continue
-        if len(said.split()) != 5 and not said.startswith("@"):
-            yield f"{where}: the schedule {said!r} has not cron's five fields, as 30 3 * * * has"
+        if len(text.split()) != 5 and not text.startswith("@"):
+            yield f"{where}: the schedule {text!r} has not cron's five fields, as 30 3 * * * has"
 
 
 def _name(document: Manifest) -> str:
@@ -236,4 +224,7 @@ def _name(document: Manifest) -> str:
     return str(metadata.get("name") or metadata.get("generateName") or "without a name")
 
 
-CHECKS = (names, twice, references, selectors, service_ports, schedule)
+CHECKS = (
+    *(check_names, check_duplicates, check_references),
+    *(check_selectors, check_service_ports, check_schedules),
+)

@@ -1,4 +1,4 @@
-"""A cluster for tests: as its description says, and the services that answer for it."""
+"""The services that answer for a cluster: Kubernetes, a registry of images, MLflow, a bucket."""
 
 from __future__ import annotations
 
@@ -14,46 +14,30 @@ from typing import Any
 import fsspec
 import yaml
 
-from {{ package }} import settings
+from cluster.samples import make_cluster
 from mlpo_kit.cluster import image
-from mlpo_kit.store import bucket as remote
 from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.config.documents import merge
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.cluster.manifests import KUBERNETES
+from mlpo_kit.cluster.schemas import check_document
+from mlpo_kit.store import bucket
 
 ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SPACE = "/api/v1/namespaces/team"
-TRAIN = Resources(cpu=4, memory_mb=16384, gpu=1)
-
-
-def make_settings(**changes: Any) -> settings.Settings:
-    """Settings of a profile for a cluster; what a test needs to be otherwise on top."""
-    document = {
-        "project": "digits",
-        "compute": "kubernetes",
-        "storage_root": "/mnt/store",
-        "train": {"device": "cuda"},
-        "register": {"model_name": "digits"},
-        "resources": {"train": vars(TRAIN), "evaluate": {"cpu": 2, "memory_mb": 8192}},
-    }
-    return settings.from_document(merge(document, changes))
-
-
-def make_cluster(**changes: Any) -> Cluster:
-    """A cluster that has all that a cluster may have."""
-    values: dict[str, Any] = {
-        "image": "registry.test/team/digits",
-        "namespace": "team",
-        "service_account": "trainer",
-        "mlflow_uri": "http://mlflow.test:5000",
-        "variables": {"AWS_ENDPOINT_URL": "http://minio.test:9000"},
-        "secrets": {"s3": {"key": "KEY", "id": "ID"}},
-        "pull_secrets": ["registry"],
-        "volume_claim": "store",
-        "node_selector": {"gpu": "yes"},
-        "queue": "team-queue",
-    }
-    return Cluster(**{**values, **changes})
+RESOURCES = {  # how the API names the kinds that every project has manifests of
+    "/api/v1": [
+        {"name": "services/status", "kind": "Service", "namespaced": True},
+        {"name": "services", "kind": "Service", "namespaced": True},
+        {"name": "configmaps", "kind": "ConfigMap", "namespaced": True},
+    ],
+    "/apis/apps/v1": [{"name": "deployments", "kind": "Deployment", "namespaced": True}],
+    "/apis/batch/v1": [
+        {"name": "jobs", "kind": "Job", "namespaced": True},
+        {"name": "cronjobs", "kind": "CronJob", "namespaced": True},
+    ],
+    "/apis/policy/v1": [
+        {"name": "poddisruptionbudgets", "kind": "PodDisruptionBudget", "namespaced": True}
+    ],
+}
 
 
 @dataclass
@@ -67,16 +51,24 @@ class Services:
     refused: dict[str, int] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)  # of the images; none: everybody
     bearer: bool = False  # a token is asked for at another place, as most registries do
+    messages: dict[str, str] = field(default_factory=dict)  # what the API says to those it refuses
     asked: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)  # what proved who asks, by path
     url: str = ""
 
     def have_all(self) -> None:
         """Be as `cluster` describes, and as a test before left nothing."""
-        for left in (self.documents, self.refused, self.users, self.sent, self.asked):
+        for left in (
+            self.documents,
+            self.refused,
+            self.users,
+            self.sent,
+            self.asked,
+            self.messages,
+        ):
             left.clear()
         self.bearer = False
-        repository, _, tag = image.name(self.cluster()).partition("/")[2].rpartition(":")
+        repository, _, tag = image.name_image(self.cluster()).partition("/")[2].rpartition(":")
         self.documents |= {
             ACCESS: {"status": {"allowed": True}},
             SPACE: {"metadata": {"name": "team"}},
@@ -89,6 +81,7 @@ class Services:
             f"/v2/{repository}/manifests/{tag}": {},
             "/api/2.0/mlflow/experiments/search": {},
             "/bucket": {},
+            **{path: {"resources": kinds} for path, kinds in RESOURCES.items()},
         }
 
     def cluster(self, **changes: Any) -> Cluster:
@@ -130,6 +123,17 @@ class Services:
             return 404, {"message": "not found"}, ""
         return 200, self.documents[path], ""
 
+    def apply(self, path: str, query: str, document: Any) -> tuple[int, Any, str]:
+        """Take an object as the API server does, by its schemas; none is kept in a dry run."""
+        self.asked.append(f"PATCH {path}?{query}")
+        if status := self.refused.get(path):
+            return status, {"message": self.messages.get(path, "as the test says")}, ""
+        if problem := check_document(document, KUBERNETES):
+            return 422, {"message": f"{document['kind']} is invalid: {problem}"}, ""
+        if "dryRun=All" not in query:
+            self.documents[path] = document
+        return 200, document, ""
+
 
 def quota(hard: dict[str, str], used: dict[str, str], **spec: Any) -> dict[str, Any]:
     """A ResourceQuota of the name `gpus`."""
@@ -137,7 +141,7 @@ def quota(hard: dict[str, str], used: dict[str, str], **spec: Any) -> dict[str, 
     return {"metadata": {"name": "gpus"}, "spec": {"hard": hard, **spec}, "status": status}
 
 
-def configure(folder: Path, host: str, token: str = "good") -> None:  # noqa: S107
+def configure(folder: Path, host: str, token: str = "good") -> None:
     """Write a configuration of kubectl."""
     document = {
         "apiVersion": "v1",
@@ -153,7 +157,7 @@ def configure(folder: Path, host: str, token: str = "good") -> None:  # noqa: S1
 @contextmanager
 def serving(services: Services) -> Iterator[None]:
     """Answer at `services.url`."""
-    remote._connect.cache_clear()  # a process has one bucket's address, and a test's is another
+    bucket._connect.cache_clear()  # a process has one bucket's address, and a test's is another
     fsspec.get_filesystem_class("s3").clear_instance_cache()
 
     class Handler(BaseHTTPRequestHandler):
@@ -161,9 +165,12 @@ def serving(services: Services) -> Iterator[None]:
 
         def handle_request(self) -> None:
             path, _, query = self.path.partition("?")
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             sent = self.headers.get("Authorization") or ""
-            status, document, challenge = services.answer(self.command, path, query, sent)
+            if self.command == "PATCH":
+                status, document, challenge = services.apply(path, query, json.loads(content))
+            else:
+                status, document, challenge = services.answer(self.command, path, query, sent)
             content = b"<DeleteResult/>" if document is None else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -174,7 +181,7 @@ def serving(services: Services) -> Iterator[None]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST = do_PUT = handle_request  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_request
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -1,23 +1,30 @@
-"""`make preflight`: a run that could not start is told why, before anything is made."""
+"""A run that could not start is told why, before anything is made."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlpo_kit.cluster import description as cluster
-
+from cluster.samples import make_cluster, make_settings
+from cluster.services import ACCESS, Services, configure, serving
 from mlpo_kit.cluster import image
-from mlpo_kit.cluster.preflight import main, problems
-
-from fake_cluster import ACCESS, Services, configure, make_cluster, make_settings, serving
+from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.preflight import ask_all, find_obstacles
+from mlpo_kit.cluster.workloads import render_workloads
+from mlpo_kit.config.project import Project
+from mlpo_kit.config.settings import load_settings
 
 CLOSED = "http://127.0.0.1:1"
 SEARCH = "/api/2.0/mlflow/experiments/search"
-SETTINGS = make_settings(storage_root="s3://bucket/digits")
+
+
+def make_bucket_settings(**changes: Any) -> Any:
+    """Settings whose store is a bucket."""
+    return make_settings(**{"storage_root": "s3://bucket/digits", **changes})
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +36,10 @@ def served() -> Iterator[Services]:
 
 
 @pytest.fixture
-def services(served: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+def services(
+    served: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Services:
     """Services that have all that a run needs, and a user whom they know."""
-    monkeypatch.setattr(image, "BASE", tmp_path / "base-image")
-    (tmp_path / "base-image").write_text("python:3.11@sha256:0123\n")
     served.have_all()
     configure(tmp_path, served.url)
     for name, value in {
@@ -53,10 +60,7 @@ def services(served: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_run_that_could_start_is_told_so_and_nothing_is_left_behind(
-    services: Services,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    services: Services, toy: Project
 ) -> None:
     written = {
         "image": services.cluster().image,
@@ -65,32 +69,36 @@ def test_a_run_that_could_start_is_told_so_and_nothing_is_left_behind(
         "secrets": {"s3": {"key": "KEY"}},
         "of_the_orchestrator": 1,
     }
-    (tmp_path / "cluster.yaml").write_text(json.dumps(written))
-    (tmp_path / "team.yaml").write_text("compute: kubernetes\nstorage_root: s3://bucket/digits\n")
-    monkeypatch.setattr(cluster, "FILE", tmp_path / "cluster.yaml")
+    (toy.root / "deploy" / "cluster.yaml").write_text(json.dumps(written))
+    (toy.configs / "team.yaml").write_text(
+        "compute: kubernetes\nstorage_root: s3://bucket/digits\n"
+    )
+    settings = load_settings("team")
+    cluster = read_cluster(Cluster, settings, others=True)
     there = set(services.documents)
-    assert main(["--profile", str(tmp_path / "team.yaml")]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "fine: the store at s3://bucket/digits can be written",
-        f"fine: the model registry at {services.url} answers",
-        f"fine: the namespace team at {services.url} takes jobs, and has what they need",
-        f"fine: the image {image.name(services.cluster())} is in its registry",
+    files = render_workloads(settings, cluster, "team")
+    answers = list(ask_all(settings, cluster, files=files))
+    assert answers == [
+        (True, "the store at s3://bucket/digits can be written"),
+        (True, f"the model registry at {services.url} answers"),
+        (True, f"the namespace team at {services.url} takes jobs, and has what they need"),
+        (True, f"the image {image.name_image(services.cluster())} is in its registry"),
     ]
     assert set(services.documents) == there
-    changes = {one for one in services.asked if not one.startswith(("GET", "HEAD"))}
+    changes = {one for one in services.asked if not one.startswith(("GET", "HEAD", "PATCH"))}
     (probe,) = (one for one in changes if one.startswith("PUT /bucket/digits/preflight/"))
     assert changes == {f"POST {ACCESS}", probe, "POST /bucket"}
 
 
 def test_all_problems_are_named_at_once(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
     configure(tmp_path, CLOSED)
-    (tmp_path / "base-image").write_text("python:3.11\n")
+    (toy.root / "deploy" / "base-image").write_text("python:3.11\n")
     settings = make_settings(storage_root="s3://nobody/digits")
     wrong = services.cluster(image="127.0.0.1:1/team/digits")
-    assert [sentence.partition(":")[0] for sentence in problems(settings, wrong)] == [
+    assert [sentence.partition(":")[0] for sentence in find_obstacles(settings, wrong)] == [
         "deploy/base-image names python",
         "there is no bucket 'nobody'",
         "the model registry at http",
@@ -108,8 +116,8 @@ def test_all_problems_are_named_at_once(
 )
 def test_a_model_registry_that_does_not_answer(status: int, words: str, services: Services) -> None:
     services.refused[SEARCH] = status
-    (said,) = problems(SETTINGS, services.cluster())
-    assert words in said
+    (problem,) = find_obstacles(make_bucket_settings(), services.cluster())
+    assert words in problem
 
 
 def test_the_model_registry_is_told_who_asks(
@@ -121,7 +129,7 @@ def test_the_model_registry_is_told_who_asks(
     ):
         for name, value in variables.items():
             monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
-        assert problems(SETTINGS, services.cluster()) == []
+        assert find_obstacles(make_bucket_settings(), services.cluster()) == []
         assert services.sent[SEARCH] == sent
 
 
@@ -129,22 +137,22 @@ def test_the_model_registry_is_told_who_asks(
 def test_a_store_that_may_not_be_written(status: int, words: str, services: Services) -> None:
     services.refused["/locked"] = status
     asked = make_settings(storage_root=f"s3://locked/{status}")
-    (said,) = problems(asked, services.cluster())
-    assert words in said
+    (problem,) = find_obstacles(asked, services.cluster())
+    assert words in problem
 
 
 def test_batch_and_whom_nobody_asks(services: Services) -> None:
     services.documents.clear()
     services.documents["/bucket"] = {}
     batch = make_settings(compute="batch", storage_root="s3://bucket/digits")
-    assert len(problems(batch, services.cluster())) == 2
-    assert problems(batch, services.cluster(), skip=("image", "registry")) == []
+    assert len(find_obstacles(batch, services.cluster())) == 2
+    assert find_obstacles(batch, services.cluster(), skip=("image", "registry")) == []
     assert not [one for one in services.asked if "/api/v1" in one or "/apis" in one]
 
 
 def test_examples_of_a_new_project_are_named_and_not_asked(services: Services) -> None:
     settings = make_settings(storage_root="s3://example-bucket/digits")
     fresh = make_cluster(image="registry.example.com/d", mlflow_uri="http://mlflow.example.com")
-    said = problems(settings, fresh, skip=["kubernetes"])
-    assert [one.partition(" in ")[0] for one in said] == ["image", "mlflow_uri", "storage_root"]
+    problems = find_obstacles(settings, fresh, skip=["kubernetes"])
+    assert [one.partition(" in ")[0] for one in problems] == ["image", "mlflow_uri", "storage_root"]
     assert services.asked == []

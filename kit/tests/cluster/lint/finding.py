@@ -95,9 +95,9 @@ def _with_trainer(document: Manifest) -> Manifest:
     """A TrainJob whose pods have what its `trainer` says of their container."""
     spec = mapping(document.get("spec"))
     trainer = mapping(spec.get("trainer"))
-    said: Manifest = {name: trainer[name] for name in ("image", "command") if name in trainer}
+    stated: Manifest = {name: trainer[name] for name in ("image", "command") if name in trainer}
     if "resourcesPerNode" in trainer:
-        said["resources"] = trainer["resourcesPerNode"]
+        stated["resources"] = trainer["resourcesPerNode"]
 
     def complete(value: Any) -> Any:
         if isinstance(value, list):
@@ -107,10 +107,20 @@ def _with_trainer(document: Manifest) -> Manifest:
         made = {name: complete(one) for name, one in value.items()}
         if value.get("name") == "node" and "spec" not in value and "template" not in value:
             env = [*mappings(value.get("env")), *mappings(trainer.get("env"))]
-            made = {**said, **made, **({"env": env} if env else {})}
+            made = {**stated, **made, **({"env": env} if env else {})}
         return made
 
     return {**document, "spec": {**spec, "runtimePatches": complete(spec.get("runtimePatches"))}}
+
+
+def list_ports(container: Manifest) -> set[str]:
+    """The ports of a container, by number and by name."""
+    return {
+        str(port[key])
+        for port in mappings(container.get("ports"))
+        for key in ("containerPort", "name")
+        if key in port
+    }
 
 
 def _parse(text: str) -> Manifest:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from mlpo_kit.cluster import namespace
+from cluster.samples import make_manifests, make_settings
+from cluster.services import ACCESS, SPACE, Services, configure, quota, serving
+from mlpo_kit.cluster.namespace import ask_kubernetes
+from mlpo_kit.cluster.workloads import render_workloads
+from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 
-from fake_cluster import ACCESS, SPACE, Services, configure, make_settings, quota, serving
-
 QUOTAS = f"{SPACE}/resourcequotas"
-SETTINGS = make_settings()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,9 @@ def served() -> Iterator[Services]:
 
 
 @pytest.fixture
-def services(served: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+def services(
+    served: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Services:
     """A namespace that has all that a run needs, and a user whom the API knows."""
     served.have_all()
     configure(tmp_path, served.url)
@@ -35,13 +38,14 @@ def services(served: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return served
 
 
-def ask(services: Services, settings: Any = SETTINGS) -> list[str]:
-    """What is wrong."""
-    return [said for fine, said in namespace.ask(settings, services.cluster()) if not fine]
+def find_problems(services: Services, **changes: Any) -> list[str]:
+    """What is wrong for settings with these changes."""
+    answers = ask_kubernetes(make_settings(**changes), services.cluster())
+    return [sentence for fine, sentence in answers if not fine]
 
 
 def test_nothing_is_wrong_with_a_namespace_that_has_all(services: Services) -> None:
-    assert ask(services) == []
+    assert find_problems(services) == []
     (change,) = (one for one in services.asked if not one.startswith("GET"))
     assert change == f"POST {ACCESS}"
 
@@ -112,8 +116,8 @@ def put_quota(there: Services, hard: dict[str, str], used: dict[str, str] | None
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=list(WRONG))
 def test_what_is_missing_is_named(change: Change, words: str, services: Services) -> None:
     change(services)
-    (said,) = ask(services)
-    assert words in said
+    (problem,) = find_problems(services)
+    assert words in problem
 
 
 @pytest.mark.parametrize(
@@ -125,36 +129,36 @@ def test_an_api_that_refuses_ends_the_questions(
 ) -> None:
     services.refused[ACCESS] = status
     with pytest.raises(PipelineError, match=words):
-        ask(services)
+        find_problems(services)
 
 
 def test_what_this_user_may_not_know_is_no_problem(services: Services) -> None:
     for path in list(services.documents):
         if path.startswith((SPACE, "/api/v1/nodes")):
             services.refused[path] = 403
-    assert ask(services) == []
+    assert find_problems(services) == []
 
 
 def test_quotas_of_some_pods_only_are_not_counted(services: Services) -> None:
     some = [quota({"pods": "0"}, {}, scopes=["BestEffort"]), quota({"pods": "0"}, {})]
     some[1]["spec"]["scopeSelector"] = {"matchExpressions": []}
     services.documents[QUOTAS] = {"items": some}
-    assert ask(services) == []
+    assert find_problems(services) == []
 
 
 def test_several_machines_need_room_for_all(services: Services) -> None:
-    (said,) = ask(services, make_settings(train={"device": "cuda", "nodes": 2}))
-    assert "leaves 1 of 1 requests.nvidia.com/gpu, and train needs 2" in said
+    (problem,) = find_problems(services, train={"device": "cuda", "nodes": 2})
+    assert "leaves 1 of 1 requests.nvidia.com/gpu, and train needs 2" in problem
 
 
 @pytest.mark.parametrize(("offer", "words"), [("2", "1 of the nodes have"), ("0", "no node has")])
 def test_how_many_nodes_have_the_gpus(offer: str, words: str, services: Services) -> None:
     node = {"status": {"allocatable": {"nvidia.com/gpu": offer}}}
     services.documents["/api/v1/nodes"] = {"items": [node, {"status": {}}]}
-    fine = [said for good, said in namespace.ask(SETTINGS, services.cluster()) if good]
-    (said,) = (one for one in fine if "nodes" in one or "node has" in one)
-    assert words in said
-    assert "1 nvidia.com/gpu and the labels gpu=yes" in said
+    answers = ask_kubernetes(make_settings(), services.cluster())
+    (fact,) = (text for fine, text in answers if fine and ("nodes" in text or "node has" in text))
+    assert words in fact
+    assert "1 nvidia.com/gpu and the labels gpu=yes" in fact
 
 
 def test_a_machine_without_a_configuration_of_kubectl_is_told_so(
@@ -165,4 +169,57 @@ def test_a_machine_without_a_configuration_of_kubectl_is_told_so(
         if text:
             (tmp_path / "kubeconfig").write_text(text)
         with pytest.raises(PipelineError, match="the configuration of kubectl can't be used: "):
-            ask(services)
+            find_problems(services)
+
+
+SERVER = "/apis/apps/v1/namespaces/team/deployments/digits"
+
+
+def find_refused(services: Services, files: Any) -> list[str]:
+    answers = ask_kubernetes(make_settings(), services.cluster(), files)
+    return [sentence for fine, sentence in answers if not fine]
+
+
+def test_manifests_are_tried_on_the_server_and_none_is_made(services: Services) -> None:
+    files = render_workloads(make_settings(), services.cluster(), "local")
+    before = set(services.documents)
+    assert find_refused(services, files) == []
+    tried = [one for one in services.asked if one.startswith("PATCH ")]
+    assert len(tried) == 6
+    assert all("dryRun=All" in one and "fieldValidation=Strict" in one for one in tried)
+    paths = {one.partition("?")[0] for one in tried}
+    assert {f"PATCH {SERVER}", f"PATCH {SPACE}/services/digits"} < paths
+    assert set(services.documents) == before
+
+
+def test_what_the_server_would_refuse_is_named(services: Services) -> None:
+    files = make_manifests()
+    files["serving"][1]["spec"]["replicas"] = "two"
+    problems = find_refused(services, {name: files[name] for name in ("serving", "set")})
+    assert problems == [
+        "serving.yaml: Kubernetes would refuse Deployment digits: Deployment is invalid: "
+        "spec.replicas: 'two' is no integer",
+        f"set.yaml: Kubernetes would refuse JobSet train: {services.url} has no JobSet in "
+        "jobset.x-k8s.io/v1alpha2: install what brings it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "is_a_problem"),
+    [
+        (403, 'deployments.apps "digits" is forbidden: User "me" cannot patch resource', False),
+        (403, 'admission webhook "team" denied the request: no owner', True),
+        (400, 'admission webhook "team" does not support dry run', False),
+    ],
+)
+def test_what_this_user_may_not_try_is_no_problem(
+    services: Services, status: int, message: str, is_a_problem: bool
+) -> None:
+    services.refused[SERVER], services.messages[SERVER] = status, message
+    files = render_workloads(make_settings(), services.cluster(), "local")
+    problems = find_refused(services, {"serving": files["serving"]})
+    assert problems == (
+        [f"serving.yaml: Kubernetes would refuse Deployment digits: {message}"]
+        if is_a_problem
+        else []
+    )

@@ -8,31 +8,27 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
-from mlpo_kit.cluster.found_pods import PLACEHOLDER, Pod, mapping, mappings
+from cluster.lint.finding import PLACEHOLDER, Pod, list_ports, mapping, mappings
+from mlpo_kit.cluster.kubernetes_api import parse_amount
 from mlpo_kit.cluster.pods import Manifest
 
 _ENDS = {"Job": "Always", "CronJob": "Always", "JobSet": "OnFailure"}  # and what is the default
 _STAYS = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d+))?")
-_UNITS = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
-_UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate("num", -3)}
-_UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)}
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
-def restart_policy(pod: Pod) -> Iterator[str]:
+def check_restart_policy(pod: Pod) -> Iterator[str]:
     """A job ends, and a server is started again."""
-    said = pod.spec.get("restartPolicy")
-    if pod.kind in _ENDS and (said or _ENDS[pod.kind]) not in ("Never", "OnFailure"):
+    policy = pod.spec.get("restartPolicy")
+    if pod.kind in _ENDS and (policy or _ENDS[pod.kind]) not in ("Never", "OnFailure"):
         yield f"{pod.where}: a {pod.kind} ends: say restartPolicy: Never, or OnFailure"
-    if pod.kind in _STAYS and said not in (None, "Always"):
+    if pod.kind in _STAYS and policy not in (None, "Always"):
         yield f"{pod.where}: a {pod.kind} is always started again: leave restartPolicy out"
 
 
-def volumes(pod: Pod) -> Iterator[str]:
+def check_volumes(pod: Pod) -> Iterator[str]:
     """What is mounted is there, once, and what is there is mounted."""
     counts = Counter(str(volume.get("name")) for volume in mappings(pod.spec.get("volumes")))
     mounted = set[str]()
@@ -53,11 +49,11 @@ def volumes(pod: Pod) -> Iterator[str]:
             yield f"{pod.where}: no container mounts the volume {name}: mount it, or leave it out"
 
 
-def amounts(pod: Pod) -> Iterator[str]:
+def check_amounts(pod: Pod) -> Iterator[str]:
     """Quantities are quantities, and requests fit limits."""
     for volume in mappings(pod.spec.get("volumes")):
         limit = mapping(volume.get("emptyDir")).get("sizeLimit")
-        if limit is not None and quantity(limit) is None:
+        if limit is not None and parse_amount(limit) is None:
             where = f"{pod.where}: volume {volume.get('name')}"
             yield from _no_quantity(f"{where}: sizeLimit", limit)
     for where, container in pod.containers:
@@ -65,7 +61,7 @@ def amounts(pod: Pod) -> Iterator[str]:
         requests, limits = mapping(asked.get("requests")), mapping(asked.get("limits"))
         for section, values in (("requests", requests), ("limits", limits)):
             for name, value in values.items():
-                if (number := quantity(value)) is None:
+                if (number := parse_amount(value)) is None:
                     yield from _no_quantity(f"{where}: {section}.{name}", value)
                 elif _is_device(name) and number % 1:
                     yield f"{where}: {section}.{name} is {value}, and devices are whole"
@@ -74,7 +70,7 @@ def amounts(pod: Pod) -> Iterator[str]:
 
 
 def _fits(where: str, name: str, request: Any, limit: Any) -> Iterator[str]:
-    wanted, most = quantity(request), quantity(limit)
+    wanted, most = parse_amount(request), parse_amount(limit)
     if _is_device(name) and limit is None:
         yield f"{where}: requests {name} without a limit: say limits.{name}: {request}"
     elif wanted is None or most is None:  # no limit; or no quantity, which was said
@@ -85,7 +81,7 @@ def _fits(where: str, name: str, request: Any, limit: Any) -> Iterator[str]:
         yield f"{where}: requests more {name} ({request}) than its limit ({limit}): raise the limit"
 
 
-def variables(pod: Pod) -> Iterator[str]:
+def check_variables(pod: Pod) -> Iterator[str]:
     """Each variable has a name that a program can read, and one value."""
     for where, container in pod.containers:
         env = mappings(container.get("env"))
@@ -98,10 +94,10 @@ def variables(pod: Pod) -> Iterator[str]:
                 yield f"{where}: {one.get('name')} has both value and valueFrom: drop one"
 
 
-def probes(pod: Pod) -> Iterator[str]:
+def check_probes(pod: Pod) -> Iterator[str]:
     """What asks a container asks at a port of it."""
     for where, container in pod.containers:
-        there = ports(container)
+        there = list_ports(container)
         for kind in _PROBES:
             probe = mapping(container.get(kind))
             for way in ("httpGet", "tcpSocket", "grpc"):
@@ -111,7 +107,7 @@ def probes(pod: Pod) -> Iterator[str]:
                     yield f"{where}: {kind} asks at port {port}; in ports there is: {known}"
 
 
-def image(pod: Pod) -> Iterator[str]:
+def check_image(pod: Pod) -> Iterator[str]:
     """An image is named, and by what never changes: a tag that is no `latest`, or a digest."""
     for where, container in pod.containers:
         named = str(container.get("image") or "")
@@ -127,7 +123,7 @@ def image(pod: Pod) -> Iterator[str]:
             )
 
 
-def limits(pod: Pod) -> Iterator[str]:
+def check_limits(pod: Pod) -> Iterator[str]:
     """Nothing takes the memory of a node, and the scheduler knows what to make room for."""
     for where, container in pod.containers:
         asked = mapping(container.get("resources"))
@@ -138,7 +134,7 @@ def limits(pod: Pod) -> Iterator[str]:
             yield f"{where}: does not say how much CPU it needs: say resources.requests.cpu"
 
 
-def user(pod: Pod) -> Iterator[str]:
+def check_user(pod: Pod) -> Iterator[str]:
     """Nothing runs as root."""
     for where, container in pod.containers:
         security = _security(pod, container)
@@ -148,7 +144,7 @@ def user(pod: Pod) -> Iterator[str]:
             yield f"{where}: may run as root: say securityContext.runAsNonRoot: true"
 
 
-def privileges(pod: Pod) -> Iterator[str]:
+def check_privileges(pod: Pod) -> Iterator[str]:
     """Nothing gets at its node, or more rights than it began with."""
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.spec.get(name):
@@ -168,19 +164,9 @@ def privileges(pod: Pod) -> Iterator[str]:
 
 
 CHECKS = (
-    *(restart_policy, volumes, amounts, variables, probes),
-    *(image, limits, user, privileges),
+    *(check_restart_policy, check_volumes, check_amounts, check_variables, check_probes),
+    *(check_image, check_limits, check_user, check_privileges),
 )
-
-
-def ports(container: Manifest) -> set[str]:
-    """The ports of a container, by number and by name."""
-    return {
-        str(port[key])
-        for port in mappings(container.get("ports"))
-        for key in ("containerPort", "name")
-        if key in port
-    }
 
 
 def _security(pod: Pod, container: Manifest) -> Manifest:
@@ -190,15 +176,6 @@ def _security(pod: Pod, container: Manifest) -> Manifest:
 
 def _is_device(name: str) -> bool:
     return "/" in name
-
-
-def quantity(value: Any) -> Decimal | None:
-    """The number that a quantity means; None where it is none."""
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return None
-    number, unit, power = match.groups()
-    return Decimal(number) * _UNITS.get(unit, 1) * Decimal(10) ** int(power or 0)
 
 
 def _no_quantity(where: str, value: Any) -> Iterator[str]:
