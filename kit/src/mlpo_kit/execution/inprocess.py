@@ -1,4 +1,4 @@
-"""Run a whole pipeline as plain calls in this process: no orchestrator needed to test or time it."""
+"""Run a whole pipeline as plain calls in this process, without an orchestrator."""
 
 from __future__ import annotations
 

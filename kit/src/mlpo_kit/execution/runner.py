@@ -26,8 +26,15 @@ from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import Stage
-from mlpo_kit.runs.records import Record, State, read_record, take_over
-from mlpo_kit.runs.summary import save_record
+from mlpo_kit.runs.records import (
+    Record,
+    State,
+    is_of_older_project,
+    read_record,
+    read_records,
+    take_over,
+)
+from mlpo_kit.runs.summary import find_status, save_record
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref, Store
 
@@ -70,10 +77,11 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_registry_is_shared(run.settings)
     with run.store.stage_lock(run.id, stage.place):
+        is_first = bool(observers) and not read_records(run.store, run.id)
         record = _start(run, stage, inputs)
-        for observer in observers:
-            observer.stage_started(run, record)
         try:
+            for observer in observers if is_first else ():
+                observer.run_started(run)
             known = look_up(run, stage, inputs)
             record = replace(record, cache=known.state, cache_reason=known.reason, key=known.key)
             if known.entry is not None:
@@ -96,8 +104,13 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
 
 
 def _tell_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
+    """Tell observers of a stage's end, and of the run's, where nothing is left to do."""
     for observer in observers:
         observer.stage_ended(run, record)
+    if observers:
+        status = find_status(read_records(run.store, run.id))
+        for observer in observers if status not in ("running", "incomplete") else ():
+            observer.run_ended(run, status)
 
 
 def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) -> tuple[R, Record]:
@@ -201,6 +214,11 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
     store, pipeline = run.store, run.pipeline
     with store.guard():
         if run.resumes is not None:
+            if is_of_older_project(store, run.resumes):
+                raise PipelineError(
+                    f"run {run.resumes} was recorded by an older project, and can't be gone on "
+                    "with: start a new run"
+                )
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
             take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
         before = read_record(store, run.id, stage.place)
@@ -255,9 +273,21 @@ def _save_entry(
 
 def _describe_error(error: BaseException) -> dict[str, Any]:
     """The state and the reason of a stage that raised."""
+    if isinstance(error, KeyboardInterrupt):
+        return {"state": "interrupted", "reason": "somebody interrupted it"}
     reason = str(error) if isinstance(error, PipelineError) else repr(error)
-    state: State = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    state: State = "out of memory" if _is_out_of_memory(error) else "failed"
     return {"state": state, "reason": reason}
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory was the cause, of this machine or of a GPU, whose library is not imported."""
+    while error is not None:
+        names = {cls.__name__ for cls in type(error).__mro__}
+        if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fsspec
+import fsspec  # type: ignore[import-untyped,unused-ignore]
 
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.store.base import SCHEME, SCRATCH, Item, Ref, Store, verify_content
