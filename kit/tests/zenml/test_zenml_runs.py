@@ -200,5 +200,3 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(zen: Zen) -> Non
     assert done.returncode == 1
     assert "space.train.epoch: train has no such setting" in done.stderr
     assert "space.train.patience: the list is empty" in done.stderr
-
-

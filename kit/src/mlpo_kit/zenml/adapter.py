@@ -11,7 +11,6 @@ from mlpo_kit.cluster.workloads import PRUNE
 from mlpo_kit.zenml.cluster import ZenmlCluster
 
 if TYPE_CHECKING:
-    from mlpo_kit.cli.options import RunOptions
     from mlpo_kit.cluster.pods import Manifest
 
 CLUSTER: type[Cluster] = ZenmlCluster
@@ -23,8 +22,11 @@ VERBS: Mapping[str, str] = {
 }
 
 
-def run(options: RunOptions) -> int:
-    """Run the pipeline, or a sweep; returns 0, 1 where a step failed, 2 for unknown options."""
+def run(options: Any) -> int:
+    """Run the pipeline, or a sweep; returns 0, 1 where a step failed, 2 for unknown arguments.
+
+    `options` are the `RunOptions` of the command line, the layer above.
+    """
     from mlpo_kit.zenml.launch import make_request, run_request
 
     if options.more:

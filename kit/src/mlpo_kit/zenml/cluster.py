@@ -23,6 +23,22 @@ Document = dict[str, Any]
 SERVER_KEY = "ZENML_STORE_API_KEY"
 LAUNCHER_VERSION = "MLPO_KIT_VERSION"  # of the kit that starts a run; its pods compare theirs
 PARENT = Resources(cpu=1, memory_mb=2048)  # of the pod that starts the steps, and waits for them
+# What ZenML calls the fields of a container and of a pod; what is fixed comes from elsewhere.
+CONTAINER_FIELDS = {
+    "resources": "resources",
+    "env": "env",
+    "envFrom": "env_from",
+    "securityContext": "container_security_context",
+    "volumeMounts": "volume_mounts",
+}
+POD_FIELDS = {
+    "volumes": "volumes",
+    "tolerations": "tolerations",
+    "nodeSelector": "node_selectors",
+    "affinity": "affinity",
+    "schedulerName": "scheduler_name",
+}
+FIXED_FIELDS = ("containers", "serviceAccountName")
 # Whose failures count as tries: those of the step itself, not that its node was taken away.
 FAILURES = {
     "rules": [
@@ -82,14 +98,6 @@ def find_cluster(settings: BaseSettings) -> ZenmlCluster:
     """Read the cluster for a run; raises PipelineError while none could work there."""
     cluster = read_zenml_cluster(settings)
     check_filled_in(cluster, settings)
-    own = {"server": cluster.zenml.server, "artifact_store": cluster.zenml.artifact_store}
-    left = [
-        f"  zenml.{name} in deploy/cluster.yaml: {value}"
-        for name, value in own.items()
-        if "example.com" in value or "//example-bucket" in value
-    ]
-    if left:
-        raise PipelineError("\n".join(["these are examples, name your own:", *left]))
     if "@sha256:" not in image.read_base_image():
         raise PipelineError(
             "deploy/base-image names no digest yet, so the image of this project was never built: "
@@ -138,14 +146,18 @@ def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
             "job_name_prefix": pods.object_name(settings.project),
             "ttl_seconds_after_finished": cluster.ttl_seconds,
             "active_deadline_seconds": round(settings.retention.max_run_hours * 3600),
-            "orchestrator_pod_settings": describe_pod(cluster, settings, PARENT, calls_api=True),
+            "orchestrator_pod_settings": describe_pod(
+                cluster, settings, "", PARENT, calls_api=True
+            ),
         },
     }
 
 
-def configure_step(cluster: Cluster, settings: BaseSettings, asked: Resources) -> Document:
+def configure_step(
+    cluster: Cluster, settings: BaseSettings, stage: str, asked: Resources
+) -> Document:
     """What ZenML is told of a step: the pod that it gets, and how long it may take."""
-    made = describe_pod(cluster, settings, asked)
+    made = describe_pod(cluster, settings, stage, asked)
     if labels := pods.queue_labels(cluster):
         made["labels"] = labels  # ZenML puts them on the job, too
     found: Document = {"pod_settings": made, "pod_failure_policy": FAILURES}
@@ -155,29 +167,50 @@ def configure_step(cluster: Cluster, settings: BaseSettings, asked: Resources) -
 
 
 def describe_pod(
-    cluster: Cluster, settings: BaseSettings, asked: Resources, calls_api: bool = False
+    cluster: Cluster,
+    settings: BaseSettings,
+    stage: str,
+    asked: Resources,
+    calls_api: bool = False,
 ) -> Document:
-    """The kit's pod, as `KubernetesPodSettings`."""
+    """The kit's pod, patched by deploy/patches.py, as `KubernetesPodSettings`.
+
+    `stage` is "" for the pods that belong to no stage; their patch is that of `steps`. Raises
+    PipelineError for a patch that ZenML has no field for.
+    """
     work = pods.container("main", [], cluster, settings, asked)
-    spec = pods.pod_spec(work, cluster, settings, asked, calls_api)
-    launcher = {"name": LAUNCHER_VERSION, "value": version("mlpo-kit")}
-    named = {"volumes", "tolerations", "nodeSelector", "containers", "imagePullSecrets"}
+    work["env"].append({"name": LAUNCHER_VERSION, "value": version("mlpo-kit")})
+    whole = pods.pod_spec(work, cluster, settings, asked, calls_api)
+    spec = pods.patch_pod(whole, stage or "steps")
+    work = _check_patch(whole, spec, stage or "steps")
     found = {
-        "resources": work["resources"],
-        "env": [*work["env"], launcher],
-        "container_security_context": work["securityContext"],
-        "volume_mounts": work["volumeMounts"],
-        "volumes": spec["volumes"],
-        "tolerations": spec.get("tolerations", []),
-        "node_selectors": spec.get("nodeSelector", {}),
+        **{ours: work.get(name) for name, ours in CONTAINER_FIELDS.items()},
+        **{ours: spec.get(name) for name, ours in POD_FIELDS.items()},
         "image_pull_secrets": [secret["name"] for secret in spec.get("imagePullSecrets", [])],
         "additional_pod_spec_args": {
             _to_snake_case(name): value
             for name, value in spec.items()
-            if name not in named | {"serviceAccountName"}  # ZenML has its own word for it
+            if name not in {*POD_FIELDS, *FIXED_FIELDS, "imagePullSecrets"}
         },
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _check_patch(whole: Document, spec: Document, stage: str) -> Document:
+    """Return the patched container; raises PipelineError for what ZenML can't be told of it."""
+    (before,), containers = whole["containers"], spec.get("containers", [])
+    after: Document = containers[0] if containers else {}
+    wrong = [f"{len(containers)} containers"] if len(containers) != 1 else []
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    wrong += sorted(changed - CONTAINER_FIELDS.keys())
+    if whole.get("serviceAccountName") != spec.get("serviceAccountName"):
+        wrong.append("serviceAccountName")
+    if wrong:
+        raise PipelineError(
+            f"deploy/patches.py: ZenML has no field for this of the pod of {stage}: "
+            f"{', '.join(wrong)}"
+        )
+    return after
 
 
 def _to_snake_case(name: str) -> str:

@@ -94,7 +94,7 @@ def decide(
         asked = settings.resources.get(place, Resources())
         told = {"resources": describe_resources(asked)}
         if cluster is not None:
-            told["orchestrator"] = configure_step(cluster, settings, asked)
+            told["orchestrator"] = configure_step(cluster, settings, place, asked)
         steps[place] = {"settings": told}
     if cluster is None:
         return {"steps": steps}

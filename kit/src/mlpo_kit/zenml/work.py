@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +20,7 @@ from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
 from mlpo_kit.reports.page import build_report
-from mlpo_kit.runs.pipeline import Stage, is_reference, read_setting
+from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, read_setting
 from mlpo_kit.runs.records import parse_record, read_record, read_records
 from mlpo_kit.runs.summary import summarize
 from mlpo_kit.runs.workspace import Run
@@ -35,7 +35,7 @@ Settings = list[str] | None
 
 DOCUMENT, USE_CACHE, SWEEP = "settings", "use_cache", "sweep"  # `extra`s of a run
 # What a run was compiled with: its pods, its names, where its stages meet.
-FIXED = ("project", "storage_root", "compute", "resources")
+FIXED = ("project", "storage_root", "compute", "resources", "retention.max_run_hours")
 
 
 log = logging.getLogger(__name__)
@@ -54,16 +54,30 @@ def get_run(settings: Settings = None) -> Run:
             "nothing says which settings this run has: start it with `mlpo-kit run`, as `make run` "
             "does, or from a run that was"
         )
-    document = extra[DOCUMENT]
-    for assignment in settings or ():
-        place = assignment.partition("=")[0]
-        if place.partition(".")[0] in FIXED:
+    return Run(
+        run.name,
+        "zenml",
+        change_settings(extra[DOCUMENT], settings or []),
+        use_cache=extra.get(USE_CACHE, True),
+    )
+
+
+def change_settings(document: dict[str, Any], changes: Sequence[str]) -> Any:
+    """Apply what a run may change to the settings that it was compiled with.
+
+    Raises PipelineError for a setting that is wrong, or comes too late for a compiled run.
+    """
+    fixed = [*FIXED, f"{load_pipeline().training_stage}.nodes"]
+    for assignment in changes:
+        name = assignment.partition("=")[0]
+        # A whole section may hold one of them.
+        if any(name == f or name.startswith(f"{f}.") or f.startswith(f"{name}.") for f in fixed):
             raise PipelineError(
-                f"{place} is fixed when a run is compiled, and can't be set in `settings`: start "
+                f"{name} is fixed when a run is compiled, and can't be set in `settings`: start "
                 f"another run, with --set {assignment}"
             )
         document = set_value(document, assignment)
-    return Run(run.name, "zenml", check_settings(document), use_cache=extra.get(USE_CACHE, True))
+    return check_settings(document)
 
 
 def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
