@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from conftest import copy_toy
-from mlpo_kit.config.documents import merge
+
+# What these tests import of ZenML in their own process reads no one's settings.
+os.environ["ZENML_CONFIG_PATH"] = tempfile.mkdtemp(prefix="zenml-")
+os.environ["ZENML_ANALYTICS_OPT_IN"] = "false"
 
 KIT = Path(__file__).parents[2] / "src"
 
@@ -174,6 +178,7 @@ def set_values(*changes: str) -> Sequence[str]:
     return [word for change in changes for word in ("--set", change)]
 
 
-def deep(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A document with other values on top."""
-    return merge(document, changes)
+def forget_pipeline() -> None:
+    """Let the next import of the pipeline file, and of the steps, read the project anew."""
+    for name in ("pipeline", "pipeline.training", "mlpo_kit.zenml.steps"):
+        sys.modules.pop(name, None)

@@ -43,7 +43,7 @@ def build_options(
     """
     from zenml.config.retry_config import StepRetryConfig
 
-    from mlpo_kit.zenml.configuration_checks import find_problems, suggest_known
+    from mlpo_kit.zenml.configuration_checks import find_problems
 
     stage = load_pipeline().training_stage
     if (nodes := getattr(getattr(settings, stage, None), "nodes", 1)) > 1:
@@ -54,20 +54,14 @@ def build_options(
         )
     places = {name: find_place(invocation) for name, invocation in drawn.items()}
     known = {place for place in places.values() if place} | {stage}
-    problems = [
-        f"resources.{name}: there is no such step{suggest_known(name, known)}"
-        for name in settings.resources
-        if name not in known
-    ]
     decided = decide(settings, set(places.values()), cluster, parallelism)
     file = find_file(settings)
     written: Document = {}
     if file.is_file():
-        problems += find_problems(file, known, decided if cluster else None)
-        written = {} if problems else yaml.safe_load(file.read_text(encoding="utf-8"))
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise PipelineError(f"the run configuration in {file} is wrong:\n{listed}")
+        if problems := find_problems(file, known, decided if cluster else None):
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise PipelineError(f"the run configuration in {file} is wrong:\n{listed}")
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
     retries = _find_retries(settings, training, drawn, written)
     whole = merge(merge({"steps": retries}, written), decided)
     by_place = whole.pop("steps", {})
