@@ -122,7 +122,8 @@ def test_a_retry_in_the_pipeline_file_wins_also_in_a_sweep(project: Project) -> 
     text = path.read_text().replace("train(settings, splits)", own)
     path.write_text(
         text.replace(
-            "from zenml import", "from zenml.config.retry_config import StepRetryConfig\nfrom zenml import"
+            "from zenml import",
+            "from zenml.config.retry_config import StepRetryConfig\nfrom zenml import",
         )  # fmt: skip
     )
     training = load_training()

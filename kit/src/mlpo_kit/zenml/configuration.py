@@ -110,10 +110,12 @@ def _find_retries(
     """The retries of the profile, but where the pipeline file or the YAML says its own."""
     if training.configuration.retry or "retry" in written:
         return {}
-    return {
-        place: {"retry": {"max_retries": asked.retries}}
-        for invocation in drawn.values()
-        if (asked := settings.resources.get(place := find_place(invocation)))
-        and asked.retries
-        and not invocation.step.configuration.retry
-    }
+    found: Document = {}
+    for invocation in drawn.values():
+        place = find_place(invocation)
+        retries = settings.resources.get(place, Resources()).retries
+        if retries is None:
+            retries = 1 if place == load_pipeline().training_stage else 0
+        if retries and not invocation.step.configuration.retry:
+            found[place] = {"retry": {"max_retries": retries}}
+    return found
