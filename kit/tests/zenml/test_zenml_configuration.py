@@ -93,6 +93,9 @@ def test_resources_and_retries_follow_from_the_profile_and_the_users_own_win(
     project: Project,
 ) -> None:
     retry = ("local", "resources.train.retries=2")
+    default = make_options()["steps"]["train"]["retry"]
+    assert default == {"max_retries": 1}  # what learns is tried once more
+    assert "retry" not in make_options(0, "local", "resources.train.retries=0")["steps"]["train"]
     assert make_options(0, *retry)["steps"] == {
         "train": {
             "retry": {"max_retries": 2},
@@ -124,7 +127,7 @@ def test_a_retry_in_the_pipeline_file_wins_also_in_a_sweep(project: Project) -> 
         text.replace(
             "from zenml import",
             "from zenml.config.retry_config import StepRetryConfig\nfrom zenml import",
-        )  # fmt: skip
+        )
     )
     training = load_training()
     settings = check_settings(read_profile("local", ["resources.train.retries=1"]))

@@ -30,7 +30,7 @@ from ..settings import AnnounceSettings
 from . import Announced
 
 
-def announce(settings: AnnounceSettings, work: Workspace, model: Ref, rows: dict[str, int]) -> Announced:
+def announce(settings: AnnounceSettings, work: Workspace, model: Ref, rows: dict[str, int]):
     return Announced(work.save_json("letter.json", rows))
 """
 RESULTS = """
@@ -116,9 +116,8 @@ def add_stages(zen: Zen) -> None:
         "    validate(settings, splits)\n",
         "    validate(settings, splits)\n    more, rows = augment(settings, splits)\n",
     )
-    zen.edit(
-        training, "predictions, number)\n", "predictions, number)\n    announce(settings, model, rows)\n"
-    )  # fmt: skip
+    last = "predictions, number)\n"
+    zen.edit(training, last, f"{last}    announce(settings, model, rows)\n")
 
 
 def test_two_more_stages_and_a_step_of_ones_own_are_a_few_lines(tmp_path: Path) -> None:

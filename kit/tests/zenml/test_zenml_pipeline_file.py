@@ -25,6 +25,12 @@ def clean(splits: Ref) -> Annotated[Ref, "clean"]:
 @pipeline("""
 
 
+OWN_IMPORTS = (
+    "from zenml import pipeline",
+    "from typing import Annotated\nfrom mlpo_kit import Ref\nfrom zenml import pipeline, step",
+)
+
+
 @pytest.fixture
 def project(toy: Project) -> Iterator[Project]:
     """The small project, with its steps made anew."""
@@ -87,7 +93,7 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
         ),
         (
             [
-                ("from zenml import pipeline", "from mlpo_kit import Ref\nfrom zenml import pipeline, step\nfrom typing import Annotated"),
+                OWN_IMPORTS,
                 ("\n@pipeline(", OWN_STEP),
                 ("train(settings, splits)", "train(settings, clean(splits))"),
             ],
@@ -110,11 +116,7 @@ def test_where_file_and_pipeline_disagree_is_said(
 def test_a_step_of_ones_own_beside_the_stages_is_no_disagreement(project: Project) -> None:
     edit(
         project,
-        (
-            "from zenml import pipeline",
-            "from typing import Annotated\nfrom mlpo_kit import Ref\n"
-            "from zenml import pipeline, step",
-        ),
+        OWN_IMPORTS,
         ("\n@pipeline(", OWN_STEP),
         ("    validate(", "    clean(splits)\n    validate("),
     )

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from pathlib import Path
 
 import pytest
 from zenrun import Zen, set_values

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-
 SECONDS = 180  # until it answers, on a busy machine
 
 

@@ -74,7 +74,7 @@ def _register_named(client: Client, name: str, file: Path | None) -> str:
         if file is not None:
             parts = yaml.safe_load(file.read_text(encoding="utf-8"))["components"]
         return register_stack(client, name, parts)
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise PipelineError(f"{file} is not a stack: {error}") from None
 
 
