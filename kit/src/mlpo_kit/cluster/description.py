@@ -109,6 +109,11 @@ class Cluster:
         """The variables of every container by name, but for those from secrets."""
         return {REGISTRY_VARIABLE: self.mlflow_uri, **self.variables}
 
+    @property
+    def prune_secrets(self) -> dict[str, dict[str, str]]:
+        """Secrets as in `secrets` that the nightly prune gets besides, where they are there."""
+        return {}
+
 
 def read_cluster(
     kind: type[C],

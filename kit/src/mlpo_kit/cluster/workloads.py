@@ -146,6 +146,15 @@ def _render_prune(
     """A CronJob that applies the retention policy."""
     name = f"{pods.object_name(settings.project)}-prune"
     work = pods.container("prune", command, cluster, settings, PRUNE_REQUEST)
+    work["env"] += [
+        # Optional, so that the prune starts without it, and says what is missing.
+        {
+            "name": variable,
+            "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}},
+        }
+        for secret, variables in cluster.prune_secrets.items()
+        for key, variable in variables.items()
+    ]
     metadata = pods.metadata(cluster, settings, "prune", name)
     pod = {**_render_pod(settings, cluster, config, PRUNE_REQUEST, work), "restartPolicy": "Never"}
     pod = pods.patch_pod(pod, "prune")
