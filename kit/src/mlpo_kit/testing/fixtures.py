@@ -61,7 +61,7 @@ def read_quick_settings() -> Document:
 
 
 def _make_quick(settings: Any) -> Document:
-    """Few epochs of the stage that learns, and every stage on the CPU, where it has such settings."""
+    """Few epochs of the stage that learns, and each stage on the CPU, where they can be set."""
     pipeline, changes = load_pipeline(), dict[str, Any]()
     for name in pipeline.names:
         section = getattr(settings, name, None)
