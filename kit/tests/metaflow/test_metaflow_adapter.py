@@ -62,7 +62,7 @@ def test_a_flow_of_one_machine_says_how_to_start_several(tmp_path: Path, command
 def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     shown = run_kit(root, "--help").stdout
-    for verb in ("resume", "card", "workflow", "trigger", "workflow-delete"):
+    for verb in ("resume", "card", "workflow", "trigger", "workflow-delete", "flow"):
         assert f"\n    {verb} " in shown or f"\n    {verb}\n" in shown
     done = run_kit(root, "trigger", "--profile", "local")
     assert done.returncode == 1

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from metaflow_runs import (
     CACHED,
     call,
     has_step,
+    make_environment,
     make_project,
     read_cache,
     read_latest,
@@ -169,3 +174,28 @@ def test_a_defect_fails_the_run_after_one_more_try_and_shows_its_place(tmp_path:
     assert done.stdout.count("RuntimeError: the training has a defect") == 2
     assert 'stages/train.py", line' in done.stdout
     assert read_states(root)[3:5] == ["failed", "not run"]
+
+
+def test_an_interrupted_run_ends_its_tasks_and_says_so(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    write_profile(root, "slow", train={"sleep_seconds": 600})
+    with subprocess.Popen(
+        [sys.executable, "-m", "mlpo_kit.cli", "run", "--profile", "slow"],
+        cwd=root,
+        env=make_environment(root),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        end = time.monotonic() + 60
+        while not (root / "runs").exists() or read_states(root)[3] != "running":
+            assert time.monotonic() < end, "it does not train"
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Workflow interrupted" in shown
+    assert read_states(root)[3] == "killed"
+    left = ["pgrep", "-f", f"step train .*{read_latest(root)['run_id']}"]
+    assert subprocess.run(left, capture_output=True, check=False).stdout == b""

@@ -22,7 +22,7 @@ CLUSTER = MetaflowCluster
 PRUNE_COMMAND = PRUNE
 VERBS = {
     name: f"mlpo_kit.metaflow.verbs.{name.replace('-', '_')}"
-    for name in ("resume", "card", "workflow", "trigger", "workflow-delete")
+    for name in ("resume", "card", "workflow", "trigger", "workflow-delete", "flow")
 }
 
 
