@@ -385,17 +385,21 @@ def test_a_gpu_without_a_node_selector_can_be_asked_for(team: Path, described: D
 
 
 class ClusterApi(BaseHTTPRequestHandler):
-    """As much of Kubernetes as a schedule needs: nothing is there, and all is taken."""
+    """As much of Kubernetes as a schedule and a start need; what is posted is taken."""
 
-    bodies: list[dict[str, Any]] = []  # noqa: RUF012 (of one test)
+    template: dict[str, Any] | None = None  # the workflow that is there
+    bodies: list[dict[str, Any]] = []  # noqa: RUF012 (emptied by each test)
 
     def do_GET(self) -> None:
-        self._answer(404, {"message": "not there"})
+        if self.template is not None and "/workflowtemplates/" in self.path:
+            self._answer(200, self.template)
+        else:
+            self._answer(404, {"message": "not there"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.bodies.append(body)
-        self._answer(201, body)
+        self._answer(201, {**body, "metadata": {"name": "toy-1", **body["metadata"]}})
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()
@@ -409,7 +413,11 @@ class ClusterApi(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_a_schedule_is_written_as_argo_4_wants_it(team: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def kubernetes(tmp_path: Path) -> Iterator[str]:
+    """The file that leads Kubernetes' client to an API server of ours."""
+    ClusterApi.template = None
+    ClusterApi.bodies.clear()
     with HTTPServer(("127.0.0.1", 0), ClusterApi) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
@@ -420,22 +428,39 @@ def test_a_schedule_is_written_as_argo_4_wants_it(team: Path, tmp_path: Path) ->
             "users": [{"name": "test", "user": {}}],
         }
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-        script = (
-            "import os\n"
-            "from mlpo_kit.config.settings import load_settings\n"
-            "from mlpo_kit.metaflow.description import list_variables, read_metaflow_cluster\n"
-            "os.environ.update(list_variables(read_metaflow_cluster(load_settings('team'))))\n"
-            "from metaflow.plugins.argo.argo_client import ArgoClient\n"
-            "client = ArgoClient(namespace='team')\n"
-            "client.schedule_workflow_template('toy', '0 3 * * ?', 'UTC')\n"
-        )
-        done = call(team, "-c", script, KUBECONFIG=str(tmp_path / "kubeconfig"))
+        yield str(tmp_path / "kubeconfig")
         server.shutdown()
+
+
+def test_a_schedule_is_written_as_argo_4_wants_it(team: Path, kubernetes: str) -> None:
+    script = (
+        "import os\n"
+        "from mlpo_kit.config.settings import load_settings\n"
+        "from mlpo_kit.metaflow.description import list_variables, read_metaflow_cluster\n"
+        "os.environ.update(list_variables(read_metaflow_cluster(load_settings('team'))))\n"
+        "from metaflow.plugins.argo.argo_client import ArgoClient\n"
+        "client = ArgoClient(namespace='team')\n"
+        "client.schedule_workflow_template('toy', '0 3 * * ?', 'UTC')\n"
+    )
+    done = call(team, "-c", script, KUBECONFIG=kubernetes)
     assert done.returncode == 0, done.stderr
     (body,) = ClusterApi.bodies
     assert body["kind"] == "CronWorkflow"
     assert body["spec"]["schedules"] == ["0 3 * * ?"]
     assert "schedule" not in body["spec"]
+
+
+def test_a_workflow_is_started_with_other_settings(
+    team: Path, workflow: dict[str, Any], kubernetes: str
+) -> None:
+    ClusterApi.template = {key: value for key, value in workflow.items() if key != "templates"}
+    start = ("trigger", "--profile", "team", "--set", "train.epochs=5")
+    done = run_kit(team, *start, KUBECONFIG=kubernetes)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (body,) = ClusterApi.bodies
+    assert body["spec"]["workflowTemplateRef"] == {"name": workflow["metadata"]["name"]}
+    given = {one["name"]: one["value"] for one in body["spec"]["arguments"]["parameters"]}
+    assert json.loads(json.loads(given["settings"])) == ["train.epochs=5"]
 
 
 def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
