@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytest.importorskip("metaflow")
+pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import call, make_project, run_flow, run_kit, run_well
 from mlpo_kit.metaflow.compilation import find_job_problems
@@ -51,7 +51,7 @@ PROFILE: dict[str, Any] = {
     "compute": "kubernetes",
     "storage_root": "s3://models/project",
     "resources": {
-        "register": {"memory_mb": 2048},
+        "register": {"memory_mb": 2048, "retries": 2},
         "train": {"cpu": 4, "memory_mb": 16384, "gpu": 1, "hours": 24},
     },
     "train": {"device": "cuda"},
@@ -172,7 +172,8 @@ def test_each_pod_is_as_the_cluster_is_described(team: Path, workflow: dict[str,
         assert amounts["limits"]["ephemeral-storage"] == "20480M"
         hours = 24 if name == "train" else 48  # retention.max_run_hours
         assert step["activeDeadlineSeconds"] == hours * 3600
-        assert step.get("retryStrategy", {}).get("limit", 0) == (1 if name == "train" else 0)
+        tries = step.get("retryStrategy", {}).get("limit", 0)
+        assert tries == {"train": 1, "register": 2}.get(name, 0)
     memory = {
         name: one["container"]["resources"]["limits"]["memory"] for name, one in steps.items()
     }
