@@ -52,7 +52,7 @@ PROFILE: dict[str, Any] = {
     "storage_root": "s3://models/project",
     "resources": {
         "register": {"memory_mb": 2048, "retries": 2},
-        "train": {"cpu": 4, "memory_mb": 16384, "gpu": 1, "hours": 24},
+        "train": {"cpu": 4, "memory_mb": 16384, "gpu": 1, "timeout_hours": 24},
     },
     "train": {"device": "cuda"},
 }

@@ -72,8 +72,8 @@ class Resources:
     cpu: PositiveInt = 1
     memory_mb: Annotated[int, Field(ge=128)] = 4096
     gpu: Annotated[int, Field(ge=0)] = 0
-    hours: PositiveFloat | None = None  # that it may take; None: retention.max_run_hours
     retries: Annotated[int, Field(ge=0)] | None = None  # None: 1 where it learns, 0 elsewhere
+    timeout_hours: PositiveFloat | None = None  # that the stage may take
 
 
 @section

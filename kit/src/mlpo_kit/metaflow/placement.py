@@ -101,7 +101,7 @@ def _limit(settings: BaseSettings, asked: Resources | None, goes_on: bool) -> De
     A training goes on from its checkpoint, so one more try is worth it; other stages would do the
     same again. Who takes longer than a run may take is dead, and loses its files.
     """
-    hours = asked.hours if asked is not None else None
+    hours = asked.timeout_hours if asked is not None else None
     retries = asked.retries if asked is not None else None
     times = retries if retries is not None else int(goes_on)
     found: Decorators = {
