@@ -72,6 +72,8 @@ class Resources:
     cpu: PositiveInt = 1
     memory_mb: Annotated[int, Field(ge=128)] = 4096
     gpu: Annotated[int, Field(ge=0)] = 0
+    retries: Annotated[int, Field(ge=0)] = 0  # more tries, where one fails
+    timeout_hours: PositiveFloat | None = None  # that the stage may take
 
 
 @section

@@ -8,8 +8,6 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -18,24 +16,16 @@ from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError
 
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.kubeflow.compiling import Compiled
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 (the name of a variable)
-KFPS_OWN = "kubeflow"  # the namespace where it is, and its tasks are if all share it
+SHARED_NAMESPACE = "kubeflow"  # the namespace where it is, and its tasks are if all share it
 PAGE = 100
 
 
-@dataclass(frozen=True)
-class Version:
-    """A compiled pipeline: its file, and what it is called on the server."""
-
-    package: Path
-    pipeline: str
-    name: str
-
-
 def connect(namespace: str = "") -> Client:
-    """A client for the server that the environment names, after one look at it.
+    """Connect to the server that the environment names, after one look at it.
 
     `namespace` is what belongs to the team where each has its own; a server for one ignores it.
     Raises PipelineError where none is named, none answers, it asks for a token, or what answers is
@@ -49,19 +39,19 @@ def connect(namespace: str = "") -> Client:
             "svc/ml-pipeline-ui 8080:80`"
         )
     token = os.environ.get(TOKEN)
-    for_teams = healthz(url, token).get("multi_user", False)
-    if for_teams and namespace == KFPS_OWN:
+    for_teams = ask_health(url, token).get("multi_user", False)
+    if for_teams and namespace == SHARED_NAMESPACE:
         raise PipelineError(
             f"the server at {url} has a namespace for each team: name yours in deploy/cluster.yaml"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # that it is not for servers of version 1
-        mine = namespace if for_teams and namespace else KFPS_OWN
+        mine = namespace if for_teams and namespace else SHARED_NAMESPACE
         return Client(host=url, existing_token=token, namespace=mine)
 
 
-def healthz(url: str, token: str | None) -> dict[str, Any]:
-    """What the server says of itself; one request, where KFP's client tries for half a minute."""
+def ask_health(url: str, token: str | None) -> dict[str, Any]:
+    """Ask what the server says of itself; one request, where KFP's client tries for half a minute."""
     try:
         answer = requests.get(
             f"{url}/apis/v2beta1/healthz",
@@ -75,8 +65,8 @@ def healthz(url: str, token: str | None) -> dict[str, Any]:
             f"no server answers at {url} ({ENDPOINT}): is it up, and its port forwarded?"
         ) from None
     if answer.status_code in (401, 403):
-        said = "has expired, or may not do this" if token else "is not set"
-        raise PipelineError(f"the server at {url} wants to know who you are: {TOKEN} {said}")
+        problem = "has expired, or may not do this" if token else "is not set"
+        raise PipelineError(f"the server at {url} wants to know who you are: {TOKEN} {problem}")
     if answer.status_code >= 500:
         raise PipelineError(f"the server at {url} fails with {answer.status_code}: try again later")
     try:
@@ -91,49 +81,42 @@ def healthz(url: str, token: str | None) -> dict[str, Any]:
     return document
 
 
-def submit(
-    client: Client, version: Version, parameters: dict[str, Any], account: str | None = None
-) -> str:
-    """Start a run, under a service account if one is named; returns what to tell the user."""
-    with speaking_plainly("start the run"):
-        experiment, pipeline_id, version_id = upload(client, version)
+def start_run(client: Client, compiled: Compiled) -> str:
+    """Start a run, after an upload if its version is new; returns what to tell the user."""
+    with explain_errors("start the run"):
+        experiment, pipeline_id, version_id = upload(client, compiled)
         run = client.run_pipeline(
             experiment,
-            f"{version.pipeline} {version.name}",
+            f"{compiled.pipeline} {compiled.version}",
             pipeline_id=pipeline_id,
             version_id=version_id,
-            params=parameters,
-            service_account=account,
+            params=compiled.parameters,
+            service_account=compiled.cluster.service_account,
         )
     return f"run {run.run_id}: {os.environ[ENDPOINT].rstrip('/')}/#/runs/details/{run.run_id}"
 
 
-def schedule(
-    client: Client,
-    version: Version,
-    parameters: dict[str, Any],
-    cron: str,
-    account: str | None = None,
-) -> str:
+def schedule_runs(client: Client, compiled: Compiled, cron: str) -> str:
     """Run a version at set times, in place of what was scheduled; returns what to tell the user."""
-    with speaking_plainly("schedule the pipeline"):
-        experiment, pipeline_id, version_id = upload(client, version)
-        before = find(
+    account = compiled.cluster.service_account
+    with explain_errors("schedule the pipeline"):
+        experiment, pipeline_id, version_id = upload(client, compiled)
+        before = find_named(
             lambda **page: client.list_recurring_runs(experiment_id=experiment, **page),
             "recurring_runs",
-            version.pipeline,
+            compiled.pipeline,
         )
-        wanted = (version_id, cron, parameters, "ENABLED", account or "")
-        kept = [run for run in before if content(run) == wanted][:1]
+        wanted = (version_id, cron, compiled.parameters, "ENABLED", account or "")
+        kept = [run for run in before if describe_schedule(run) == wanted][:1]
         if not kept:
             made = client.create_recurring_run(
                 experiment,
-                version.pipeline,
+                compiled.pipeline,
                 cron_expression=cron,
                 no_catchup=True,
                 pipeline_id=pipeline_id,
                 version_id=version_id,
-                params=parameters,
+                params=compiled.parameters,
                 service_account=account,
             )
             kept = [made]
@@ -141,13 +124,13 @@ def schedule(
         for run in before:
             if run.recurring_run_id != kept[0].recurring_run_id:
                 client.delete_recurring_run(run.recurring_run_id)
-    said = f"{version.pipeline} {version.name} runs at {cron!r}"
-    return f"{said}: recurring run {kept[0].recurring_run_id}"
+    name = f"{compiled.pipeline} {compiled.version}"
+    return f"{name} runs at {cron!r}: recurring run {kept[0].recurring_run_id}"
 
 
 def delete_runs(client: Client, run_ids: Collection[str]) -> None:
     """Delete runs, and with them what KFP's cache has of them; one that is gone is no error."""
-    with speaking_plainly("delete the runs"):
+    with explain_errors("delete the runs"):
         for run_id in run_ids:
             try:
                 client.delete_run(run_id)
@@ -156,8 +139,8 @@ def delete_runs(client: Client, run_ids: Collection[str]) -> None:
                     raise
 
 
-def content(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
-    """A recurring run's version, times, parameters, whether it is enabled, and its account."""
+def describe_schedule(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
+    """Describe a recurring run: its version, times, parameters, whether it is enabled, and its account."""
     reference, cron, config = (
         run.pipeline_version_reference,
         run.trigger.cron_schedule,
@@ -172,28 +155,28 @@ def content(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
     )
 
 
-def upload(client: Client, version: Version) -> tuple[str, str, str]:
-    """The ids of the experiment, the pipeline and its version; each is made only if missing."""
+def upload(client: Client, compiled: Compiled) -> tuple[str, str, str]:
+    """Return the ids of experiment, pipeline and version; each is made only if missing."""
     namespace = client.get_user_namespace() or None
-    experiment = client.create_experiment(version.pipeline, namespace=namespace)
-    pipelines = find(
+    experiment = client.create_experiment(compiled.pipeline, namespace=namespace)
+    pipelines = find_named(
         lambda **page: client.list_pipelines(namespace=namespace, **page),
         "pipelines",
-        version.pipeline,
+        compiled.pipeline,
     )
     if pipelines:
         pipeline_id = pipelines[0].pipeline_id
     else:
         pipeline_id = client.pipelines.pipeline_service_create_pipeline(
-            client.api_models.V2beta1Pipeline(display_name=version.pipeline, namespace=namespace)
+            client.api_models.V2beta1Pipeline(display_name=compiled.pipeline, namespace=namespace)
         ).pipeline_id
-    versions = find(
+    versions = find_named(
         lambda **page: client.list_pipeline_versions(pipeline_id, **page),
         "pipeline_versions",
-        version.name,
+        compiled.version,
     )
     found = versions or [
-        client.upload_pipeline_version(str(version.package), version.name, pipeline_id=pipeline_id)
+        client.upload_pipeline_version(str(compiled.path), compiled.version, pipeline_id=pipeline_id)
     ]
     version_id = found[0].pipeline_version_id
     if "platform_spec" not in (found[0].pipeline_spec or {}):
@@ -205,29 +188,29 @@ def upload(client: Client, version: Version) -> tuple[str, str, str]:
     return experiment.experiment_id, pipeline_id, version_id
 
 
-def find(page_of: Callable[..., Any], field: str, name: str) -> list[Any]:
-    """Those of this name in a list of the server's."""
+def find_named(page_of: Callable[..., Any], field: str, name: str) -> list[Any]:
+    """Find those of this name in a list of the server's."""
     equal = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
     page = page_of(page_size=PAGE, filter=json.dumps({"predicates": [equal]}))
     return list(getattr(page, field) or [])
 
 
 @contextlib.contextmanager
-def speaking_plainly(what: str) -> Iterator[None]:
+def explain_errors(what: str) -> Iterator[None]:
     """Turn an answer that is an error into a sentence, and keep KFP's links to itself."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     except ApiException as error:
         try:
-            said = json.loads(error.body)["message"]
+            words = json.loads(error.body)["message"]
         except (TypeError, ValueError, KeyError):
-            said = str(error.reason)
-        if "exceeded quota" in said:
+            words = str(error.reason)
+        if "exceeded quota" in words:
             raise PipelineError(
-                f"the namespace's quota leaves no room to {what}: {said}. Delete what is done with "
+                f"the namespace's quota leaves no room to {what}: {words}. Delete what is done with "
                 "there, or ask for more"
             ) from None
-        raise PipelineError(f"the server does not {what}: {error.status} {said}") from None
+        raise PipelineError(f"the server does not {what}: {error.status} {words}") from None
     except (HTTPError, OSError) as error:
         raise PipelineError(f"the server was lost on the way to {what}: {error}") from None

@@ -1,7 +1,7 @@
 """The TrainJob of several machines that train one model: `make manifests` writes it down.
 
 Kubeflow Trainer starts `train.nodes` pods of it together and tells torchrun, in variables, where
-they meet. `pipeline.trainer` creates it, waits for it and deletes it.
+they meet. The task that trains creates it, waits for it and deletes it (trainer.py).
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 import math
 import re
 from copy import deepcopy
+from typing import Any
 
-from mlpo_kit.cluster import image
-
-from mlpo_kit.cluster import pods
+from mlpo_kit.cluster import image, pods
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.config.sections import Resources
-from mlpo_kit.training.processes import PACKAGE
-from {{ package }}.settings import Settings
-
-from pipeline.placement import KubeflowCluster
+from mlpo_kit.kubeflow.description import KubeflowCluster
+from mlpo_kit.runs.pipeline import load_pipeline
 
 # What Trainer lets a TrainJob say of its pods.
 PATCHED = (
@@ -28,9 +25,10 @@ PATCHED = (
 NODE = "node"  # what Trainer's runtimes for torch call the job and the container that train
 
 
-def manifest(settings: Settings, cluster: KubeflowCluster) -> Manifest:
-    """The TrainJob of a profile, but for its name and its work."""
-    train, asked = settings.train, settings.resources.get("train", Resources())
+def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
+    """Render the TrainJob of a profile, but for its name and its work."""
+    name = load_pipeline().training_stage
+    train, asked = getattr(settings, name), settings.resources.get(name, Resources())
     timeout = math.ceil(train.timeout_seconds)
     torchrun = ["python", "-m", "torch.distributed.run", f"--rdzv-conf=timeout={timeout}"]
     threads = {"name": "OMP_NUM_THREADS", "value": str(train.threads)}  # of each process
@@ -41,8 +39,8 @@ def manifest(settings: Settings, cluster: KubeflowCluster) -> Manifest:
         "spec": {
             "runtimeRef": {"name": cluster.runtime},
             "trainer": {
-                "image": image.name(cluster),
-                "command": [*torchrun, "-m", f"{PACKAGE}.kit.torchrun"],
+                "image": image.name_image(cluster),
+                "command": [*torchrun, "-m", "mlpo_kit.training.worker"],
                 "args": ["JOB"],
                 "numNodes": train.nodes,
                 "numProcPerNode": train.processes,
@@ -53,7 +51,7 @@ def manifest(settings: Settings, cluster: KubeflowCluster) -> Manifest:
                 {
                     "manager": "pipeline",
                     "trainingRuntimeSpec": {
-                        "template": {"spec": {"replicatedJobs": [_pods(settings, cluster, asked)]}}
+                        "template": {"spec": {"replicatedJobs": [_patch_pods(settings, cluster, asked)]}}
                     },
                 }
             ],
@@ -61,8 +59,8 @@ def manifest(settings: Settings, cluster: KubeflowCluster) -> Manifest:
     }
 
 
-def for_run(template: Manifest, run_id: str, job: str, owner: dict[str, str]) -> Manifest:
-    """The TrainJob of one run. It goes when its owner goes, the pod of the task: name and uid."""
+def make_trainjob(template: Manifest, run_id: str, job: str, owner: dict[str, str]) -> Manifest:
+    """Make the TrainJob of one run. It goes when its owner goes, the pod of the task: name and uid."""
     made = deepcopy(template)
     made["metadata"]["name"] = f"train-{re.sub('[^a-z0-9]+', '-', run_id.lower())[:40].strip('-')}"
     if owner:
@@ -71,7 +69,7 @@ def for_run(template: Manifest, run_id: str, job: str, owner: dict[str, str]) ->
     return made
 
 
-def _pods(settings: Settings, cluster: KubeflowCluster, asked: Resources) -> Manifest:
+def _patch_pods(settings: Any, cluster: KubeflowCluster, asked: Resources) -> Manifest:
     """What all pods get besides; Trainer takes no more of a pod than these fields."""
     whole = pods.pod_spec(
         {

@@ -14,12 +14,12 @@ from mlpo_kit.errors import PipelineError
 
 log = logging.getLogger(__name__)
 
-OF_JOB = "jobset.sigs.k8s.io/jobset-name"  # the label of the pods; Trainer makes a JobSet
+JOB_LABEL = "jobset.sigs.k8s.io/jobset-name"  # the label of the pods; Trainer makes a JobSet
 UNPULLED = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
-PULLS = 300.0  # seconds: a registry may be away for a while
+PULL_SECONDS = 300.0  # a registry may be away for a while
 
 
-class Waiting:
+class PodWatch:
     """What keeps the pods from starting: said when it changes, and an error where it stays."""
 
     def __init__(self, namespace: str, job: str) -> None:
@@ -30,8 +30,8 @@ class Waiting:
     def look(self) -> None:
         """Ask the cluster. Raises PipelineError where an image has not been pulled for minutes."""
         try:
-            image = _unpulled(pods := self._pods())
-            reason = image or _unscheduled(pods) or ("" if pods else self._refused())
+            image = _find_unpulled(pods := self._list_pods())
+            reason = image or _find_unscheduled(pods) or ("" if pods else self._find_refusal())
         except (ApiException, HTTPError):  # it is not the task's work to know
             return
         now = time.monotonic()
@@ -39,16 +39,16 @@ class Waiting:
             self.reason, self._since = reason, now
             if reason:
                 log.warning("the pods of the TrainJob wait: %s", reason)
-        elif image and now > self._since + PULLS:
+        elif image and now > self._since + PULL_SECONDS:
             raise PipelineError(f"the pods of the TrainJob do not start: {reason}")
 
-    def _pods(self) -> list[Any]:
+    def _list_pods(self) -> list[Any]:
         found = self._api.list_namespaced_pod(
-            self._namespace, label_selector=f"{OF_JOB}={self._job}", _request_timeout=30
+            self._namespace, label_selector=f"{JOB_LABEL}={self._job}", _request_timeout=30
         )
         return list(found.items)
 
-    def _refused(self) -> str:
+    def _find_refusal(self) -> str:
         """Why there are no pods: a quota of the namespace, or one of its rules."""
         found = self._api.list_namespaced_event(
             self._namespace, field_selector="reason=FailedCreate", _request_timeout=30
@@ -59,7 +59,7 @@ class Waiting:
         return ""
 
 
-def _unpulled(pods: list[Any]) -> str:
+def _find_unpulled(pods: list[Any]) -> str:
     """The image that one of them can't have."""
     for pod in pods:
         for container in pod.status.container_statuses or []:
@@ -72,7 +72,7 @@ def _unpulled(pods: list[Any]) -> str:
     return ""
 
 
-def _unscheduled(pods: list[Any]) -> str:
+def _find_unscheduled(pods: list[Any]) -> str:
     """Why no node has room for one of them."""
     for pod in pods:
         for condition in pod.status.conditions or []:

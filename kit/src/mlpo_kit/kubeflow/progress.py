@@ -14,7 +14,7 @@ KFP_LINE = re.compile(
 )
 # Of the document that KFP shows before each task. Tasks at the same time mix their lines.
 JSON_LINE = re.compile(r' *(".*"(: .*)?|[{}\[\]]+|[\d.]+),?$')
-STAGE = re.compile(r" +(?=[a-z]+(-\d+)? {2})")  # KFP's indentation before a stage's line
+STAGE = re.compile(r" +(?=[a-z][a-z0-9_]*(-\d+)? {2})")  # KFP's indentation before a stage's line
 COLOUR = re.compile(r"\x1b\[\d+m")
 
 
@@ -40,8 +40,8 @@ class Progress(io.TextIOBase):
             self._out.flush()
 
 
-def failed_task(message: str) -> str:
-    """Which task stopped the pipeline, out of what KFP raises; the rest was on the screen."""
+def find_failed_task(message: str) -> str:
+    """Find which task stopped the pipeline, out of what KFP raises; the rest was on the screen."""
     plain = COLOUR.sub("", message)
     task = re.search(r"Inner task failed: '([^']+)'", plain)
     return f"the task {task[1]} failed; its words are above" if task else plain

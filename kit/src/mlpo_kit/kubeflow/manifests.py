@@ -1,24 +1,19 @@
-"""What the cluster is given besides the pipeline: `make manifests`; `make validate` checks both."""
+"""What the cluster is given besides the pipeline: a claim, a role, a job of several machines."""
 
 from __future__ import annotations
 
-import sys
-import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from mlpo_kit.cluster import pods
-from mlpo_kit.cluster.manifests import main
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.config.sections import Resources
-from {{ package }}.settings import CONFIGS, Settings
-
-from pipeline.cluster import Compiled, compile_pipeline, compile_prune, wrong_with
-from pipeline.parameters import sweep_named
-from pipeline.placement import KubeflowCluster, read_cluster
-from pipeline.trainjob import manifest
+from mlpo_kit.kubeflow.description import KubeflowCluster, read_kubeflow_cluster
+from mlpo_kit.kubeflow.trainjob import render_trainjob
+from mlpo_kit.runs.pipeline import load_pipeline
 
 # The account of KFP's tasks where all teams share a namespace, if the description names no other.
-KFPS_ACCOUNT = "pipeline-runner"
+SHARED_ACCOUNT = "pipeline-runner"
 RULES = [
     {
         "apiGroups": ["trainer.kubeflow.org"],
@@ -30,21 +25,25 @@ RULES = [
 ]
 
 
-def render(settings: Settings, _: dict[str, Any]) -> dict[str, list[Manifest]]:
-    """The manifests that only Kubeflow needs, by the name of their file."""
-    cluster = read_cluster(settings)
+def render_own_manifests(settings: Any) -> dict[str, list[Manifest]]:
+    """Render the manifests that only Kubeflow needs, by the name of their file."""
+    cluster = read_kubeflow_cluster(settings)
     found = {}
     if not settings.is_remote:
-        found["store"] = [claim(settings, cluster), first_write(settings, cluster)]
-    if settings.train.nodes > 1:
-        found["rbac"] = rbac(settings, cluster)
-        # To look at: the task `train` creates it, with the name and the work of its run.
-        found["trainjob"] = [manifest(settings, cluster)]
+        found["store"] = [
+            render_claim(settings, cluster),
+            render_first_write(settings, cluster),
+        ]
+    training = getattr(settings, load_pipeline().training_stage)
+    if getattr(training, "nodes", 1) > 1:
+        found["rbac"] = render_role(settings, cluster)
+        # To look at: the task that trains creates it, with the name and the work of its run.
+        found["trainjob"] = [render_trainjob(settings, cluster)]
     return found
 
 
-def claim(settings: Settings, cluster: KubeflowCluster) -> Manifest:
-    """The volume that holds the store, for all tasks at the same time."""
+def render_claim(settings: Any, cluster: KubeflowCluster) -> Manifest:
+    """Render the volume that holds the store, for all tasks at the same time."""
     spec: Manifest = {
         "accessModes": ["ReadWriteMany"],
         "resources": {"requests": {"storage": f"{cluster.volume_gib}Gi"}},
@@ -59,8 +58,8 @@ def claim(settings: Settings, cluster: KubeflowCluster) -> Manifest:
     }
 
 
-def first_write(settings: Settings, cluster: KubeflowCluster) -> Manifest:
-    """A job that writes to the volume once, as the tasks will.
+def render_first_write(settings: Any, cluster: KubeflowCluster) -> Manifest:
+    """Render a job that writes to the volume once, as the tasks will.
 
     A new volume is often root's. Kubernetes gives it to this job's group, as it does where a pod
     says `fsGroup`; that is what a task of KFP has no way to say.
@@ -85,12 +84,12 @@ def first_write(settings: Settings, cluster: KubeflowCluster) -> Manifest:
     }
 
 
-def rbac(settings: Settings, cluster: KubeflowCluster) -> list[Manifest]:
-    """What the task `train` may do, to let a TrainJob train."""
+def render_role(settings: Any, cluster: KubeflowCluster) -> list[Manifest]:
+    """Render what the task that trains may do, to let a TrainJob train."""
     name = f"{pods.object_name(settings.project)}-trainjobs"
     metadata = pods.metadata(cluster, settings, "train", name)
     group = "rbac.authorization.k8s.io"
-    account = cluster.service_account or KFPS_ACCOUNT
+    account = cluster.service_account or SHARED_ACCOUNT
     return [
         {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
         {
@@ -105,24 +104,12 @@ def rbac(settings: Settings, cluster: KubeflowCluster) -> list[Manifest]:
     ]
 
 
-def check(settings: Settings, document: dict[str, Any]) -> list[str]:
-    """What is wrong with the pipelines: those of a run, of a sweep if there is one, of a prune."""
-    warnings.filterwarnings("ignore", module="kfp")
-    compiled: list[Compiled] = [compile_pipeline(document), compile_prune(document)]
-    if settings.train.nodes == 1 and (CONFIGS / "sweep.yaml").is_file():
-        compiled.append(compile_pipeline(document, sweep_named("sweep", document)))
-    found = [
-        f"{one.version.package.name}: {problem}" for one in compiled for problem in wrong_with(one)
-    ]
-    for stage in ("train", "evaluate"):
-        section, asked = getattr(settings, stage), settings.resources.get(stage, Resources())
-        if section.device == "cuda" and not asked.gpu:
-            found.append(
-                f"{stage}.device is cuda, and resources.{stage} asks for no GPU: its task would "
+def find_missing_gpus(settings: Any) -> Iterator[str]:
+    """Find the stages that compute on a GPU, and ask for none."""
+    for name in load_pipeline():
+        asked = settings.resources.get(name, Resources())
+        if getattr(getattr(settings, name), "device", None) == "cuda" and not asked.gpu:
+            yield (
+                f"{name}.device is cuda, and resources.{name} asks for no GPU: its task would "
                 "fail; say gpu: 1"
             )
-    return found
-
-
-if __name__ == "__main__":
-    sys.exit(main(render, check, kind=KubeflowCluster, prune=None))

@@ -20,42 +20,70 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
-from mlpo_kit.training import processes as torchrun
-from mlpo_kit.errors import PipelineError
 from mlpo_kit.cluster.pods import Manifest
-from mlpo_kit.store.base import Ref
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.kubeflow.trainjob import make_trainjob
+from mlpo_kit.kubeflow.waiting import PodWatch
 from mlpo_kit.runs.workspace import Workspace
-from {{ package }}.stages import Trained
-
-from pipeline.trainjob import for_run
-from pipeline.waiting import Waiting
+from mlpo_kit.training.processes import (
+    Inputs,
+    OnEpoch,
+    clear_earlier_try,
+    describe_job,
+    locate,
+    read_failure,
+    read_result,
+)
 
 log = logging.getLogger(__name__)
 
 # What the task is told of in its environment.
 TEMPLATE, NAMESPACE, POD, POD_ID = "TRAINJOB", "POD_NAMESPACE", "POD_NAME", "POD_UID"
 KIND = ("trainer.kubeflow.org", "v1alpha1")
-LIMIT = 23.5 * 3600  # seconds: a little less than the task's own, which could not say why
-LOOK = 5.0  # seconds between two looks
-PATIENCE = 300.0  # seconds without an answer from the cluster
+POLL_SECONDS = 5.0  # between two looks
+PATIENCE_SECONDS = 300.0  # without an answer from the cluster
 
 
-def launch(work: Workspace, splits: Ref, _: Callable[[dict[str, Any]], Any]) -> Trained:
-    """Train in a TrainJob. Raises PipelineError where it can't be made, fails or takes too long."""
+def launch_trainjob(
+    work: Workspace, fit: Callable[..., Any], inputs: Inputs, on_epoch: OnEpoch
+) -> Any:
+    """Train in a TrainJob, and return the stage's result.
+
+    Raises PipelineError where it can't be made, fails or takes too long.
+    """
     template = os.environ.get(TEMPLATE)
     if template is None:
+        name = work.run.pipeline.training_stage
         raise PipelineError(
-            "train.nodes is more than 1, and this task was compiled for one machine: `make submit` "
-            "with the profile that says so"
+            f"{name}.nodes is more than 1, and this task was compiled for one machine: "
+            "`make submit` with the profile that says so"
         )
-    torchrun.forget(work)
+    clear_earlier_try(work)
     owner = {"name": os.environ.get(POD, ""), "uid": os.environ.get(POD_ID, "")}
-    job = torchrun.job_of(work, splits)
-    made = for_run(json.loads(template), work.run.id, job, owner if all(owner.values()) else {})
-    with told_to_end(), created(TrainJobs(os.environ.get(NAMESPACE, "default")), made) as jobs:
-        log.info("the TrainJob %s trains on %d machines", jobs.name, work.run.settings.train.nodes)
-        wait(jobs, work)
-    return torchrun.outcome(work)
+    job = describe_job(work, fit, inputs)
+    known_owner = owner if all(owner.values()) else {}
+    made = make_trainjob(json.loads(template), work.run.id, job, known_owner)
+    namespace = os.environ.get(NAMESPACE, "default")
+    with raise_when_told_to_end(), create_trainjob(TrainJobs(namespace), made) as jobs:
+        log.info("the TrainJob %s trains on %d machines", jobs.name, find_nodes(work))
+        wait_for_end(jobs, work, on_epoch)
+    return read_result(work)
+
+
+def find_nodes(work: Workspace) -> int:
+    """Find how many machines train."""
+    nodes: int = getattr(work.run.settings, work.run.pipeline.training_stage).nodes
+    return nodes
+
+
+def find_limit(work: Workspace) -> float:
+    """Find after how many seconds to give up: a little less than the task's own time-out.
+
+    That one could not say why.
+    """
+    asked = work.run.settings.resources.get(work.run.pipeline.training_stage)
+    hours = (asked and asked.timeout_hours) or work.run.settings.retention.max_run_hours
+    return max(hours * 3600 - 1800, hours * 1800)
 
 
 class TrainJobs:
@@ -95,11 +123,11 @@ class TrainJobs:
 
 
 @contextmanager
-def created(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
-    """A TrainJob while it is needed; whatever happens, it is deleted."""
+def create_trainjob(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
+    """Create a TrainJob for the length of a block; whatever happens, it is deleted."""
     try:
         try:
-            with speaking_plainly("create", jobs.namespace):
+            with explain_errors("create", jobs.namespace):
                 create_anew(jobs, job)
         except NoAnswerError as error:
             raise PipelineError(str(error)) from None
@@ -114,7 +142,7 @@ def created(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
 
 def create_anew(jobs: TrainJobs, job: Manifest) -> None:
     """Create a TrainJob, in place of one that an earlier try of this task left."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return jobs.create(job)
@@ -122,38 +150,50 @@ def create_anew(jobs: TrainJobs, job: Manifest) -> None:
             if error.status != 409 or time.monotonic() > end:
                 raise
         jobs.delete()
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
 
 
-def wait(jobs: TrainJobs, work: Workspace) -> None:
+def wait_for_end(jobs: TrainJobs, work: Workspace, on_epoch: OnEpoch) -> None:
     """Wait until it is done; raises PipelineError where it fails, is deleted or takes too long."""
     began = answered = time.monotonic()
-    told, waiting = 0, Waiting(jobs.namespace, jobs.name)
-    while time.monotonic() < began + LIMIT:
-        told = torchrun.tell(work, log_epoch, told)
+    limit, reported, watch = find_limit(work), 0, PodWatch(jobs.namespace, jobs.name)
+    while time.monotonic() < began + limit:
+        reported = report_epochs(work, on_epoch, reported)
         try:
-            with speaking_plainly("look at", jobs.namespace, jobs.name):
+            with explain_errors("look at", jobs.namespace, jobs.name):
                 status = jobs.get().get("status") or {}
             answered = time.monotonic()
         except NoAnswerError as error:
-            if time.monotonic() > answered + PATIENCE:
+            if time.monotonic() > answered + PATIENCE_SECONDS:
                 raise PipelineError(str(error)) from None
             status = {}
         conditions = {c["type"]: c for c in status.get("conditions") or [] if c["status"] == "True"}
         if "Complete" in conditions:
-            torchrun.tell(work, log_epoch, told)
+            report_epochs(work, on_epoch, reported)
             return
-        failed = conditions.get("Failed")
+        failed, reason = conditions.get("Failed"), read_failure(work)
         # Kubernetes starts pods that failed again, some times; what they say would not change.
-        if failed or torchrun.failure(work):
-            said = failed and f"{failed.get('reason')}: {failed.get('message')}"
-            raise PipelineError(f"the TrainJob failed: {torchrun.failure(work) or said}")
-        if not told:
-            waiting.look()
-        time.sleep(LOOK)
-    nodes, late = work.run.settings.train.nodes, f"not done after {LIMIT / 3600:.1f} hours"
-    asked = waiting.reason or f"did its pods start, with {nodes} machines as free as they need?"
-    raise PipelineError(f"the TrainJob was {late}: {asked}")
+        if failed or reason:
+            words = failed and f"{failed.get('reason')}: {failed.get('message')}"
+            raise PipelineError(f"the TrainJob failed: {reason or words}")
+        if not reported:
+            watch.look()
+        time.sleep(POLL_SECONDS)
+    late = f"not done after {limit / 3600:.1f} hours"
+    wanted = f"did its pods start, with {find_nodes(work)} machines as free as they need?"
+    raise PipelineError(f"the TrainJob was {late}: {watch.reason or wanted}")
+
+
+def report_epochs(work: Workspace, on_epoch: OnEpoch, reported: int) -> int:
+    """Tell of the epochs that ended since; returns how many were told of in all."""
+    try:
+        epochs = work.store.read_json(locate(work, "epochs.json"))
+    except FileNotFoundError:
+        return reported
+    for epoch in epochs[reported:]:
+        log_epoch(epoch)
+        on_epoch(epoch)
+    return len(epochs)
 
 
 class NoAnswerError(Exception):
@@ -161,7 +201,7 @@ class NoAnswerError(Exception):
 
 
 @contextmanager
-def speaking_plainly(verb: str, namespace: str, name: str = "") -> Iterator[None]:
+def explain_errors(verb: str, namespace: str, name: str = "") -> Iterator[None]:
     """Turn what the cluster answers into a sentence."""
     try:
         yield
@@ -170,18 +210,18 @@ def speaking_plainly(verb: str, namespace: str, name: str = "") -> Iterator[None
     except ApiException as error:
         if error.status == 429 or error.status >= 500:
             raise NoAnswerError(f"the cluster's API fails with {error.status}") from None
-        raise PipelineError(sentence(error, verb, namespace, name)) from None
+        raise PipelineError(explain_answer(error, verb, namespace, name)) from None
 
 
-def sentence(error: ApiException, verb: str, namespace: str, name: str) -> str:
-    """What an error of the API means here, and what to do."""
+def explain_answer(error: ApiException, verb: str, namespace: str, name: str) -> str:
+    """Explain what an error of the API means here, and what to do."""
     try:
-        said = str(json.loads(error.body)["message"])
+        words = str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
-        said = str(error.reason)
-    if error.status == 403 and "exceeded quota" in said:
+        words = str(error.reason)
+    if error.status == 403 and "exceeded quota" in words:
         return (
-            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {said}. Delete "
+            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. Delete "
             "what is done with there, or ask for more"
         )
     if error.status in (401, 403):
@@ -196,12 +236,12 @@ def sentence(error: ApiException, verb: str, namespace: str, name: str) -> str:
             "this cluster knows no TrainJobs (trainer.kubeflow.org/v1alpha1): install Kubeflow "
             "Trainer 2.2 or newer, or set train.nodes: 1"
         )
-    return f"the cluster does not {verb} the TrainJob: {error.status} {said}"
+    return f"the cluster does not {verb} the TrainJob: {error.status} {words}"
 
 
 @contextmanager
-def told_to_end() -> Iterator[None]:
-    """When the cluster ends this task, end as after an error, so that nothing is left behind."""
+def raise_when_told_to_end() -> Iterator[None]:
+    """When the cluster ends this task, raise as after an error, so that nothing is left behind."""
 
     def end(*_: object) -> None:
         raise PipelineError("the task was told to end")
@@ -218,4 +258,6 @@ def told_to_end() -> Iterator[None]:
 
 def log_epoch(epoch: dict[str, Any]) -> None:
     """Say how far the training is."""
-    log.info("epoch %d: val accuracy %.4f", epoch["epoch"], epoch["val_accuracy"])
+    scores = {n: v for n, v in epoch.items() if n.startswith("val_") and n != "val_loss"}
+    words = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())
+    log.info("epoch %d: %s", epoch["epoch"], words or f"val loss {epoch['val_loss']:.4f}")
