@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from mlpo_kit.cluster.pods import Manifest

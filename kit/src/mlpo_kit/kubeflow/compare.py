@@ -47,7 +47,9 @@ class _Graph:
         self._components: Document = spec.get("components", {})
         self._labels = {name.replace("_", "-"): name for name in pipeline}
         self._outputs = {
-            stage.name: {p.name: output for output, p in find_ports(pipeline, stage).outputs.items()}
+            stage.name: {
+                p.name: output for output, p in find_ports(pipeline, stage).outputs.items()
+            }
             for stage in pipeline.values()
         }
         self._inputs = {s.name: {*find_inputs(pipeline, s), *CONTEXT} for s in pipeline.values()}

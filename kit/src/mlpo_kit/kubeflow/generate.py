@@ -5,7 +5,7 @@ where it runs, and reads its signature for the pipeline's types. A function for 
 repeat PIPELINE and the result types; this one cannot disagree with them. What is made is three
 lines, such as
 
-    def evaluate(run_id: str, profile: str, ..., model: Input[Model], report: Output[Artifact]) -> bool:
+    def evaluate(run_id: str, ..., model: Input[Model], report: Output[Artifact]) -> bool:
         """The stage `evaluate`."""
         from mlpo_kit.kubeflow.executing import run_task
         return run_task("evaluate", locals())

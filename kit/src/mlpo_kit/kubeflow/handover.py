@@ -127,7 +127,7 @@ def list_parameters(ports: Ports, result: Any, request: str | None) -> tuple[Any
 
 
 def show_numbers(ports: Ports, result: Any, stage: Stage[Any], run: Run, given: Given) -> None:
-    """Fill what KFP's page shows of a stage: its numbers, and a confusion matrix if it wrote one."""
+    """Fill what KFP's page shows of a stage: numbers, and the confusion matrix of its report."""
     if METRICS in ports.shown:
         write_metrics(given[METRICS], find_numbers(result, stage))
     if CONFUSION not in ports.shown:

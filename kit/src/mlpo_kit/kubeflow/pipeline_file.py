@@ -55,7 +55,9 @@ def load_pipeline_file() -> Any:
         where = _find_line(error, path)
         raise PipelineError(f"{where}: {type(error).__name__}: {words}") from error
     found = [
-        value for value in vars(module).values() if isinstance(value, graph_component.GraphComponent)
+        value
+        for value in vars(module).values()
+        if isinstance(value, graph_component.GraphComponent)
     ]
     if len(found) != 1:
         raise PipelineError(f"{FILE} has {len(found)} functions with @dsl.pipeline: it needs one")
@@ -67,6 +69,8 @@ def _find_line(error: BaseException, path: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{FILE}, line {error.lineno}"
     lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
     ]
     return f"{FILE}, line {lines[-1]}" if lines else FILE

@@ -23,9 +23,7 @@ from mlpo_kit.runs.pipeline import load_pipeline
 OUTPUTS = "local_outputs"
 
 
-def run_here(
-    document: dict[str, Any], use_cache: bool = True, sweep: str | None = None
-) -> None:
+def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None = None) -> None:
     """Run all stages with the settings of a document; `sweep` names the file of a sweep.
 
     Raises PipelineError when a stage fails, where KFP would skip one, where a profile is that of a

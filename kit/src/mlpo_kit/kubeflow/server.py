@@ -19,7 +19,7 @@ from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.compiling import Compiled
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
-TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 (the name of a variable)
+TOKEN = "KF_PIPELINES_TOKEN"
 SHARED_NAMESPACE = "kubeflow"  # the namespace where it is, and its tasks are if all share it
 PAGE = 100
 
@@ -51,7 +51,7 @@ def connect(namespace: str = "") -> Client:
 
 
 def ask_health(url: str, token: str | None) -> dict[str, Any]:
-    """Ask what the server says of itself; one request, where KFP's client tries for half a minute."""
+    """Ask what the server says of itself, once: KFP's client would try for half a minute."""
     try:
         answer = requests.get(
             f"{url}/apis/v2beta1/healthz",
@@ -140,7 +140,7 @@ def delete_runs(client: Client, run_ids: Collection[str]) -> None:
 
 
 def describe_schedule(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
-    """Describe a recurring run: its version, times, parameters, whether it is enabled, and its account."""
+    """Describe a recurring run: version, times, parameters, whether it is on, account."""
     reference, cron, config = (
         run.pipeline_version_reference,
         run.trigger.cron_schedule,
@@ -176,7 +176,9 @@ def upload(client: Client, compiled: Compiled) -> tuple[str, str, str]:
         compiled.version,
     )
     found = versions or [
-        client.upload_pipeline_version(str(compiled.path), compiled.version, pipeline_id=pipeline_id)
+        client.upload_pipeline_version(
+            str(compiled.path), compiled.version, pipeline_id=pipeline_id
+        )
     ]
     version_id = found[0].pipeline_version_id
     if "platform_spec" not in (found[0].pipeline_spec or {}):
@@ -208,8 +210,8 @@ def explain_errors(what: str) -> Iterator[None]:
             words = str(error.reason)
         if "exceeded quota" in words:
             raise PipelineError(
-                f"the namespace's quota leaves no room to {what}: {words}. Delete what is done with "
-                "there, or ask for more"
+                f"the namespace's quota leaves no room to {what}: {words}. Delete what is done "
+                "with there, or ask for more"
             ) from None
         raise PipelineError(f"the server does not {what}: {error.status} {words}") from None
     except (HTTPError, OSError) as error:

@@ -82,7 +82,7 @@ def find_limit(work: Workspace) -> float:
     That one could not say why.
     """
     asked = work.run.settings.resources.get(work.run.pipeline.training_stage)
-    hours = (asked and asked.timeout_hours) or work.run.settings.retention.max_run_hours
+    hours: float = (asked and asked.timeout_hours) or work.run.settings.retention.max_run_hours
     return max(hours * 3600 - 1800, hours * 1800)
 
 
@@ -221,8 +221,8 @@ def explain_answer(error: ApiException, verb: str, namespace: str, name: str) ->
         words = str(error.reason)
     if error.status == 403 and "exceeded quota" in words:
         return (
-            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. Delete "
-            "what is done with there, or ask for more"
+            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. "
+            "Delete what is done with there, or ask for more"
         )
     if error.status in (401, 403):
         return (

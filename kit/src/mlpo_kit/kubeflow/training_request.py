@@ -64,7 +64,7 @@ def parse_request(pipeline: Pipeline, text: str) -> tuple[Run, dict[str, Any]]:
 
 
 def is_done(run: Run, stage: Stage[Any]) -> bool:
-    """Whether the run of a request has its result already: the cluster has forgotten that it did."""
+    """Whether the run of a request has its result: the cluster has forgotten that it did."""
     done = read_record(run.store, run.id, stage.place)
     return done is not None and done.is_success
 

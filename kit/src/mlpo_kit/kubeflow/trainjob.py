@@ -51,7 +51,9 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
                 {
                     "manager": "pipeline",
                     "trainingRuntimeSpec": {
-                        "template": {"spec": {"replicatedJobs": [_patch_pods(settings, cluster, asked)]}}
+                        "template": {
+                            "spec": {"replicatedJobs": [_patch_pods(settings, cluster, asked)]}
+                        }
                     },
                 }
             ],
@@ -60,7 +62,7 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
 
 
 def make_trainjob(template: Manifest, run_id: str, job: str, owner: dict[str, str]) -> Manifest:
-    """Make the TrainJob of one run. It goes when its owner goes, the pod of the task: name and uid."""
+    """Make the TrainJob of one run. It goes with its owner, the pod of the task: name, uid."""
     made = deepcopy(template)
     made["metadata"]["name"] = f"train-{re.sub('[^a-z0-9]+', '-', run_id.lower())[:40].strip('-')}"
     if owner:

@@ -36,8 +36,8 @@ def main(text: str) -> None:
     inputs = {name: Ref(**ref) for name, ref in job["inputs"].items()}
     epochs: list[dict[str, Any]] = []
 
-    def report(epoch: Any) -> None:
-        epochs.append(asdict(epoch))
+    def report(epoch: dict[str, Any]) -> None:
+        epochs.append(epoch)
         work.store.write_json(locate(work, "epochs.json"), epochs)
 
     try:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from kfp import Client
+from conftest import MakeRun
+from kfp_project import KUBEFLOW, kfp_user
+from kfp_server import FakeApi, serve_api
+from mlpo_kit.config.project import Project
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.runner import run_stage
+from mlpo_kit.kubeflow import prune_pipeline, server
+from mlpo_kit.kubeflow.prune import forget_runs, prune_store
+from mlpo_kit.retention.inventory import TOMBSTONES
+from mlpo_kit.store import open_store
 from pydantic_core import to_json
 
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.retention.inventory import TOMBSTONES
-from mlpo_kit.execution.runner import run_stage
-from {{ package }}.settings import Settings
-from {{ package }}.stages import INGEST
-
-from conftest import MakeRun
-from fake_api import FakeApi, serving
-from pipeline import components, server
-from pipeline.prune import forget, prune
+__all__ = ["kfp_user"]
+pytestmark = KUBEFLOW
 
 OLD = {
     "retention": {"keep_failed_days": 1e-9, "max_run_hours": 1e-9},
@@ -28,70 +29,67 @@ OLD = {
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    """A server, and a user without settings for KFP."""
-    for name in (server.ENDPOINT, server.TOKEN):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Client, "_LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
-    with serving(FakeApi()) as fake:
+def fake(kfp_user: Project) -> Iterator[FakeApi]:
+    """A server, which nobody has named yet."""
+    with serve_api(FakeApi()) as fake:
         yield fake
 
 
 @pytest.fixture
-def stopped(make_run: MakeRun, fake: FakeApi) -> Settings:
+def stopped(make_run: MakeRun, fake: FakeApi) -> Any:
     """A store with three runs that stopped early, long ago as their settings have it.
 
     All but the newest may go.
     """
     for _ in range(3):
         run = make_run(str(uuid.uuid4()), **OLD)
-        run_stage(run, INGEST)
+        run_stage(run, run.pipeline["ingest"])
         fake.runs.append({"run_id": run.id})
     return run.settings
 
 
 def test_pruned_runs_go_from_the_server_as_well(
-    fake: FakeApi, stopped: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: FakeApi, stopped: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {"run_id": str(uuid.uuid4())}
     gone, _, newest = [run["run_id"] for run in fake.runs]
     fake.runs[0] = other  # somebody deleted the first run there
     monkeypatch.setenv(server.ENDPOINT, fake.url)
     fake.multi_user = True  # a run's id is enough, whatever the namespace
-    said = prune(stopped)
-    assert gone in said
+    printed = prune_store(stopped)
+    assert gone in printed
     assert fake.runs == [other, {"run_id": newest}]
-    assert stopped.store.children("runs") == [newest, "latest.json"]
-    assert stopped.store.children(TOMBSTONES) == []
+    assert open_store(stopped).children("runs") == [newest, "latest.json"]
+    assert open_store(stopped).children(TOMBSTONES) == []
 
 
 def test_a_server_that_does_not_answer_is_told_the_next_time(
-    fake: FakeApi, stopped: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: FakeApi, stopped: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(server.ENDPOINT, "http://127.0.0.1:9")
     with pytest.raises(PipelineError, match="no server answers"):
-        prune(stopped)
-    assert len(stopped.store.children(TOMBSTONES)) == 2
+        prune_store(stopped)
+    assert len(open_store(stopped).children(TOMBSTONES)) == 2
     assert len(fake.runs) == 3
     monkeypatch.setenv(server.ENDPOINT, fake.url)
-    prune(stopped)
+    prune_store(stopped)
     assert len(fake.runs) == 1
-    assert stopped.store.children(TOMBSTONES) == []
+    assert open_store(stopped).children(TOMBSTONES) == []
 
 
-def test_without_a_server_only_what_is_here_goes(fake: FakeApi, stopped: Settings) -> None:
+def test_without_a_server_only_what_is_here_goes(fake: FakeApi, stopped: Any) -> None:
     outputs = stopped.local_root / "local_outputs"
     for name in ("project-2026-01-01-00-00-00-000000", "another"):
         (outputs / name / "train").mkdir(parents=True)
-    forget(stopped, ["project-2026-01-01-00-00-00-000000", "never-was"])
+    forget_runs(stopped, ["project-2026-01-01-00-00-00-000000", "never-was"])
     assert [path.name for path in outputs.iterdir()] == ["another"]
-    prune(stopped)
+    prune_store(stopped)
     assert len(fake.runs) == 3
 
 
 def test_the_task_prunes_and_says_so(
-    fake: FakeApi, stopped: Settings, capsys: pytest.CaptureFixture[str]
+    fake: FakeApi, stopped: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    components.prune.python_func(settings=to_json(stopped).decode())
+    prune_pipeline.prune.python_func(profile=to_json(stopped).decode())
     assert "pruned: 2 runs" in capsys.readouterr().out
-    assert stopped.store.children("runs") == [fake.runs[-1]["run_id"], "latest.json"]
+    assert open_store(stopped).children("runs") == [fake.runs[-1]["run_id"], "latest.json"]

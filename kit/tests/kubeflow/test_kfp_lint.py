@@ -7,25 +7,23 @@ from typing import Any
 
 import pytest
 from kfp import compiler, dsl, kubernetes
-
-from pipeline.check import problems
-from pipeline.policies import broken
+from kfp_lint import find_broken_policies, find_problems
 
 component = partial(dsl.component, base_image="registry.local/p:1", install_kfp_package=False)
 STORE = '{"storage_root": "/mnt/store"}'
 
 
 @component
-def work(settings: str) -> None:
+def work(profile: str) -> None:
     pass
 
 
-def good(settings: str = STORE) -> Any:
+def good(profile: str = STORE) -> Any:
     """A task that keeps them all."""
-    task = work(settings=settings).set_caching_options(False)
+    task = work(profile=profile).set_caching_options(False)
     task.set_cpu_limit("1").set_memory_limit("1Gi")
     task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1)
-    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory")  # noqa: S108
+    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory")
     kubernetes.set_security_context(task, run_as_non_root=True)
     return kubernetes.mount_pvc(task, "store", mount_path="/mnt/store")
 
@@ -42,17 +40,17 @@ def compiled(define: Callable[[], Any], folder: Path) -> str:
 
 
 def test_a_task_that_keeps_them_is_not_complained_about(tmp_path: Path) -> None:
-    assert broken(compiled(good, tmp_path)) == []
+    assert find_broken_policies(compiled(good, tmp_path)) == []
 
 
 def bare() -> Any:
-    return work(settings='{"storage_root": "s3://bucket"}').set_caching_options(False)
+    return work(profile='{"storage_root": "s3://bucket"}').set_caching_options(False)
 
 
 def test_a_task_without_limits_that_may_be_root_is_found(tmp_path: Path) -> None:
     text = compiled(bare, tmp_path)
-    assert problems(text) == []
-    cpu, memory, user = broken(text)
+    assert find_problems(text) == []
+    cpu, memory, user = find_broken_policies(text)
     assert "exec-work: it has no limit of CPU" in cpu
     assert "it has no limit of memory" in memory
     assert "it may run as root" in user
@@ -71,4 +69,4 @@ def test_a_task_without_limits_that_may_be_root_is_found(tmp_path: Path) -> None
 def test_what_breaks_one_is_found(old: str, new: str, words: str, tmp_path: Path) -> None:
     text = compiled(good, tmp_path)
     assert old in text
-    assert words in "\n".join(broken(text.replace(old, new, 1)))
+    assert words in "\n".join(find_broken_policies(text.replace(old, new, 1)))

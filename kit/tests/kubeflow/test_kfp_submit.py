@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from kfp_project import KUBEFLOW, NIGHTLY, change_yaml, kfp_user, read_error
+from kfp_server import FakeApi, find_specification, serve_api
+from mlpo_kit.cli.__main__ import main
+from mlpo_kit.config.project import Project
 
-from fake_api import FakeApi, serving, specification
-from pipeline import cluster, server
-from submitting import NIGHTLY, errors, prepare, profile
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A described cluster, an image that was built, and a user without settings for KFP."""
-    prepare(tmp_path, monkeypatch)
+__all__ = ["kfp_user"]
+pytestmark = KUBEFLOW
 
 
 @pytest.fixture
-def fake(project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake(kfp_user: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """A server, and the environment that names it."""
-    with serving(FakeApi()) as fake:
-        monkeypatch.setenv(server.ENDPOINT, fake.url)
+    with serve_api(FakeApi()) as fake:
+        monkeypatch.setenv("KF_PIPELINES_ENDPOINT", fake.url)
         yield fake
 
 
 def test_a_version_is_uploaded_once_and_run_each_time(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cluster.main(["submit"]) == 0
-    assert cluster.main(["submit", "--epochs", "3", "--dataset_version", "f" * 64]) == 0
+    assert main(["submit"]) == 0
+    assert main(["submit", "--no-cache"]) == 0
 
     assert (len(fake.experiments), len(fake.pipelines), len(fake.versions)) == (1, 1, 1)
     version = fake.versions[0]
-    executors = specification(version)["deploymentSpec"]["executors"]
+    executors = find_specification(version)["deploymentSpec"]["executors"]
     tag = executors["exec-train"]["container"]["image"].partition(":")[2]
     assert version["display_name"].rpartition("-")[0] == tag
     chosen = [run["runtime_config"].get("parameters", {}) for run in fake.runs]
-    assert chosen == [{}, {"epochs": 3, "dataset_version": "f" * 64}]
+    assert chosen == [{}, {"use_cache": False}]
     said = capsys.readouterr().out.splitlines()
     for run, line in zip(fake.runs, said, strict=True):
         reference = run["pipeline_version_reference"]
@@ -46,61 +42,67 @@ def test_a_version_is_uploaded_once_and_run_each_time(
         assert line == f"run {run['run_id']}: {fake.url}/#/runs/details/{run['run_id']}"
 
 
-def test_another_setting_is_another_version(fake: FakeApi, tmp_path: Path) -> None:
-    assert cluster.main(["submit"]) == 0
-    (tmp_path / "other.yaml").write_text(profile("s3://bucket/other"))
-    assert cluster.main(["submit", "--profile", "other"]) == 0
+def test_another_setting_is_another_version(fake: FakeApi, kfp_user: Project) -> None:
+    assert main(["submit"]) == 0
+    other = kfp_user.configs / "other.yaml"
+    other.write_text((kfp_user.configs / "cluster.yaml").read_text())
+    change_yaml(other, {"storage_root": "s3://bucket/other"})
+    assert main(["submit", "--profile", "other"]) == 0
+    changes = ["--set", "register.min_accuracy=0.9", "--set", "resources.train.cpu=7"]
+    assert main(["submit", *changes]) == 0
     names = [version["display_name"] for version in fake.versions]
-    assert len(set(names)) == 2
+    assert len(set(names)) == 3
     assert len(fake.pipelines) == 1
+    executors = find_specification(fake.versions[2])["deploymentSpec"]["executors"]
+    assert executors["exec-train"]["container"]["resources"]["resourceCpuLimit"] == "7"
 
 
 def test_a_version_is_found_among_many(fake: FakeApi) -> None:
-    assert cluster.main(["submit"]) == 0
+    assert main(["submit"]) == 0
     mine = fake.versions[0]
     for number in range(250):
         other = {"display_name": f"older-{number}", "pipeline_version_id": str(number)}
         fake.versions.insert(0, mine | other)
-    assert cluster.main(["submit"]) == 0
+    assert main(["submit"]) == 0
     assert len(fake.versions) == 251
 
 
 def test_there_is_one_schedule_and_the_last_one_counts(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cluster.main(["schedule", "--cron", NIGHTLY]) == 0
+    assert main(["schedule", "--cron", NIGHTLY]) == 0
     first = fake.recurring[0]
-    assert cluster.main(["schedule", "--cron", NIGHTLY]) == 0
+    assert main(["schedule", "--cron", NIGHTLY]) == 0
     assert fake.recurring == [first]
     assert first["trigger"]["cron_schedule"]["cron"] == NIGHTLY
     assert first["mode"] == "ENABLE"
     assert first["no_catchup"] is True
 
-    assert cluster.main(["schedule", "--cron", "0 0 4 * * *", "--epochs", "3"]) == 0
+    assert main(["schedule", "--cron", "0 0 4 * * *", "--no-cache"]) == 0
     assert len(fake.recurring) == 1
     assert fake.recurring[0]["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * *"
-    assert fake.recurring[0]["runtime_config"]["parameters"] == {"epochs": 3}
+    assert fake.recurring[0]["runtime_config"]["parameters"] == {"use_cache": False}
     assert fake.recurring[0]["recurring_run_id"] in capsys.readouterr().out
 
 
 def test_pruning_has_a_schedule_of_its_own(fake: FakeApi) -> None:
-    assert cluster.main(["schedule", "--cron", NIGHTLY]) == 0
+    assert main(["schedule", "--cron", NIGHTLY]) == 0
     for cron in (NIGHTLY, "0 0 5 * * *", "0 0 5 * * *"):
-        assert cluster.main(["schedule-prune", "--cron", cron]) == 0
+        assert main(["schedule-prune", "--cron", cron]) == 0
     training, pruning = fake.recurring
     assert training["trigger"]["cron_schedule"]["cron"] == NIGHTLY
     assert pruning["display_name"] == f"{training['display_name']}-prune"
     assert pruning["trigger"]["cron_schedule"]["cron"] == "0 0 5 * * *"
     assert pruning["runtime_config"]["parameters"] == {}
-    tasks = specification(fake.versions[1])["root"]["dag"]["tasks"]
+    tasks = find_specification(fake.versions[1])["root"]["dag"]["tasks"]
     assert list(tasks) == ["prune"]
 
 
 def test_a_schedule_that_someone_switched_off_is_on_again(fake: FakeApi) -> None:
-    assert cluster.main(["schedule", "--cron", NIGHTLY]) == 0
+    assert main(["schedule", "--cron", NIGHTLY]) == 0
     off = fake.recurring[0]
     off["status"] = "DISABLED"
-    assert cluster.main(["schedule", "--cron", NIGHTLY]) == 0
+    assert main(["schedule", "--cron", NIGHTLY]) == 0
     assert [run["status"] for run in fake.recurring] == ["ENABLED"]
     assert fake.recurring[0]["recurring_run_id"] != off["recurring_run_id"]
 
@@ -108,5 +110,5 @@ def test_a_schedule_that_someone_switched_off_is_on_again(fake: FakeApi) -> None
 def test_a_cron_of_five_fields_is_refused_before_anything_is_sent(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "has not six fields" in errors(capsys, "schedule", "--cron", "0 3 * * *")
+    assert "has not six fields" in read_error(capsys, "schedule", "--cron", "0 3 * * *")
     assert fake.experiments == []

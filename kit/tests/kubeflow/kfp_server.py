@@ -16,18 +16,17 @@ from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import kfp_http
 import kfp_server_api as api
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-import fake_http
-
 BASE = "/apis/v2beta1"
 Item = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 (an answer, not a failure of ours)
+class Refused(Exception):
     """An answer that is an error: HTTP status, gRPC code and message."""
 
 
@@ -165,7 +164,7 @@ class FakeApi:
         check_fields(source, api.V2beta1PipelineVersionReference)
         version = the(self.versions, "pipeline_version_id", source["pipeline_version_id"])
         the(self.experiments, "experiment_id", document["experiment_id"])
-        inputs = specification(version)["root"].get("inputDefinitions", {})
+        inputs = find_specification(version)["root"].get("inputDefinitions", {})
         known = inputs.get("parameters", {})
         given = document.get("runtime_config", {}).get("parameters", {})
         if unknown := given.keys() - known.keys():
@@ -182,7 +181,7 @@ class FakeApi:
             raise Refused(400, 3, f"Invalid input error: schedule cron is invalid: {cron}")
 
 
-def specification(version: Item) -> Any:
+def find_specification(version: Item) -> Any:
     """The pipeline of a version, without what only Kubernetes understands."""
     held = version["pipeline_spec"]
     return held.get("pipeline_spec", held)
@@ -203,10 +202,10 @@ def the(held: list[Item], key: str, value: str) -> Item:
 
 
 @contextmanager
-def serving(fake: FakeApi) -> Iterator[FakeApi]:
+def serve_api(fake: FakeApi) -> Iterator[FakeApi]:
     """Serve it for the length of a `with` block."""
 
-    def answer(asked: fake_http.Request) -> tuple[int, Item]:
+    def answer(asked: kfp_http.Request) -> tuple[int, Item]:
         query = {name: values[0] for name, values in parse_qs(asked.query).items()}
         kind = asked.headers.get("Content-Type") or ""
         try:
@@ -217,5 +216,5 @@ def serving(fake: FakeApi) -> Iterator[FakeApi]:
             status, code, message = refused.args
             return status, {"error": message, "code": code, "message": message, "details": []}
 
-    with fake_http.serving(answer) as fake.url:
+    with kfp_http.serve(answer) as fake.url:
         yield fake

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from kfp import compiler, dsl
 from kfp.dsl.pipeline_context import Pipeline
-
-from pipeline.check import problems
+from kfp_lint import find_problems
 
 IMAGE = "registry.local/project:1"
 component = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
@@ -86,35 +85,35 @@ def condition_two_deep() -> None:
     ],
 )
 def test_a_trap_is_found(define: Callable[[], Any], words: str, tmp_path: Path) -> None:
-    (problem,) = problems(compiled(define, tmp_path))
+    (problem,) = find_problems(compiled(define, tmp_path))
     assert words in problem
 
 
 @component
-def gate() -> str:
-    return "ticket"
+def ask() -> str:
+    return "a request"
 
 
 @component
-def fit_by(ticket: str) -> None:
+def fit_by(request: str) -> None:
     pass
 
 
 @component
-def fit_on(ticket: str, rows: float) -> None:
+def fit_on(request: str, rows: float) -> None:
     pass
 
 
 @pytest.mark.parametrize(
     "define",
     [
-        lambda: act(),
-        lambda: fit_by(ticket="always the same"),
-        lambda: fit_on(ticket=gate().set_caching_options(False).output, rows=1.0),
+        act,
+        lambda: fit_by(request="always the same"),
+        lambda: fit_on(request=ask().set_caching_options(False).output, rows=1.0),
     ],
 )
 def test_what_kfp_may_serve_stale_is_found(define: Callable[[], Any], tmp_path: Path) -> None:
-    found = problems(compiled(define, tmp_path, served=True))
+    found = find_problems(compiled(define, tmp_path, served=True))
     assert "KFP may use an old result of it, whatever its code" in found[-1]
 
 
@@ -125,7 +124,7 @@ def test_what_is_allowed_is_not_called_a_trap(tmp_path: Path) -> None:
         with dsl.If(first.output >= 0.5):
             act()
 
-    assert problems(compiled(good, tmp_path)) == []
+    assert find_problems(compiled(good, tmp_path)) == []
 
 
 BROKEN: list[tuple[str, str, str]] = [
@@ -157,9 +156,9 @@ def whole() -> None:
 @pytest.mark.parametrize(("old", "new", "words"), BROKEN)
 def test_a_broken_document_is_found(old: str, new: str, words: str, tmp_path: Path) -> None:
     text = compiled(whole, tmp_path)
-    assert problems(text) == []
+    assert find_problems(text) == []
     assert old in text
-    assert words in "\n".join(problems(text.replace(old, new, 1)))
+    assert words in "\n".join(find_problems(text.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize(
@@ -180,4 +179,4 @@ def test_the_kubernetes_document_is_checked_too(
 
     pipeline, platform = compiled(mounted, tmp_path).split("\n---\n")
     assert old in platform
-    assert words in "\n".join(problems(f"{pipeline}\n---\n{platform.replace(old, new, 1)}"))
+    assert words in "\n".join(find_problems(f"{pipeline}\n---\n{platform.replace(old, new, 1)}"))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-import fake_http
+import kfp_http
 
 JOBS = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/team/trainjobs"
 LISTS = "/api/v1/namespaces/team/"
@@ -31,7 +31,7 @@ class FakeKubernetes:
 
     answers: dict[str, int] = field(default_factory=dict)  # method: a status to refuse it with
     condition: Job | None = None  # what every TrainJob comes to; None: it is run
-    said: str = "as the test says"  # of a refusal
+    words: str = "as the test says"  # of a refusal
     lists: dict[str, list[Job]] = field(default_factory=dict)  # pods and events, if it may ask
     jobs: dict[str, Job] = field(default_factory=dict)
     made: list[Job] = field(default_factory=list)
@@ -42,7 +42,7 @@ class FakeKubernetes:
         if path.startswith(LISTS):
             return self.list(path.removeprefix(LISTS), parse_qs(query))
         if status := self.answers.get(method):
-            return status, {"message": self.said}
+            return status, {"message": self.words}
         if not path.startswith(JOBS):
             return 404, {"message": "page not found"}
         if method == "POST":
@@ -105,11 +105,11 @@ class FakeKubernetes:
 
 
 @contextmanager
-def serving(fake: FakeKubernetes) -> Iterator[str]:
+def serve_kubernetes(fake: FakeKubernetes) -> Iterator[str]:
     """Serve the API; gives its URL."""
 
-    def answer(asked: fake_http.Request) -> tuple[int, Job]:
+    def answer(asked: kfp_http.Request) -> tuple[int, Job]:
         return fake.answer(asked.method, asked.path, asked.query, asked.body)
 
-    with fake_http.serving(answer) as url:
+    with kfp_http.serve(answer) as url:
         yield url

@@ -1,4 +1,4 @@
-"""A small HTTP server of JSON for the tests: it stands in for what is not here."""
+"""A small HTTP server for the tests: it stands in for what is not here."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ class Request:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], tuple[int, Any]]) -> Iterator[str]:
-    """Answer with a status and a document, on a free loopback port; gives the URL."""
+def serve(answer: Callable[[Request], tuple[int, Any]]) -> Iterator[str]:
+    """Answer with a status and a document, or a text, on a free loopback port; gives the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_request(self) -> None:
             path, _, query = self.path.partition("?")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, document = answer(Request(self.command, path, query, self.headers, body))
-            content = json.dumps(document).encode()
+            content = document if isinstance(document, str) else json.dumps(document)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content.encode())))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content.encode())
 
-        do_GET = do_POST = do_DELETE = handle_request  # noqa: N815 (the base class wants it so)
+        do_GET = do_POST = do_DELETE = handle_request
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
