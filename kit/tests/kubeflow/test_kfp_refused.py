@@ -183,3 +183,16 @@ def test_a_slip_in_the_pipeline_file_is_one_sentence_with_its_line(
     assert words in error
     assert error.startswith("error: pipeline/training.py")
     assert error.count("\n") == 1
+
+
+def test_so_is_what_goes_wrong_with_one_profile_only(
+    toy: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit_pipeline(
+        toy,
+        '"use_cache": use_cache}\n',
+        '"use_cache": use_cache}\n    from mlpo_kit.kubeflow.tracing import find_tracing\n'
+        "    assert find_tracing().profile is None, 'not there'\n",
+    )
+    error = read_error(capsys, "compile")
+    assert error == "error: pipeline/training.py, line 30: AssertionError: not there\n"

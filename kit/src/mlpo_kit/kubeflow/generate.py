@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from kfp import dsl
 
 from mlpo_kit.kubeflow.ports import (
+    CLASSES,
     CONTEXT,
     REQUEST,
     Ports,
@@ -38,7 +39,7 @@ def {name}({arguments}){returns}:
     from mlpo_kit.kubeflow.executing import {work}
     return {work}("{stage}", locals())
 '''
-CLASSES = ("Artifact", "ClassificationMetrics", "Dataset", "HTML", "Input", "Metrics", "Model")
+KNOWN = (*CLASSES, "ClassificationMetrics", "Input", "Metrics", "Output")
 
 make_component = partial(dsl.component, base_image=LOCAL_IMAGE, install_kfp_package=False)
 
@@ -108,7 +109,7 @@ def define_function(name: str, source: str) -> Any:
     file = f"<mlpo_kit.kubeflow: the component {name}>"
     # Without a time of change, linecache does not look for the file.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {name: getattr(dsl, name) for name in (*CLASSES, "Output")}
+    space: dict[str, Any] = {name: getattr(dsl, name) for name in KNOWN}
     space |= {"__name__": __name__, "NamedTuple": NamedTuple}
     exec(compile(source, file, "exec", dont_inherit=True), space)
     return space[name]

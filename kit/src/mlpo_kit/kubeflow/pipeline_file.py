@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -46,14 +48,8 @@ def load_pipeline_file() -> Any:
     if spec is None or spec.loader is None:
         raise PipelineError(f"{path} can't be imported")
     module = module_from_spec(spec)
-    try:
+    with name_lines():
         spec.loader.exec_module(module)
-    except PipelineError as error:
-        raise PipelineError(f"{_find_line(error, path)}: {error}") from None
-    except Exception as error:
-        words = str(error) or "no reason given"
-        where = _find_line(error, path)
-        raise PipelineError(f"{where}: {type(error).__name__}: {words}") from error
     found = [
         value
         for value in vars(module).values()
@@ -62,6 +58,20 @@ def load_pipeline_file() -> Any:
     if len(found) != 1:
         raise PipelineError(f"{FILE} has {len(found)} functions with @dsl.pipeline: it needs one")
     return found[0]
+
+
+@contextmanager
+def name_lines() -> Iterator[None]:
+    """Turn what goes wrong in the file into a sentence that begins with its line."""
+    path = find_project().root / FILE
+    try:
+        yield
+    except PipelineError as error:
+        raise PipelineError(f"{_find_line(error, path)}: {error}") from None
+    except Exception as error:
+        words = str(error) or "no reason given"
+        where = _find_line(error, path)
+        raise PipelineError(f"{where}: {type(error).__name__}: {words}") from error
 
 
 def _find_line(error: BaseException, path: Path) -> str:

@@ -24,6 +24,7 @@ CONTEXT = {
     "use_cache": "bool",
 }
 KINDS = {"dataset": "Dataset", "splits": "Dataset", "predictions": "Dataset", "model": "Model"}
+CLASSES = ("Artifact", "Dataset", "HTML", "Markdown", "Model")  # of a reference in KFP
 CONFUSION, METRICS, REPORT, REQUEST = "confusion", "metrics", "run_report", "request"
 VERDICT = "Output"  # how KFP calls the one output without a name
 
@@ -80,9 +81,9 @@ def find_kind(pipeline: Pipeline, stage: Stage[Any], output: str) -> str:
 
     It is for people to look at, and decides nothing.
     """
-    named = typing.get_args(stage.outputs[output])[1:]
-    if named:
-        return str(named[0])
+    for named in typing.get_args(stage.outputs[output])[1:]:
+        if named in CLASSES:
+            return str(named)
     is_model = pipeline.highlights.model == f"{stage.name}.{output}"
     return "Model" if is_model else KINDS.get(output, "Artifact")
 

@@ -21,6 +21,7 @@ from kfp import dsl
 from mlpo_kit.caching.key import hash_project_code
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.kubeflow.description import KubeflowCluster
+from mlpo_kit.kubeflow.pipeline_file import name_lines
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
 from mlpo_kit.search.space import Sweep
 from mlpo_kit.search.sweep import Trial
@@ -109,7 +110,7 @@ def trace_pipeline(
     if config is None and cluster is not None:
         config = limit_run(settings, cluster)
     name = name_pipeline(drawn, settings.project) + ("-sweep" if sweep else "")
-    with use_tracing(tracing):
+    with use_tracing(tracing), name_lines():
         return dsl.pipeline(name=name, pipeline_config=config)(draw)
 
 
