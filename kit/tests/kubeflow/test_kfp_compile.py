@@ -244,7 +244,7 @@ def test_where_several_machines_train_the_task_holds_no_gpu_and_knows_their_job(
     container = list_containers(text)["exec-train"]
     assert "accelerator" not in container["resources"]
     variables = {part["name"]: part["value"] for part in container["env"]}
-    job = json.loads(variables["TRAINJOB"])
+    job = json.loads(variables["MLPO_KIT_TRAINJOB"])
     trainer = job["spec"]["trainer"]
     assert trainer["image"] == container["image"]
     assert trainer["numNodes"] == 2

@@ -223,3 +223,12 @@ def test_help_names_the_verbs_of_kubeflow(
     printed = capsys.readouterr().out
     for verb in ("compile", "submit", "schedule", "schedule-prune"):
         assert verb in printed.split()
+
+
+@KUBEFLOW
+def test_an_option_that_nobody_knows_is_a_matter_of_usage(
+    toy: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--epochs", "3"]) == 2
+    assert "unrecognized arguments: --epochs 3" in capsys.readouterr().err
+    assert not (toy.root / "runs").exists()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import run_stage
-from mlpo_kit.kubeflow import trainer, waiting
+from mlpo_kit.kubeflow import trainer, trainjob, waiting
 from mlpo_kit.kubeflow.description import read_kubeflow_cluster
 from mlpo_kit.kubeflow.trainjob import render_trainjob
 from mlpo_kit.runs.workspace import Run
@@ -36,7 +37,7 @@ def cluster(toy: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKuber
     fake = FakeKubernetes()
     settings = load_settings("cluster", ["train.nodes=2"])
     template = render_trainjob(settings, read_kubeflow_cluster(settings))
-    monkeypatch.setenv(trainer.TEMPLATE, json.dumps(template))
+    monkeypatch.setenv(trainjob.TEMPLATE, json.dumps(template))
     monkeypatch.setenv(trainer.NAMESPACE, "team")
     monkeypatch.setenv(trainer.POD, "train-pod")
     monkeypatch.setenv(trainer.POD_ID, "1-2-3")
@@ -214,8 +215,13 @@ def test_it_gives_up_a_little_before_the_task_would(make_run: MakeRun) -> None:
 
 def test_a_task_that_is_told_to_end_deletes_it(cluster: FakeKubernetes, prepared: Prepared) -> None:
     cluster.condition = {"type": "Created"}
-    timer = threading.Timer(1, os.kill, [os.getpid(), signal.SIGTERM])
-    timer.start()
+
+    def end_it() -> None:
+        while not cluster.made:  # from then on it listens
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_it, daemon=True).start()
     with pytest.raises(PipelineError, match="told to end"):
         train(prepared)
     assert len(cluster.made) == 1
@@ -225,6 +231,6 @@ def test_a_task_that_is_told_to_end_deletes_it(cluster: FakeKubernetes, prepared
 def test_without_a_trainjob_the_task_says_so(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(trainer.TEMPLATE, raising=False)
+    monkeypatch.delenv(trainjob.TEMPLATE, raising=False)
     with pytest.raises(PipelineError, match="this task was compiled for one machine"):
         train(prepared)

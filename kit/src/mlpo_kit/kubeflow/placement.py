@@ -10,6 +10,7 @@ from kfp import dsl, kubernetes
 from mlpo_kit.cluster import image, pods
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.kubeflow.description import KubeflowCluster
+from mlpo_kit.kubeflow.trainjob import TEMPLATE
 
 HOUR = 3600  # seconds
 # For a task that does no work of its own: it waits for the pods of a TrainJob, or picks a trial.
@@ -86,7 +87,7 @@ def let_call_kfp(task: Any, cluster: KubeflowCluster) -> None:
 
 def let_start_trainjob(task: Any, trainjob: dict[str, Any]) -> None:
     """Tell a task which TrainJob to start, and who it is, so that the job goes when it goes."""
-    task.set_env_variable("TRAINJOB", json.dumps(trainjob))
+    task.set_env_variable(TEMPLATE, json.dumps(trainjob))
     for variable, field in (
         ("POD_NAMESPACE", "metadata.namespace"),
         ("POD_NAME", "metadata.name"),

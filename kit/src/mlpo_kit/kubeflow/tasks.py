@@ -17,6 +17,7 @@ from mlpo_kit.kubeflow.placement import (
 )
 from mlpo_kit.kubeflow.ports import REQUEST, find_ports, find_requester
 from mlpo_kit.kubeflow.tracing import Tracing, find_tracing
+from mlpo_kit.kubeflow.trainjob import render_trainjob
 from mlpo_kit.runs.pipeline import Pipeline, Stage, suggest
 
 
@@ -70,8 +71,6 @@ def _place_stage(task: Any, name: str, settings: Any, cluster: KubeflowCluster) 
     asked = find_resources(name, settings)
     place_task(task, settings, cluster, asked)
     if asked is LIGHT:
-        from mlpo_kit.kubeflow.trainjob import render_trainjob
-
         let_start_trainjob(task, render_trainjob(settings, cluster))
 
 

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.kubeflow.trainjob import make_trainjob
+from mlpo_kit.kubeflow.trainjob import TEMPLATE, make_trainjob
 from mlpo_kit.kubeflow.waiting import PodWatch
 from mlpo_kit.runs.workspace import Workspace
 from mlpo_kit.training.processes import (
@@ -37,8 +37,7 @@ from mlpo_kit.training.processes import (
 
 log = logging.getLogger(__name__)
 
-# What the task is told of in its environment.
-TEMPLATE, NAMESPACE, POD, POD_ID = "TRAINJOB", "POD_NAMESPACE", "POD_NAME", "POD_UID"
+NAMESPACE, POD, POD_ID = "POD_NAMESPACE", "POD_NAME", "POD_UID"  # variables: which pod this is
 KIND = ("trainer.kubeflow.org", "v1alpha1")
 POLL_SECONDS = 5.0  # between two looks
 PATIENCE_SECONDS = 300.0  # without an answer from the cluster
@@ -87,7 +86,7 @@ def find_limit(work: Workspace) -> float:
 
 
 class TrainJobs:
-    """The TrainJobs of a namespace, and the name of the one that this is about."""
+    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that was created."""
 
     def __init__(self, namespace: str) -> None:
         try:

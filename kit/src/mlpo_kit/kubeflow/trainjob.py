@@ -22,6 +22,7 @@ PATCHED = (
     *("containers", "volumes", "securityContext", "serviceAccountName", "imagePullSecrets"),
     *("nodeSelector", "tolerations"),
 )
+TEMPLATE = "MLPO_KIT_TRAINJOB"  # the variable that holds the TrainJob to create, as JSON
 NODE = "node"  # what Trainer's runtimes for torch call the job and the container that train
 
 

@@ -20,7 +20,7 @@ PULL_SECONDS = 300.0  # a registry may be away for a while
 
 
 class PodWatch:
-    """What keeps the pods from starting: said when it changes, and an error where it stays."""
+    """Watches why the pods do not start: logs it when it changes, raises where it stays."""
 
     def __init__(self, namespace: str, job: str) -> None:
         self.reason = ""
@@ -28,7 +28,7 @@ class PodWatch:
         self._api = client.CoreV1Api()
 
     def look(self) -> None:
-        """Ask the cluster. Raises PipelineError where an image has not been pulled for minutes."""
+        """Ask the cluster once. Raises PipelineError where an image is not pulled for minutes."""
         try:
             image = _find_unpulled(pods := self._list_pods())
             reason = image or _find_unscheduled(pods) or ("" if pods else self._find_refusal())
@@ -49,7 +49,7 @@ class PodWatch:
         return list(found.items)
 
     def _find_refusal(self) -> str:
-        """Why there are no pods: a quota of the namespace, or one of its rules."""
+        """Find why there are no pods: a quota of the namespace, or one of its rules."""
         found = self._api.list_namespaced_event(
             self._namespace, field_selector="reason=FailedCreate", _request_timeout=30
         )
@@ -60,7 +60,7 @@ class PodWatch:
 
 
 def _find_unpulled(pods: list[Any]) -> str:
-    """The image that one of them can't have."""
+    """Find the image that one of them can't have."""
     for pod in pods:
         for container in pod.status.container_statuses or []:
             waits = container.state and container.state.waiting
@@ -73,7 +73,7 @@ def _find_unpulled(pods: list[Any]) -> str:
 
 
 def _find_unscheduled(pods: list[Any]) -> str:
-    """Why no node has room for one of them."""
+    """Find why no node has room for one of them."""
     for pod in pods:
         for condition in pod.status.conditions or []:
             if condition.type == "PodScheduled" and condition.status == "False":
