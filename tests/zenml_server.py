@@ -1,74 +1,12 @@
-"""A real ZenML server, with a service account for who uses it."""
+"""The real ZenML server of the kit's tests, for the tests of generated projects."""
 
-from __future__ import annotations
-
-import json
-import os
-import subprocess
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
-from engine import free_port, wait_for
-from projects import bare_environment
+FILE = Path(__file__).parents[1] / "kit" / "tests" / "zenml" / "zenml_server.py"
+_spec = spec_from_file_location("kit_zenml_server", FILE)
+assert _spec is not None and _spec.loader is not None
+_module = module_from_spec(_spec)
+_spec.loader.exec_module(_module)
 
-
-@contextmanager
-def serving(environment: Path, folder: Path, host: str = "127.0.0.1") -> Iterator[dict[str, str]]:
-    """Serve with the ZenML of a project's .venv; yields the variables that lead there."""
-    port = free_port(host)
-    settings = {
-        "HOME": str(folder),
-        "ZENML_CONFIG_PATH": str(folder / "config"),
-        "ZENML_SERVER": "true",
-        "ZENML_SERVER_AUTO_ACTIVATE": "true",
-        "ZENML_ANALYTICS_OPT_IN": "false",
-        "ZENML_DEFAULT_USER_NAME": "admin",
-        "ZENML_DEFAULT_USER_PASSWORD": "secret",
-    }
-    app = "zenml.zen_server.zen_server_api:app"
-    command = [str(environment / "bin" / "uvicorn"), app, "--host", host, "--port", str(port)]
-    url = f"http://{host}:{port}"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            env={**bare_environment(), **settings},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        wait_for(lambda: process.poll() is not None or _answers(url), "ZenML's server")
-        yield {"ZENML_STORE_URL": url, "ZENML_STORE_API_KEY": _key(f"{url}/api/v1")}
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
-
-
-def _key(api: str) -> str:
-    """The key of a new service account."""
-    login = urllib.parse.urlencode({"username": "admin", "password": "secret"}).encode()
-    with urllib.request.urlopen(f"{api}/login", data=login, timeout=30) as answer:
-        token = json.load(answer)["access_token"]
-    account = _post(f"{api}/service_accounts", token, {"name": "tests", "active": True})
-    keys = f"{api}/service_accounts/{account['id']}/api_keys"
-    made: str = _post(keys, token, {"name": "tests"})["body"]["key"]
-    return made
-
-
-def _post(url: str, token: str, document: dict[str, Any]) -> Any:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(document).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+serving = _module.serving

@@ -5,14 +5,28 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
+
+pytest_plugins = ["scaffold"]  # the generated project, besides the small one
+
+with suppress(ImportError):  # the environments of projects have no hypothesis
+    from hypothesis import settings
+
+    # A red run must be red again: no randomness. `quick` is for the inner loop: a test that has far
+    # more examples by default has fewer there.
+    quiet = {"max_examples": 60, "deadline": None, "derandomize": True, "database": None}
+    settings.register_profile("kit", **quiet)
+    settings.register_profile("quick", **quiet)
+    settings.load_profile("kit")
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"
@@ -68,3 +82,21 @@ def make_run(toy: Project) -> MakeRun:
         return Run(run_id, toy.orchestrator or "test", settings, use_cache=use_cache)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an empty registry, to be copied: MLflow takes seconds to make its tables."""
+    from mlpo_kit.models.registry import Registry
+
+    root = tmp_path_factory.mktemp("registry")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Registry("none", root)
+    return root / "registry"
+
+
+@pytest.fixture
+def registry(toy: Project, registry_template: Path) -> Path:
+    """The small project's registry, still empty: for tests in which runs get that far."""
+    return Path(shutil.copytree(registry_template, toy.root / "registry"))

@@ -176,7 +176,6 @@ def test_the_condition_is_on_the_verdict_and_on_no_bound(toy: Project) -> None:
 
 
 def test_times_and_retries_are_those_of_the_settings(toy: Project) -> None:
-    edit_pipeline(toy, ".set_retry(1)", "")
     text = compile_ours(toy, **TIMES)
     assert list_tasks(text)["train"]["retryPolicy"]["maxRetryCount"] == 2
     assert list_pods(text)["exec-train"]["activeDeadlineSeconds"] == "86400"
@@ -185,7 +184,7 @@ def test_times_and_retries_are_those_of_the_settings(toy: Project) -> None:
 
 def test_what_the_user_sets_on_a_task_wins(toy: Project) -> None:
     edit_pipeline(toy, "from kfp import dsl", "from kfp import dsl, kubernetes")
-    edit_pipeline(toy, ".set_retry(1)", ".set_retry(3).set_cpu_limit('7')")
+    edit_pipeline(toy, ".after(checked)", ".after(checked).set_retry(3).set_cpu_limit('7')")
     edit_pipeline(
         toy, "    evaluated = ", "    kubernetes.set_timeout(trained, 60)\n    evaluated = "
     )
@@ -211,7 +210,7 @@ def test_the_name_and_the_configuration_of_a_pipeline_are_the_users_if_it_says_t
 
 
 def test_every_trial_of_a_sweep_has_what_training_asks_for(toy: Project, tmp_path: Path) -> None:
-    edit_pipeline(toy, ".set_retry(1)", ".set_retry(3)")
+    edit_pipeline(toy, ".after(checked)", ".after(checked).set_retry(3)")
     file = tmp_path / "space.yaml"
     change_yaml(file, {"parallelism": 3, "space": {"train.seed": [1, 2]}})
     text = compile_ours(toy, sweep=str(file), **TIMES)

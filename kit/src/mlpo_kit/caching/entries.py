@@ -16,6 +16,19 @@ from mlpo_kit.store.base import Ref, Store
 
 DAY = 86400
 NAMED = 3  # differences that a reason spells out
+SCHEMA_VERSION = 2  # 1, without a number, was written by projects that held the kit's sources
+# What a reason says of a difference, by the kind of part; the first ones first.
+_WORDS = {
+    "input": "another {name}",
+    "source": "the source holds other data",
+    "setting": "{name} {change}",
+    "code": "code of {name}",
+    "file": "file {name}",
+    "package": "{name} {change}",
+    "kit": "{name} of mlpo-kit {change}",
+    "python": "Python {change}",
+    "image": "another base image",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Entry:
     outputs: dict[str, Ref]
     values: dict[str, Any]
     place: str | None = None  # its name in that run, where it is another: a trial
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def origin(self) -> str:
@@ -57,9 +71,9 @@ def find_entry(store: Store, stage: str, key: str, parts: Parts, oldest: float) 
 
 
 def find_reason_to_run(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:
-    """Why the stage has to run whatever the inputs will be that `parts` lacks; None if it may not.
+    """Find why the stage has to run, whatever the inputs will be that `parts` lacks.
 
-    It need not where there is a usable result with the same of everything else.
+    None where there is a usable result with the same of everything else.
     """
     known = list(read_entries(store, stage))
     alike = [entry for entry in known if not _find_differences(parts, entry.parts)]
@@ -88,7 +102,7 @@ def save_entry(store: Store, entry: Entry) -> None:
 
 
 def read_entries(store: Store, stage: str) -> Iterator[Entry]:
-    """Read all entries of a stage that can be read."""
+    """Read all entries of a stage that can be read, those of older projects too."""
     for name in store.children(f"cache/{stage}"):
         entry = _read(store, f"cache/{stage}/{name}")
         if entry is not None:
@@ -102,7 +116,7 @@ def _locate(stage: str, key: str) -> str:
 def _read(store: Store, place: str) -> Entry | None:
     """An entry; None where there is none, or half of one."""
     try:
-        document = store.read_json(place)
+        document = {"schema_version": 1, **store.read_json(place)}
         outputs = {name: Ref(**ref) for name, ref in document.pop("outputs").items()}
         return Entry(**document, outputs=outputs)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
@@ -110,7 +124,11 @@ def _read(store: Store, place: str) -> Entry | None:
 
 
 def explain(parts: Parts, others: list[Entry]) -> str:
-    """Why there is no result: what differs from the most similar one that there is."""
+    """Say why there is no result: what differs from the most similar one that there is.
+
+    Those of older projects, whose keys were made of other parts, are not compared.
+    """
+    others = [entry for entry in others if entry.schema_version == SCHEMA_VERSION]
     if not others:
         return "no earlier result"
     closest = min(
@@ -128,23 +146,11 @@ def _find_differences(new: Parts, old: Parts) -> list[str]:
     """
     names = new.keys() | {name for name in old if not name.startswith("input:")}
     changed = {name for name in names if new.get(name) != old.get(name)}
-    order = ("input", "source", "setting", "code", "file", "package", "python", "image")
+    kinds = [*_WORDS, *(name.partition(":")[0] for name in changed)]
     return [
-        _describe(name, old.get(name), new.get(name))
-        for name in sorted(changed, key=lambda name: (order.index(name.partition(":")[0]), name))
+        _WORDS.get(name.partition(":")[0], name).format(
+            name=name.partition(":")[2],
+            change=f"{old.get(name) or 'none'} -> {new.get(name) or 'none'}",
+        )
+        for name in sorted(changed, key=lambda name: (kinds.index(name.partition(":")[0]), name))
     ]
-
-
-def _describe(part: str, old: str | None, new: str | None) -> str:
-    kind, _, name = part.partition(":")
-    change = f"{old or 'none'} -> {new or 'none'}"
-    return {
-        "input": f"another {name}",
-        "source": "the source holds other data",
-        "setting": f"{name} {change}",
-        "code": f"code of {name}",
-        "file": f"file {name}",
-        "package": f"{name} {change}",
-        "python": f"Python {change}",
-        "image": "another image",
-    }[kind]

@@ -1,137 +1,142 @@
-"""The code that a stage can reach, as it would run: without comments, docstrings and layout.
-
-First-party is every module of the project, and every other that was not installed as a package
-with a version. An import by a name that is only known at run time makes all modules of its package
-count.
-"""
+"""What one source file does, and what it imports: without comments, docstrings and layout."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
-import sys
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.store.files import hash_file
 
-KIT = "mlpo_kit"
-
-
-def find_package_folder() -> Path:
-    """Find the folder of the project's package."""
-    project = find_project()
-    return project.root / "src" / project.package
-
-
-def find_reachable(module: str) -> dict[str, Path]:
-    """Find the modules that importing `module` may load, by full name: those that are first-party."""
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        for part in _parents_and_self(name):
-            path = _find_file(part)
-            if path is not None and part not in found:
-                found[part] = path
-                waiting += _imports(path, part)
-    return dict(sorted(found.items()))
+# What loads modules by name. Where the name is no constant, only a run knows what is loaded.
+_LOADERS = {
+    "__import__",
+    "exec",
+    "import_module",
+    "iter_modules",
+    "resolve_name",
+    "run_module",
+    "run_path",
+    "spec_from_file_location",
+    "walk_packages",
+}
+_NAMED = {"__import__", "import_module", "resolve_name", "run_module"}  # by their first argument
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 
 
-def _parents_and_self(name: str) -> list[str]:
-    words = name.split(".")
-    return [".".join(words[: end + 1]) for end in range(len(words))]
+@dataclass(frozen=True)
+class Source:
+    """A source file: the digest of what it does, and the modules that it may load.
+
+    `imports` are names as they are written, `..settings.Settings` included; some name what is in a
+    module. `named` are those that stand in a text. `is_open` where a name is known to a run only.
+    `reads_run` where it may read settings of the whole run, as `work.run.settings`.
+    """
+
+    digest: str
+    imports: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    is_open: bool = False
+    reads_run: bool = False
 
 
-def _find_file(name: str) -> Path | None:
-    """The source of a first-party module; None for all others, and for what is no module."""
-    top, *rest = name.split(".")
-    root = _find_first_party(top)
-    if root is None:
-        return None
-    if not rest:
-        return root
-    if root.name != "__init__.py":  # a single module has no others in it
-        return None
-    base = root.parent.joinpath(*rest)
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
+def read_source(path: Path) -> Source:
+    """Read a module's file; a compiled one counts by its bytes.
 
-
-def _find_first_party(top: str) -> Path | None:
-    """The file of a top-level module that was not installed as a package with a version."""
-    folder = find_package_folder()
-    if top == folder.name:
-        return folder / "__init__.py"
-    if top in sys.stdlib_module_names:
-        return None
+    Raises PipelineError with file and line where it is no Python.
+    """
+    if path.suffix != ".py":
+        return Source(hash_file(path))
     try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    path = Path(spec.origin)
-    installed = {"site-packages", "dist-packages"} & set(path.parts)
-    return None if installed else path
-
-
-def _imports(path: Path, name: str) -> list[str]:
-    """The modules that a file may import, as full names; some are no modules but their content."""
-    found: list[str] = []
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            up = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join([*up, node.module or ""]).strip(".") if node.level else node.module
-            found += [f"{base}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Call) and name.partition(".")[0] != KIT:
-            found += _imported_by_name(node, name)
-    return found
-
-
-def _imported_by_name(call: ast.Call, importer: str) -> list[str]:
-    """What a call of `import_module` or `__import__` may load."""
-    function = call.func
-    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if called not in ("import_module", "__import__"):
-        return []
-    first = call.args[0] if call.args else None
-    if isinstance(first, ast.Constant) and not str(first.value).startswith("."):
-        return [str(first.value)]
-    top = importer.partition(".")[0]
-    root = _find_file(top)
-    if root is None:
-        return []
-    files = [file.relative_to(root.parent).with_suffix("") for file in root.parent.rglob("*.py")]
-    return [".".join((top, *file.parts)).removesuffix(".__init__") for file in files]
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes())
+        return _analyze(path.read_bytes())
     except SyntaxError as error:
         raise PipelineError(f"{path}:{error.lineno}: {error.msg}") from None
 
 
 def hash_code(path: Path) -> str:
     """Hash what a source does, SHA-256 in hex: without comments, docstrings and layout."""
-    tree = _parse(path)
+    return read_source(path).digest
+
+
+@lru_cache(maxsize=1024)  # the stages of a run share most of their modules
+def _analyze(content: bytes) -> Source:
+    tree = ast.parse(content)
+    imports: list[str] = []
+    named: list[str] = []
+    called: set[int] = set()
+    attributes: set[str] = set()
+    is_open = False
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                item
-                for item in body
-                if not (
-                    isinstance(item, ast.Expr)
-                    and isinstance(item.value, ast.Constant)
-                    and isinstance(item.value.value, str)
-                )
-            ]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (f"{node.module}." if node.module else "")
+            imports += [base + alias.name for alias in node.names]
+            is_open |= any(a.name in _LOADERS and a.asname is not None for a in node.names)
+        elif isinstance(node, ast.Call):
+            if (loader := _get_name(node.func)) in _LOADERS:
+                called.add(id(node.func))
+                text = _get_text(node)
+                if loader in _NAMED and text and text[0] != ".":
+                    named.append(text.partition(":")[0])
+                else:
+                    is_open |= loader != "exec" or isinstance(node.func, ast.Name)
+        elif isinstance(node, (ast.Name, ast.Attribute)):
+            attributes.add(getattr(node, "attr", ""))
+            if _get_name(node) in _LOADERS - {"exec"} and id(node) not in called:
+                is_open = True  # handed on under another name
+        elif isinstance(node, ast.Constant) and _DOTTED.fullmatch(str(node.value)):
+            named.append(str(node.value))
+    digest = hashlib.sha256("".join(_write(tree)).encode()).hexdigest()
+    reads_run = {"run", "settings"} <= attributes
+    return Source(digest, tuple(imports), tuple(named), is_open, reads_run)
+
+
+def _get_name(node: ast.expr) -> str:
+    """The last word of `a.b.c`; nothing for other expressions."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _get_text(call: ast.Call) -> str | None:
+    """The first argument of a call, where it is a text."""
+    arguments = [*call.args, *(item.value for item in call.keywords if item.arg == "name")]
+    first = arguments[0] if arguments else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def _write(node: object) -> Iterator[str]:
+    """A tree as text, without docstrings, the same under every Python that can run it.
+
+    `ast.dump` is not: it names fields that newer Pythons have, and leaves others out.
+    """
+    if isinstance(node, ast.AST):
+        yield f"{type(node).__name__}("
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is not None and value != []:
+                yield f"{name}="
+                yield from _write(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            if not _is_text(item):
+                yield from _write(item)
+                yield ","
+        yield "]"
+    else:
+        yield repr(node)
+
+
+def _is_text(node: object) -> bool:
+    """Whether a statement is a text and nothing else: a docstring, or what stands for a comment."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

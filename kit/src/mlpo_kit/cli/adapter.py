@@ -34,7 +34,10 @@ class Adapter(Protocol):
     VERBS: Mapping[str, str]  # the verbs that only this orchestrator has, by the module of each
 
     def run(self, options: RunOptions) -> int:
-        """Run the pipeline, or a sweep; returns the exit code. The stages leave their records."""
+        """Run the pipeline, or a sweep; returns the exit code. The stages leave their records.
+
+        Raises PipelineError for what a person can mend. A refused candidate is no failure.
+        """
 
     def find_kept_runs(self, settings: Any) -> Collection[str]:
         """Find the runs that are marked to be kept in the orchestrator's own way."""

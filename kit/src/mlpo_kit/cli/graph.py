@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.runs.pipeline import load_pipeline
-from mlpo_kit.store.files import to_json
+from mlpo_kit.cli.exit_codes import DONE
+from mlpo_kit.cli.output import add_json, write_answer
+from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
 
-HELP = "the stages, and what each takes from which"
+HELP = "show the stages, and what each takes from which"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The form."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print PIPELINE. No orchestrator is imported."""
     pipeline = load_pipeline()
-    if chosen.json:
-        print(to_json(pipeline.to_document()).rstrip())
-        return 0
+    write_answer(chosen, pipeline.to_document(), format_graph(pipeline))
+    return DONE
+
+
+def format_graph(pipeline: Pipeline) -> str:
+    """Format a pipeline for people: a line per stage with its inputs, then the gate."""
     width = max(map(len, pipeline.names))
+    lines = []
     for stage in pipeline.values():
         inputs = ", ".join(f"{name} = {taken}" for name, taken in stage.inputs.items())
-        print(f"  {stage.name:<{width}}  {inputs}".rstrip())
+        lines.append(f"  {stage.name:<{width}}  {inputs}".rstrip())
     if pipeline.gate is not None:
-        print(f"  gate: {pipeline.gate.metric} against {pipeline.gate.bound}")
-    return 0
+        lines.append(f"  gate: {pipeline.gate.metric} against {pipeline.gate.bound}")
+    return "\n".join(lines)

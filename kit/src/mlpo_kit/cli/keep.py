@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
-from mlpo_kit.retention.prune import keep_run
+from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.store import open_store
 
 HELP = "mark a run: its files are never deleted"
@@ -17,11 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     parser.add_argument("run_id", metavar="RUN", help="its id")
     parser.add_argument("--undo", action="store_true", help="take the mark off")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Set the mark, or take it off."""
     settings = load_settings(chosen.profile)
     check_registry_is_shared(settings)
-    print(keep_run(open_store(settings), chosen.run_id, chosen.undo))
-    return 0
+    sentence = keep_run(open_store(settings), chosen.run_id, chosen.undo)
+    document = {"schema_version": 1, "run_id": chosen.run_id, "is_kept": not chosen.undo}
+    write_answer(chosen, document, sentence)
+    return DONE

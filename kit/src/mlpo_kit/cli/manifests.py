@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from mlpo_kit.cli.adapter import load_adapter
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cluster.description import Cluster, read_cluster
 from mlpo_kit.cluster.manifests import render_manifests, write_manifests
 from mlpo_kit.cluster.pods import Manifest
@@ -18,16 +20,16 @@ HELP = "write what a cluster is given to build/manifests/"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The profile."""
     add_profile(parser, default="cluster")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Write them, and print the files."""
     found, cluster, _ = render_all(chosen.profile)
-    for path in write_manifests(
-        found, describe_files(check_settings(read_profile(chosen.profile)), cluster)
-    ):
-        print(path)
-    return 0
+    settings = check_settings(read_profile(chosen.profile))
+    files = [str(path) for path in write_manifests(found, describe_files(settings, cluster))]
+    write_answer(chosen, {"schema_version": 1, "files": files}, "\n".join(files))
+    return DONE
 
 
 def render_all(profile: str) -> tuple[dict[str, list[Manifest]], Cluster, list[str]]:

@@ -31,7 +31,12 @@ class RunOptions:
 
 def add_profile(parser: argparse.ArgumentParser, default: str = "local") -> None:
     """Add the option that names a profile."""
-    parser.add_argument("--profile", default=default, help="a file of configs/, or a path")
+    parser.add_argument(
+        "--profile",
+        default=default,
+        metavar="NAME",
+        help=f"a file of configs/, or a path; {default} if not given",
+    )
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +59,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--skip", action="append", default=[], metavar="QUESTION", help="what not to ask a cluster"
+    )
+    parser.add_argument(
+        "--require-promotion",
+        action="store_true",
+        help="exit with 1 where the gate refuses the model",
     )
 
 

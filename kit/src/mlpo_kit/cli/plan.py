@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_changes, add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
 from mlpo_kit.execution.plan import format_plan, plan_run, to_document
 from mlpo_kit.runs.workspace import Run
-from mlpo_kit.store.files import to_json
 
-HELP = "what the next run would do, and why"
+HELP = "show what the next run would do, and why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_changes(parser)
     parser.add_argument("--no-cache", action="store_true", help="as if no result could be reused")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -26,5 +27,5 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile, chosen.set)
     check_registry_is_shared(settings)
     steps = plan_run(Run("plan", "none", settings, use_cache=not chosen.no_cache))
-    print(to_json(to_document(steps)).rstrip() if chosen.json else format_plan(steps))
-    return 0
+    write_answer(chosen, to_document(steps), format_plan(steps))
+    return DONE

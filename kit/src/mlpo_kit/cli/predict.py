@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cli.serve import find_champion
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
 from mlpo_kit.store import open_store
-from mlpo_kit.store.files import to_json
 
 HELP = "ask the served champion about test rows"
 
@@ -16,8 +17,8 @@ HELP = "ask the served champion about test rows"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many rows, and the form."""
     add_profile(parser)
-    parser.add_argument("--rows", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--rows", type=int, default=5, help="how many; 5 if not given")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -27,5 +28,5 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     check_registry_is_shared(settings)
     found = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
-    print(to_json(found).rstrip() if chosen.json else format_predictions(found))
-    return 0
+    write_answer(chosen, found, format_predictions(found))
+    return DONE

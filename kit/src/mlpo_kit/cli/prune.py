@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from mlpo_kit.cli.adapter import load_adapter
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer, write_line, write_message
 from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.retention import view
 from mlpo_kit.retention.prune import apply_plan, may_drop, plan_prune
-from mlpo_kit.store.files import to_json
 
-HELP = "what retention would delete; --apply deletes it"
+HELP = "show what retention would delete; --apply deletes it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether to do it, and the form."""
     add_profile(parser)
     parser.add_argument("--apply", action="store_true", help="delete; without it, only say what")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -32,21 +32,22 @@ def run(chosen: argparse.Namespace) -> int:
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
     else:
         plan = plan_prune(settings, adapter.find_kept_runs)
-    if chosen.json:
-        print(to_json(view.to_document(plan, chosen.apply)).rstrip())
-    else:
-        print(view.format_plan(plan, chosen.apply, time.time()))
-    return 0
+    document = view.to_document(plan, chosen.apply)
+    write_answer(chosen, document, view.format_plan(plan, chosen.apply, time.time()))
+    return DONE
 
 
 def prune_after_run(settings: BaseSettings) -> None:
-    """Delete what retention gives up, where retention.auto says so; what goes wrong is only told."""
+    """Delete what retention gives up, where retention.auto says so.
+
+    The run is over: what goes wrong here is only told.
+    """
     try:
         if not (settings.retention.auto and may_drop(settings)):
             return
         adapter = load_adapter()
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
         if not plan.is_empty:
-            print(view.summarize_plan(plan, is_done=True))
+            write_line(view.summarize_plan(plan, is_done=True))
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        write_message(f"warning: nothing was pruned: {error}")

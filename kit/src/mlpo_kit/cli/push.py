@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
+from mlpo_kit.cli.output import add_json, divert_output, write_answer
 from mlpo_kit.cluster.description import Cluster, read_cluster
 from mlpo_kit.cluster.image import name_image, push_image
 
@@ -13,11 +15,13 @@ HELP = "push the image to its registry, which deploy/cluster.yaml names"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which PyTorch it holds."""
     parser.add_argument("--device", choices=("cpu", "cuda"), help="instead of the cluster's")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Push it, and print its name."""
     image = name_image(read_cluster(Cluster, device=chosen.device, others=True))
-    push_image(image)
-    print(image)
-    return 0
+    with divert_output():
+        push_image(image)
+    write_answer(chosen, {"schema_version": 1, "image": image}, image)
+    return DONE

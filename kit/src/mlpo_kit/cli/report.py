@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cli.table import read_newest_run
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
 from mlpo_kit.store import open_store
-from mlpo_kit.store.files import to_json, write_text
+from mlpo_kit.store.files import write_text
 
 HELP = "write report.html for the newest run"
 
@@ -18,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, and where the page goes."""
     add_profile(parser)
     parser.add_argument("--run", help="the run's id; the newest one if not given")
-    parser.add_argument("--output", type=Path, default=Path("report.html"))
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--output", type=Path, default=Path("report.html"), help="where to write it"
+    )
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -31,8 +35,6 @@ def run(chosen: argparse.Namespace) -> int:
     run_id = chosen.run or read_newest_run(settings)["run_id"]
     write_text(chosen.output, build_report(open_store(settings), run_id))
     path = chosen.output.resolve()
-    if chosen.json:
-        print(to_json({"schema_version": 1, "run_id": run_id, "path": str(path)}).rstrip())
-    else:
-        print(f"report of run {run_id}: {path}")
-    return 0
+    document = {"schema_version": 1, "run_id": run_id, "path": str(path)}
+    write_answer(chosen, document, f"report of run {run_id}: {path}")
+    return DONE

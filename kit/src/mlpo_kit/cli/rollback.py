@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import check_registry_is_shared, load_settings
 from mlpo_kit.store import open_store
-from mlpo_kit.store.files import to_json
 
 HELP = "make the previous champion the champion again"
 
@@ -16,7 +17,7 @@ HELP = "make the previous champion the champion again"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The profile, and the form."""
     add_profile(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -26,9 +27,7 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     check_registry_is_shared(settings)
     version = open_registry(settings).rollback(open_store(settings))
-    if chosen.json:
-        print(to_json({"schema_version": 1, "champion": asdict(version)}).rstrip())
-    else:
-        value = f"{version.metric} {version.value:.4f}"
-        print(f"the champion is version {version.number} again ({value})")
-    return 0
+    value = f"{version.metric} {version.value:.4f}"
+    sentence = f"the champion is version {version.number} again ({value})"
+    write_answer(chosen, {"schema_version": 1, "champion": asdict(version)}, sentence)
+    return DONE

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import write_line
 from mlpo_kit.config.settings import load_settings
 
 HELP = "write samples where ingest.path points"
@@ -22,5 +24,5 @@ def run(chosen: argparse.Namespace) -> int:
     from mlpo_kit.testing.samples import write_samples
 
     ingest = load_settings(chosen.profile).ingest
-    print(write_samples(ingest, chosen.classes, chosen.per_class))
-    return 0
+    write_line(write_samples(ingest, chosen.classes, chosen.per_class))
+    return DONE

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import write_message
 from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store import open_store
@@ -13,14 +15,16 @@ from mlpo_kit.store import open_store
 if TYPE_CHECKING:
     from mlpo_kit.models.registry import Version
 
-HELP = "serve the champion"
+HELP = "serve the champion over HTTP, until it is stopped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to listen."""
     add_profile(parser)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen at; this machine only"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="the port; 8000 if not given")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -32,8 +36,8 @@ def run(chosen: argparse.Namespace) -> int:
     champion = find_champion(settings)
     model = open_store(settings).open(champion.model)
     serve_model(model, chosen.host, chosen.port, champion.number)
-    print("stopped")
-    return 0
+    write_message("stopped")
+    return DONE
 
 
 def find_champion(settings: BaseSettings) -> Version:

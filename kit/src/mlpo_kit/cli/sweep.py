@@ -21,4 +21,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the sweep."""
-    return start(parse_run_options(chosen, tuple(chosen.more)))
+    return start(parse_run_options(chosen, tuple(chosen.more)), chosen.require_promotion)

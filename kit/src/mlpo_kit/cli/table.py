@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer, write_line
 from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.table import format_run
@@ -14,26 +16,23 @@ from mlpo_kit.runs.records import find_last_start
 from mlpo_kit.runs.summary import refresh_latest
 from mlpo_kit.search.view import format_trials, read_outcome
 from mlpo_kit.store import open_store
-from mlpo_kit.store.files import to_json
 
-HELP = "what the newest run did, as a table"
+HELP = "show what the newest run did, as a table"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The profile, and the form."""
     add_profile(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the table."""
     settings = load_settings(chosen.profile)
     check_registry_is_shared(settings)
-    if chosen.json:
-        print(to_json(read_newest_run(settings)).rstrip())
-    else:
-        print_newest_run(settings)
-    return 0
+    summary = read_newest_run(settings)
+    write_answer(chosen, summary, format_newest_run(settings, summary))
+    return DONE
 
 
 def read_newest_run(settings: BaseSettings) -> dict[str, Any]:
@@ -46,13 +45,24 @@ def read_newest_run(settings: BaseSettings) -> dict[str, Any]:
     return summary
 
 
+def find_run_since(settings: BaseSettings, since: float) -> dict[str, Any] | None:
+    """Find the summary of the newest run, if it started at `since` (epoch seconds) or later."""
+    store = open_store(settings)
+    summary = refresh_latest(store, load_pipeline())
+    started = None if summary is None else find_last_start(store, summary["run_id"])
+    return None if started is None or started < since else summary
+
+
+def format_newest_run(settings: BaseSettings, summary: dict[str, Any]) -> str:
+    """Format a run for people; of a sweep the trials, too."""
+    outcome = read_outcome(open_store(settings), summary["run_id"])
+    return format_run(summary) + (format_trials(outcome) if outcome and outcome["chosen"] else "")
+
+
 def print_newest_run(settings: BaseSettings, since: float = 0) -> bool:
     """Print the newest run, if it started at `since` (epoch seconds) or later; says if it did."""
-    store = open_store(settings)
-    summary = refresh_latest(store, load_pipeline()) if since else read_newest_run(settings)
-    started = None if summary is None else find_last_start(store, summary["run_id"])
-    if summary is None or started is None or started < since:
+    summary = find_run_since(settings, since) if since else read_newest_run(settings)
+    if summary is None:
         return False  # it ended before its first stage, and has said why
-    outcome = read_outcome(store, summary["run_id"])
-    print(format_run(summary) + (format_trials(outcome) if outcome and outcome["chosen"] else ""))
+    write_line(format_newest_run(settings, summary))
     return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.manifests import render_all
 from mlpo_kit.cli.options import add_profile
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cluster.manifests import KUBERNETES, check_manifests
 
 HELP = "check what a cluster would be given, without one"
@@ -14,6 +16,7 @@ HELP = "check what a cluster would be given, without one"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The profile, and the release of Kubernetes."""
     add_profile(parser, default="cluster")
+    add_json(parser)
     parser.add_argument(
         "-k",
         "--kubernetes",
@@ -25,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Check them, and say so."""
-    found, cluster, problems = render_all(chosen.profile)
-    print(check_manifests(found, cluster, chosen.kubernetes, problems))
-    return 0
+    files, _, problems = render_all(chosen.profile)
+    sentence = check_manifests(files, chosen.kubernetes, problems)
+    count = sum(map(len, files.values()))
+    document = {"schema_version": 1, "kubernetes": chosen.kubernetes, "manifests": count}
+    write_answer(chosen, document, sentence)
+    return DONE

@@ -19,7 +19,7 @@ def parse_yaml(text: str, name: str = "a file in configs/") -> Document:
     try:
         document = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise PipelineError(f"{name} is not valid YAML: {error}") from None
+        raise PipelineError(f"{name} is not valid YAML: {_describe_error(error)}") from None
     if not isinstance(document, dict):
         raise PipelineError(f"{name} must hold `name: value` lines")
     return document
@@ -30,9 +30,8 @@ def merge(base: Document, top: Document) -> Document:
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            value = merge(below, value)
-        merged[key] = value
+        is_section = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = merge(merged[key], value) if is_section else value
     return merged
 
 
@@ -42,12 +41,20 @@ def set_value(document: Document, assignment: str) -> Document:
     Raises PipelineError where the assignment is of another form.
     """
     place, equals, text = assignment.partition("=")
-    if not equals:
+    if not equals or not all(place.split(".")):
         raise PipelineError(f"{assignment!r} is not of the form section.name=value")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PipelineError(f"{assignment!r} is not valid YAML after the =: {error}") from None
+        words = _describe_error(error)
+        raise PipelineError(f"{assignment!r} is not valid YAML after the =: {words}") from None
     for name in reversed(place.split(".")):
         value = {name: value}
     return merge(document, value)
+
+
+def _describe_error(error: yaml.YAMLError) -> str:
+    """What is wrong, and in which line, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark else problem

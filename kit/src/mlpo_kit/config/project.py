@@ -15,7 +15,7 @@ from mlpo_kit.errors import PipelineError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # names the project's folder, instead of the working folder
 ORCHESTRATORS = ("metaflow", "kubeflow", "zenml")
@@ -51,6 +51,18 @@ class Project:
                 "or install the project with `make setup`"
             ) from None
 
+    def load(self, module: str, name: str) -> Any:
+        """Load what a module of the project's package calls `name`, such as PIPELINE.
+
+        Raises PipelineError where it is not there.
+        """
+        found = self.import_module(module)
+        try:
+            return getattr(found, name)
+        except AttributeError:
+            file = getattr(found, "__file__", None) or f"{self.package}.{module}"
+            raise PipelineError(f"{file} has no {name}: define it there") from None
+
 
 def find_project() -> Project:
     """Find the project around the working folder, or the one that MLPO_KIT_PROJECT names.
@@ -58,6 +70,12 @@ def find_project() -> Project:
     Raises PipelineError where there is none, or its `[tool.mlpo]` is incomplete.
     """
     return _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
+
+
+def read_requirements() -> tuple[str, ...]:
+    """Read what the project asks for: the `[project] dependencies` of its pyproject.toml."""
+    document = _read_toml(find_project().root / "pyproject.toml")
+    return tuple(document.get("project", {}).get("dependencies", ()))
 
 
 @cache
@@ -76,9 +94,13 @@ def _find(start: Path) -> Project:
 
 def _read_table(path: Path) -> dict[str, Any] | None:
     """The section [tool.mlpo] of a pyproject.toml; None where it has none."""
+    table: dict[str, Any] | None = _read_toml(path).get("tool", {}).get("mlpo")
+    return table
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise PipelineError(f"{path} is not valid TOML: {error}") from None
-    table: dict[str, Any] | None = tool.get("mlpo")
-    return table
+    return document

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
-from dataclasses import is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
+from pydantic_core import to_jsonable_python
 from typing_extensions import dataclass_transform
 
 T = TypeVar("T")
@@ -31,16 +33,55 @@ def section(cls: type[T]) -> type[T]:
 
     Values are checked and converted as pydantic does it for a dataclass.
     """
-    return dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
+    made: type[T] = dataclass(frozen=True, kw_only=True, config=STRICT)(cls)  # type: ignore[assignment]
+    return made
 
 
-def find_operational(cls: type[Any], prefix: str) -> Iterator[str]:
-    """Name the settings of a section that are marked OPERATIONAL, such as `train.loader_threads`."""
-    for name, hint in typing.get_type_hints(cls, include_extras=True).items():
-        if OPERATIONAL in getattr(hint, "__metadata__", ()):
+def find_operational(cls: Any, prefix: str) -> Iterator[str]:
+    """Name the settings of a section that are marked OPERATIONAL: `train.loader_threads`."""
+    for name, (kind, is_operational) in _find_fields(cls).items():
+        if is_operational:
             yield f"{prefix}.{name}"
-        elif is_dataclass(hint) and isinstance(hint, type):
-            yield from find_operational(hint, f"{prefix}.{name}")
+        elif is_dataclass(kind) and isinstance(kind, type):
+            yield from find_operational(kind, f"{prefix}.{name}")
+
+
+def drop_operational(value: Any) -> Any:
+    """Turn a section into plain values, without the settings that change no result.
+
+    Those of the sections in it are left out, too, also in lists and mappings.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            name: drop_operational(getattr(value, name))
+            for name, (_, is_operational) in _find_fields(type(value)).items()
+            if not is_operational
+        }
+    if isinstance(value, Mapping):
+        return {to_jsonable_python(key): drop_operational(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [drop_operational(item) for item in value]
+    return to_jsonable_python(value)
+
+
+@cache
+def _find_fields(cls: Any) -> dict[str, tuple[Any, bool]]:
+    """The types of a dataclass's fields, and whether each is OPERATIONAL."""
+    if known := getattr(cls, "__pydantic_fields__", None):
+        # pydantic has resolved the names in them, those of classes in functions too
+        return {
+            name: (field.annotation, OPERATIONAL in field.metadata or _is_marked(field.annotation))
+            for name, field in known.items()
+        }
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {item.name: (hints[item.name], _is_marked(hints[item.name])) for item in fields(cls)}
+
+
+def _is_marked(hint: Any) -> bool:
+    """Whether a type, or one that it is made of, is marked OPERATIONAL."""
+    if OPERATIONAL in getattr(hint, "__metadata__", ()):
+        return True
+    return any(_is_marked(part) for part in typing.get_args(hint) if part is not hint)
 
 
 @section
@@ -72,7 +113,7 @@ class Resources:
     cpu: PositiveInt = 1
     memory_mb: Annotated[int, Field(ge=128)] = 4096
     gpu: Annotated[int, Field(ge=0)] = 0
-    retries: Annotated[int, Field(ge=0)] = 0  # more tries, where one fails
+    retries: Annotated[int, Field(ge=0)] | None = None  # None: 1 where it learns, 0 elsewhere
     timeout_hours: PositiveFloat | None = None  # that the stage may take
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mlpo_kit.config.documents import Document, merge, parse_yaml, set_value
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import CachingSettings, Resources, RetentionSettings, section
-from mlpo_kit.errors import PipelineError
+from mlpo_kit.errors import PipelineError, suggest
 
 REGISTRY_VARIABLE = "MLFLOW_TRACKING_URI"
+Place = tuple[int | str, ...]  # of a setting in a document
 
 
 @section
@@ -29,33 +30,37 @@ class BaseSettings:
     resources: dict[str, Resources] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Refuse what contradicts itself; all of it at once."""
+        if problems := list(self._find_contradictions()):
+            raise ValueError("\n  ".join(problems))
+
+    def _find_contradictions(self) -> Iterator[str]:
         for stage, wanted in self.resources.items():
-            self._check_gpus(stage, wanted.gpu)
+            yield from self._check_gpus(stage, wanted.gpu)
         if self.compute != "local" and not self.is_remote and self.storage_root[:1] != "/":
-            raise ValueError(
+            yield (
                 f"compute is {self.compute}, and storage_root, {self.storage_root}, is a folder of "
                 "this machine: set it to a bucket that all stages reach, s3://..."
             )
         if self.caching.max_age_days >= self.retention.keep_days:
-            raise ValueError(
+            yield (
                 f"caching.max_age_days ({self.caching.max_age_days:g}) must be less than "
                 f"retention.keep_days ({self.retention.keep_days:g})"
             )
 
-    def _check_gpus(self, stage: str, gpus: int) -> None:
+    def _check_gpus(self, stage: str, gpus: int) -> Iterator[str]:
         """A stage that holds GPUs must use them all, or fail where there are none."""
-        if not (settings := getattr(self, stage, None)):
+        settings = getattr(self, stage, None)
+        if not gpus or settings is None:
             return
         device = getattr(settings, "device", None)
-        if gpus and device != "cuda":
-            raise ValueError(
-                f"resources.{stage} asks for a GPU and {stage} may do without: "
-                + (f"say {stage}.device: cuda" if device else f"{stage} computes on no GPU")
+        if device != "cuda":
+            yield f"resources.{stage} asks for a GPU and {stage} may do without: " + (
+                f"say {stage}.device: cuda" if device else f"{stage} computes on no GPU"
             )
         processes = getattr(settings, "processes", 1)
-        if gpus and gpus != processes:
-            raise ValueError(
+        if gpus != processes:
+            yield (
                 f"resources.{stage}.gpu is {gpus}, and {stage} starts {processes} process: one for "
                 "each GPU" + (f" ({stage}.processes)" if hasattr(settings, "processes") else "")
             )
@@ -80,8 +85,9 @@ def find_profile(name: str) -> Path:
     configs = find_project().configs
     path = Path(name) if name.endswith(".yaml") else configs / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in configs.glob("*.yaml")))
-        raise PipelineError(f"there is no profile {name!r} in {configs}; there is: {known}")
+        known = sorted(file.stem for file in configs.glob("*.yaml"))
+        hint = suggest(name, known) or f"; there is: {', '.join(known) or 'none'}"
+        raise PipelineError(f"there is no profile {name!r} in {configs}{hint}")
     return path
 
 
@@ -95,18 +101,31 @@ def load_settings(profile: str = "local", changes: Sequence[str] = ()) -> Any:
 
 def read_profile(profile: str, changes: Sequence[str] = ()) -> Document:
     """Read a profile's settings, with `changes` on top, as one plain document that was checked."""
-    return parse_profile(find_profile(profile).read_text(encoding="utf-8"), changes)
+    path = find_profile(profile)
+    configs = find_project().configs
+    name = f"configs/{path.name}" if path.parent == configs else str(path)
+    return parse_profile(path.read_text(encoding="utf-8"), changes, name)
 
 
-def parse_profile(profile_text: str, changes: Sequence[str] = ()) -> Document:
-    """Merge a profile's text into the base, as one plain document that was checked."""
-    base = parse_yaml(
-        (find_project().configs / "base.yaml").read_text(encoding="utf-8"), "configs/base.yaml"
-    )
-    document = merge(base, parse_yaml(profile_text))
-    for assignment in changes:
-        document = set_value(document, assignment)
-    check_settings(document)
+def parse_profile(
+    profile_text: str, changes: Sequence[str] = (), name: str = "a file in configs/"
+) -> Document:
+    """Merge a profile's text into the base, as one plain document that was checked.
+
+    `name` is what messages call the file that the text is from.
+    """
+    base = find_project().configs / "base.yaml"
+    if not base.is_file():
+        raise PipelineError(f"there is no {base}: it holds the settings that profiles change")
+    layers = [
+        ("configs/base.yaml", parse_yaml(base.read_text(encoding="utf-8"), "configs/base.yaml")),
+        (name, parse_yaml(profile_text, name)),
+        *((f"--set {assignment}", set_value({}, assignment)) for assignment in changes),
+    ]
+    document: Document = {}
+    for _, layer in layers:
+        document = merge(document, layer)
+    _check(document, layers)
     return document
 
 
@@ -115,28 +134,92 @@ def check_settings(document: Document) -> Any:
 
     Raises PipelineError that names every bad setting.
     """
+    return _check(document, ())
+
+
+def _check(document: Document, layers: Sequence[tuple[str, Document]]) -> Any:
+    """The settings of a document; `layers`, by name and lowest first, are what it was made of."""
     project = find_project()
+    settings = project.load("settings", "Settings")
+    problems = list(_find_unknown_stages(document, project.load("pipeline", "PIPELINE")))
+    checked = None
     try:
-        settings = TypeAdapter(project.import_module("settings").Settings).validate_python(document)
+        checked = TypeAdapter(settings).validate_python(document)
     except ValidationError as error:
-        raise _explain(describe_errors(error)) from None
-    known = project.import_module("pipeline").PIPELINE.cached_names
-    if unknown := [name for name in settings.caching.always_run if name not in known]:
-        words = f"no cached stage is called {', '.join(unknown)}; there is: {', '.join(known)}"
-        raise _explain([f"caching.always_run: {words}"])
-    return settings
+        listed = zip(error.errors(), describe_errors(error, settings), strict=True)
+        problems += [(problem["loc"], text) for problem, text in listed]
+    if problems:
+        lines = [f"{_find_layer(place, layers)}{text}" for place, text in problems]
+        raise PipelineError("\n  ".join(["these settings are wrong:", *sorted(lines)]))
+    return checked
 
 
-def describe_errors(error: ValidationError) -> list[str]:
-    """Describe each problem that pydantic found: the setting's dotted name, then what is wrong."""
+def _find_unknown_stages(document: Document, pipeline: Any) -> Iterator[tuple[Place, str]]:
+    """Where the document names a stage that the pipeline does not have, or does not cache."""
+    resources, caching = document.get("resources"), document.get("caching")
+    for stage in resources if isinstance(resources, dict) else ():
+        if stage not in pipeline.names:
+            hint = _suggest_stage(str(stage), pipeline.names)
+            yield ("resources", stage), f"resources.{stage}: there is no such stage{hint}"
+    always = caching.get("always_run") if isinstance(caching, dict) else None
+    for stage in always if isinstance(always, (list, tuple)) else ():
+        if stage not in pipeline.cached_names:
+            hint = _suggest_stage(str(stage), pipeline.cached_names)
+            words = f"caching.always_run: no cached stage is called {stage!r}{hint}"
+            yield ("caching", "always_run"), words
+
+
+def _suggest_stage(name: str, known: Sequence[str]) -> str:
+    return suggest(name, known) or f"; there is: {', '.join(known)}"
+
+
+def _find_layer(place: Place, layers: Sequence[tuple[str, Document]]) -> str:
+    """The file or the option that sets what is at a place, as words to begin with."""
+    for name, layer in reversed(layers):
+        value: Any = layer
+        for step in place:
+            if not isinstance(value, dict):
+                break
+            if step not in value:
+                value = None
+                break
+            value = value[step]
+        if place and value is not None:
+            return f"{name}: "
+    return ""
+
+
+def describe_errors(error: ValidationError, cls: Any = None) -> list[str]:
+    """Describe each problem that pydantic found: the setting's dotted name, then what is wrong.
+
+    With the class that was wanted, an unknown name comes with the one that may be meant.
+    """
     return [
-        ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
+        _describe(problem["loc"], problem["type"], problem["msg"], cls)
         for problem in error.errors()
     ]
 
 
-def _explain(problems: list[str]) -> PipelineError:
-    return PipelineError("\n  ".join(["these settings in configs/ are wrong:", *problems]))
+def _describe(place: Place, kind: str, message: str, cls: Any) -> str:
+    message = message.removeprefix("Value error, ")
+    if kind == "unexpected_keyword_argument":
+        known = _find_names(cls, place[:-1])
+        message = f"there is no such setting{suggest(str(place[-1]), known)}"
+    elif kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        message = "this setting has no default: set it"
+    return ": ".join(filter(None, (".".join(map(str, place)), message)))
+
+
+def _find_names(cls: Any, place: Place) -> list[str]:
+    """The names of the settings in the section at a place; none where that can't be told."""
+    for step in place:
+        known = getattr(cls, "__pydantic_fields__", None)
+        if known is None:  # a mapping or a list of sections, or one that may be left out
+            sections = [part for part in get_args(cls) if hasattr(part, "__pydantic_fields__")]
+            cls = next(iter(sections), None)
+        else:
+            cls = known[step].annotation if step in known else None
+    return list(getattr(cls, "__pydantic_fields__", ()))
 
 
 def check_registry_is_shared(settings: BaseSettings) -> None:

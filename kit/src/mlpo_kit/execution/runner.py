@@ -24,10 +24,17 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
+from mlpo_kit.execution.states import describe_error
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import Stage
-from mlpo_kit.runs.records import Record, State, read_record, take_over
-from mlpo_kit.runs.summary import save_record
+from mlpo_kit.runs.records import (
+    Record,
+    is_of_older_project,
+    read_record,
+    read_records,
+    take_over,
+)
+from mlpo_kit.runs.summary import find_status, save_record
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref, Store
 
@@ -70,10 +77,11 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_registry_is_shared(run.settings)
     with run.store.stage_lock(run.id, stage.place):
+        is_first = bool(observers) and not read_records(run.store, run.id)
         record = _start(run, stage, inputs)
-        for observer in observers:
-            observer.stage_started(run, record)
         try:
+            for observer in observers if is_first else ():
+                observer.run_started(run)
             known = look_up(run, stage, inputs)
             record = replace(record, cache=known.state, cache_reason=known.reason, key=known.key)
             if known.entry is not None:
@@ -87,7 +95,7 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
                     _save_entry(run, stage, inputs, known.parts, record)
                 Workspace(run, stage.place, record.key).drop_checkpoints()
         except BaseException as error:
-            record = replace(record, **_describe_error(error), ended=time.time(), values={})
+            record = replace(record, **describe_error(error), ended=time.time(), values={})
             save_record(run.store, run.pipeline, record)
             _tell_ended(observers, run, record)
             raise
@@ -96,8 +104,13 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
 
 
 def _tell_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
+    """Tell observers of a stage's end, and of the run's, where nothing is left to do."""
     for observer in observers:
         observer.stage_ended(run, record)
+    if observers:
+        status = find_status(read_records(run.store, run.id))
+        for observer in observers if status not in ("running", "incomplete") else ():
+            observer.run_ended(run, status)
 
 
 def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) -> tuple[R, Record]:
@@ -188,7 +201,7 @@ def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
 def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
     """What the result depends on; None when it also depends on what can't be told."""
     section = getattr(run.settings, stage.name)
-    parts = collect_parts(stage.module, section, inputs)
+    parts = collect_parts(stage.module, section, inputs, run.settings)
     if stage.source is None:
         return parts
     module, _, function = stage.source.partition(":")
@@ -201,6 +214,11 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
     store, pipeline = run.store, run.pipeline
     with store.guard():
         if run.resumes is not None:
+            if is_of_older_project(store, run.resumes):
+                raise PipelineError(
+                    f"run {run.resumes} was recorded by an older project, and can't be gone on "
+                    "with: start a new run"
+                )
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
             take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
         before = read_record(store, run.id, stage.place)
@@ -251,13 +269,6 @@ def _save_entry(
         place=place,
     )
     entries.save_entry(run.store, entry)
-
-
-def _describe_error(error: BaseException) -> dict[str, Any]:
-    """The state and the reason of a stage that raised."""
-    reason = str(error) if isinstance(error, PipelineError) else repr(error)
-    state: State = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    return {"state": state, "reason": reason}
 
 
 def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:

@@ -59,10 +59,14 @@ def _give_gpus(task: Any, cluster: KubeflowCluster, asked: Resources) -> None:
         kubernetes.add_node_selector(task, label, value)
 
 
-def limit_task(task: Any, asked: Resources) -> None:
-    """Set how often a task is tried again, and how long it may take, as the settings say."""
-    if asked.retries:
-        task.set_retry(num_retries=asked.retries)
+def limit_task(task: Any, asked: Resources, retries: int = 0) -> None:
+    """Set how often a task is tried again, and how long it may take, as the settings say.
+
+    `retries` is for where they say nothing.
+    """
+    wanted = retries if asked.retries is None else asked.retries
+    if wanted:
+        task.set_retry(num_retries=wanted)
     if asked.timeout_hours:
         kubernetes.set_timeout(task, int(asked.timeout_hours * HOUR))
 

@@ -45,7 +45,8 @@ def add_task(name: str, /, settings: Any = "", use_cache: Any = True, **inputs: 
     if tracing.cluster is not None:
         _place_stage(task, name, tracing.settings, tracing.cluster)
     if tracing.settings is not None:
-        limit_task(task, tracing.settings.resources.get(name, Resources()))
+        asked = tracing.settings.resources.get(name, Resources())
+        limit_task(task, asked, retries=int(is_training))  # a training goes on where it was
     tracing.tasks[name] = task
     task._outputs = Outputs(name, _name_outputs(tracing.pipeline, stage, task))
     return task

@@ -1,10 +1,12 @@
-"""From a trained candidate to a registered version: the gate, the lineage, one version per model."""
+"""From a trained candidate to the champion: the gate, the lineage, one version per model."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from mlpo_kit.caching.key import flatten
 from mlpo_kit.errors import PipelineError
@@ -71,6 +73,29 @@ def register_candidate(
             registry.restore(known.number, model)
     log.info("these weights are version %d already", known.number)
     return known, False
+
+
+def compare_predictions(served: np.ndarray, offline: np.ndarray, tolerance: float) -> float:
+    """Find the largest difference between what a served model answers and what it did offline.
+
+    Both hold a row of numbers, or one number, for each sample: [n, ...]. Raises PipelineError where
+    the shapes differ, or a number does by more than `tolerance`.
+    """
+    if served.shape != offline.shape:
+        raise PipelineError(
+            f"the served model answers with {served.shape}, the evaluation with {offline.shape}: "
+            "not deployed, the champion stays"
+        )
+    differences = np.abs(served - offline).reshape(len(served), -1).max(axis=1)
+    largest = float(differences.max())
+    if not largest <= tolerance:  # also where it is no number
+        row = int(differences.argmax())
+        raise PipelineError(
+            "the served model differs from the evaluation: "
+            f"{int((~(differences <= tolerance)).sum())} of {len(served)} rows by more than "
+            f"{tolerance:g}, most in row {row} by {largest:.4f}. Not deployed, the champion stays"
+        )
+    return largest
 
 
 def promote_version(run: Run, number: int) -> Registry:

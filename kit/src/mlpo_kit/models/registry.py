@@ -115,7 +115,7 @@ class Registry:
             raise PipelineError(f"the model registry at {place} does not answer: {error}") from None
 
     def list_versions(self) -> list[Version]:
-        """List every version of every model that holds a reference, and why it keeps its weights."""
+        """List every version that holds a reference, and why it keeps its weights."""
         versions: list[Version] = []
         held: dict[str, dict[int, str]] = {}
         token = None

@@ -17,7 +17,7 @@ class RunFacts:
     """A run in the store."""
 
     id: str
-    status: str  # ok | failed | running | incomplete | lost (no record) | pruned (given up before)
+    status: str  # as its summary has it, or lost (no record), or pruned (given up before)
     last_sign: float  # when a stage of it started or ended last
     sizes: Mapping[str, int]  # of what is there, by stage
     reaches: frozenset[Place]
@@ -47,14 +47,24 @@ class EntryFacts:
 
 
 @dataclass(frozen=True)
+class OlderRun:
+    """A run that an older project wrote: shown, and otherwise left alone."""
+
+    id: str
+    size: int
+    last_sign: float  # when a file of it was written last
+
+
+@dataclass(frozen=True)
 class Facts:
-    """All that the policy looks at."""
+    """All that the policy looks at, and the runs that it leaves alone."""
 
     runs: Sequence[RunFacts]
     versions: Sequence[VersionFacts] = ()
     entries: Sequence[EntryFacts] = ()
     checkpoints: Mapping[str, float] = field(default_factory=dict)  # when written last, by key
     checkpoint_sizes: Mapping[str, int] = field(default_factory=dict)
+    older: Sequence[OlderRun] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class Plan:
     restored: tuple[VersionFacts, ...]  # whose mark goes: their weights are there
     checkpoints: tuple[str, ...]
     problems: tuple[str, ...]
+    older: tuple[OlderRun, ...] = ()
 
     @property
     def given_up(self) -> tuple[str, ...]:

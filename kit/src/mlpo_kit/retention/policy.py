@@ -26,33 +26,33 @@ def make_plan(
     now: float,
     due: Collection[Place] | None = None,
 ) -> Plan:
-    """Decide what goes. `cache_days` is the age at which cache entries are no longer used.
+    """Plan what goes and what stays, and why. `cache_days` is the age at which entries expire.
 
     Where `due` is given, only these places go now, and no run that would lose others.
     """
     in_flight = [run.id for run in facts.runs if _is_in_flight(run, policy, now)]
-    held = _held_versions(facts, policy)
+    held = _find_held_versions(facts, policy)
     checkpoints = {
         key
         for key, modified in facts.checkpoints.items()
         if modified < now - policy.keep_failed_days * DAY
     }
-    decisions = _decisions(facts.runs, policy, set(in_flight), now)
+    decisions = _decide_runs(facts.runs, policy, set(in_flight), now)
     needed = Counter(place for run in facts.runs if decisions[run.id].kept for place in _reach(run))
     needed.update(version.place for version in held if version.place)
     size = sum(n for key, n in facts.checkpoint_sizes.items() if key not in checkpoints)
-    problems = _keep_budget(facts.runs, decisions, needed, size, policy)
+    problems = _fit_budget(facts.runs, decisions, needed, size, policy)
 
     if in_flight:  # they may be about to use what the cache names
         named = {place for entry in facts.entries for place in entry.places}
-        _wait(facts.runs, decisions, needed, named, f"waits for run {in_flight[0]}")
-    gone = _gone(facts.runs, decisions, needed)
+        _postpone(facts.runs, decisions, needed, named, f"waits for run {in_flight[0]}")
+    gone = _find_unneeded(facts.runs, decisions, needed)
     planned = set(gone)
     while due is not None and not gone <= set(due):
-        _wait(facts.runs, decisions, needed, gone - set(due), "announced, goes later")
-        gone = _gone(facts.runs, decisions, needed)
+        _postpone(facts.runs, decisions, needed, gone - set(due), "announced, goes later")
+        gone = _find_unneeded(facts.runs, decisions, needed)
     return Plan(
-        runs=tuple(_verdict(run, decisions[run.id], needed) for run in facts.runs),
+        runs=tuple(_make_verdict(run, decisions[run.id], needed) for run in facts.runs),
         entries=tuple(
             entry.key
             for entry in facts.entries
@@ -74,7 +74,8 @@ def make_plan(
             if version.pruned and version.whole and version.place not in planned
         ),
         checkpoints=tuple(sorted(checkpoints)) if not in_flight else (),
-        problems=(*_lost(held), *problems),
+        problems=(*_find_lost_weights(held), *problems),
+        older=tuple(facts.older),
     )
 
 
@@ -93,11 +94,11 @@ def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
     return run.status == "running" or (run.status == "incomplete" and is_fresh)
 
 
-def _decisions(
+def _decide_runs(
     runs: Sequence[RunFacts], policy: RetentionSettings, in_flight: set[str], now: float
 ) -> dict[str, _Decision]:
     """One per run, by its id; the budget and what waits come later."""
-    order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_order)
+    order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_sort_key)
     newest = order[-1].id if order else None
     last = {
         run.id for run in [run for run in order if run.status == "completed"][-policy.keep_last :]
@@ -118,7 +119,8 @@ def _decisions(
         if run.status == "lost":
             return _Decision(False, "no record tells what it is")
         if days < limit:
-            word = "younger" if green else "may be resumed: younger"
+            may_resume = not green and run.status != "refused"
+            word = "may be resumed: younger" if may_resume else "younger"
             return _Decision(True, f"{word} than {limit:g} days", by_age=green)
         if run.id == newest:
             return _Decision(True, "the newest run")
@@ -127,7 +129,7 @@ def _decisions(
     return {run.id: decide(run) for run in runs}
 
 
-def _order(run: RunFacts) -> tuple[float, str]:
+def _sort_key(run: RunFacts) -> tuple[float, str]:
     return run.last_sign, run.id
 
 
@@ -136,7 +138,7 @@ def _reach(run: RunFacts) -> frozenset[Place]:
     return run.reaches | {(run.id, stage) for stage in run.sizes}
 
 
-def _held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts]:
+def _find_held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts]:
     """The versions that keep their weights."""
     numbers: dict[str, list[int]] = {}
     for version in facts.versions:
@@ -145,7 +147,7 @@ def _held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts
     return [v for v in facts.versions if v.held or v.number in last[v.model]]
 
 
-def _keep_budget(
+def _fit_budget(
     runs: Sequence[RunFacts],
     decisions: dict[str, _Decision],
     needed: Counter[Place],
@@ -158,7 +160,7 @@ def _keep_budget(
     """
     sizes = {(run.id, stage): size for run in runs for stage, size in run.sizes.items()}
     total += sum(size for place, size in sizes.items() if needed[place])
-    for run in sorted(runs, key=_order):
+    for run in sorted(runs, key=_sort_key):
         if total <= policy.max_gib * GIB:
             return []
         if decisions[run.id].by_age:
@@ -175,7 +177,7 @@ def _keep_budget(
     ]
 
 
-def _wait(
+def _postpone(
     runs: Sequence[RunFacts],
     decisions: dict[str, _Decision],
     needed: Counter[Place],
@@ -191,7 +193,7 @@ def _wait(
             needed.update(_reach(run))
 
 
-def _gone(
+def _find_unneeded(
     runs: Sequence[RunFacts], decisions: dict[str, _Decision], needed: Counter[Place]
 ) -> set[Place]:
     """What nobody needs."""
@@ -204,7 +206,7 @@ def _gone(
     }
 
 
-def _verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
+def _make_verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
     """What becomes of a run's own places."""
     kept = decision.kept
     gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
@@ -223,7 +225,7 @@ def _verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verd
     )
 
 
-def _lost(held: Sequence[VersionFacts]) -> list[str]:
+def _find_lost_weights(held: Sequence[VersionFacts]) -> list[str]:
     """The versions that should have their weights and do not."""
     return [
         f"version {version.number} of {version.model} ({version.held}) has lost its weights: "

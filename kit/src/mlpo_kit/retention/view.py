@@ -9,13 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from mlpo_kit.retention.facts import Plan, Verdict
+from mlpo_kit.runs.records import OLDER
 
 DAY, HOUR = 86400, 3600
 BAR = 30  # characters
 
 
 def to_document(made: Plan, done: bool) -> dict[str, Any]:
-    """For programs. Sizes are bytes, times seconds since the epoch."""
+    """Turn a plan into a document for programs. Sizes are bytes, times seconds since the epoch."""
     return {
         "schema_version": 1,
         "applied": done,
@@ -25,17 +26,25 @@ def to_document(made: Plan, done: bool) -> dict[str, Any]:
         "checkpoints": list(made.checkpoints),
         "freed": sum(run.freed for run in made.runs),
         "problems": list(made.problems),
+        "older": [{**asdict(run), "reason": OLDER} for run in made.older],
     }
 
 
 def format_plan(made: Plan, done: bool, now: float) -> str:
-    """For people: a line per run, newest first, and what it comes to."""
-    if not made.runs and made.is_empty:
+    """Format a plan for people: a line per run, newest first, and what it comes to.
+
+    `done` says that it was carried out; `now` is in seconds since the epoch.
+    """
+    if not made.runs and not made.older and made.is_empty:
         return "there is no run yet"
     rows = [("run", "age", "status", "size", "", "why")]
     for run in sorted(made.runs, key=lambda run: run.last_sign, reverse=True):
-        age = _age(now - run.last_sign)
-        rows.append((run.run_id, age, run.status, in_words(run.size), _word(run), run.reason))
+        age = _format_age(now - run.last_sign)
+        size, word = format_size(run.size), _choose_word(run)
+        rows.append((run.run_id, age, run.status, size, word, run.reason))
+    for older in sorted(made.older, key=lambda run: run.last_sign, reverse=True):
+        age, size = _format_age(now - older.last_sign), format_size(older.size)
+        rows.append((older.id, age, "older", size, "left alone", OLDER))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)) for r in rows]
     lines = [f"{line}  {row[5]}".rstrip() for line, row in zip(lines, rows, strict=True)]
@@ -47,7 +56,7 @@ def format_plan(made: Plan, done: bool, now: float) -> str:
 
 
 def summarize_plan(made: Plan, is_done: bool) -> str:
-    """What it comes to, in a line."""
+    """Say in a line what a plan comes to."""
     freed = sum(run.freed for run in made.runs)
     total = sum(run.size for run in made.runs)
     weights = [f"{v.model} {v.number}" for v in made.versions]
@@ -59,7 +68,7 @@ def summarize_plan(made: Plan, is_done: bool) -> str:
     ]
     what = ", ".join(filter(None, counts)) or "nothing"
     word = "pruned" if is_done else "to prune"
-    return f"{word}: {what}; {in_words(freed)} of {in_words(total)}"
+    return f"{word}: {what}; {format_size(freed)} of {format_size(total)}"
 
 
 def show_progress(keys: Sequence[str]) -> Iterator[str]:
@@ -69,15 +78,16 @@ def show_progress(keys: Sequence[str]) -> Iterator[str]:
         if sys.stderr.isatty() and time.monotonic() - start > 1:
             bar = "#" * (BAR * number // len(keys))
             text = f"\r[{bar:<{BAR}}] {number} of {len(keys)}"
-            print(text, end="", file=sys.stderr, flush=True)
+            sys.stderr.write(text)
+            sys.stderr.flush()
             is_shown = True
         yield key
     if is_shown:
-        print(f"\r[{'#' * BAR}] {len(keys)} of {len(keys)}", file=sys.stderr)
+        sys.stderr.write(f"\r[{'#' * BAR}] {len(keys)} of {len(keys)}\n")
 
 
-def in_words(size: float) -> str:
-    """Bytes for people."""
+def format_size(size: float) -> str:
+    """Format a number of bytes for people."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
@@ -85,7 +95,7 @@ def in_words(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def _word(run: Verdict) -> str:
+def _choose_word(run: Verdict) -> str:
     if run.kept:
         return "kept"
     if run.vanishes:
@@ -93,7 +103,7 @@ def _word(run: Verdict) -> str:
     return "reduced" if run.stages else "rest stays"
 
 
-def _age(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     if seconds >= DAY:
         return f"{seconds / DAY:.0f} d"
     return f"{seconds / HOUR:.0f} h" if seconds >= HOUR else f"{max(seconds, 0) / 60:.0f} min"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from mlpo_kit.errors import PipelineError
+from mlpo_kit.config.project import find_project
+from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.runs.gate import Gate
 from mlpo_kit.store.base import Ref
 
@@ -111,17 +111,19 @@ class Pipeline(Mapping[str, Stage[Any]]):
         gate: Gate | None = None,
         training_stage: str = "train",
         predictor: str = "model:load_predictor",
+        report: str | None = None,
         model_name: str = "register.model_name",
         highlights: Highlights | None = None,
     ) -> None:
         """Put stages together; raises PipelineError that names all that does not fit.
 
         `package` is the project's. `training_stage` is the one that learns: sweeps try it, and
-        its result may come from several processes. `predictor` names the function that opens a model
-        for the server, `model_name` the setting that names the model in the registry.
+        its result may come from several processes. `predictor` names the function that opens a
+        model for the server, `report` one that adds sections to a run's page, and `model_name` the
+        setting that names the model in the registry.
         """
         self.package, self.gate, self.training_stage = package, gate, training_stage
-        self.predictor, self.model_name = predictor, model_name
+        self.predictor, self.report, self.model_name = predictor, report, model_name
         self.highlights = highlights or Highlights()
         self._stages = {stage.name: stage for stage in stages}
         for stage in stages:
@@ -178,6 +180,8 @@ class Pipeline(Mapping[str, Stage[Any]]):
         for stage in stages:
             if stage.name in earlier:
                 yield f"{stage.name}: there are two stages of that name"
+            if not is_dataclass(stage.result):
+                yield f"{stage.name}: its result is not a dataclass: {stage.result!r}"
             for name, taken in stage.inputs.items():
                 yield from _find_missing(f"{stage.name}.{name}", taken, earlier)
             earlier[stage.name] = stage
@@ -185,7 +189,8 @@ class Pipeline(Mapping[str, Stage[Any]]):
             output = ".".join(self.gate.metric.split(".")[:2])
             yield from _find_missing("gate", output, earlier)
         if self.training_stage not in earlier:
-            yield f"training_stage: there is no stage {self.training_stage!r}{suggest(self.training_stage, earlier)}"
+            hint = suggest(self.training_stage, earlier)
+            yield f"training_stage: there is no stage {self.training_stage!r}{hint}"
 
 
 def read_setting(settings: Any, name: str) -> Any:
@@ -196,22 +201,17 @@ def read_setting(settings: Any, name: str) -> Any:
 
 
 def load_pipeline() -> Pipeline:
-    """Import PIPELINE of the project that the working folder is in."""
-    from mlpo_kit.config.project import find_project
+    """Load PIPELINE of the project that the working folder is in.
 
-    pipeline: Pipeline = find_project().import_module("pipeline").PIPELINE
+    Raises PipelineError where there is no project, no PIPELINE, or one that does not fit together.
+    """
+    pipeline: Pipeline = find_project().load("pipeline", "PIPELINE")
     return pipeline
 
 
 def is_reference(hint: Any) -> bool:
     """Whether an output of this type is a reference, with or without an annotation."""
     return hint is Ref or (typing.get_args(hint) or (None,))[0] is Ref
-
-
-def suggest(name: str, known: typing.Iterable[str]) -> str:
-    """Suggest the known name that is nearest, as words to follow an error; or nothing."""
-    near = get_close_matches(name, list(known), 1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _find_missing(where: str, taken: str, earlier: Mapping[str, Stage[Any]]) -> Iterator[str]:

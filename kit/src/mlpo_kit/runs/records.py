@@ -127,9 +127,9 @@ def read_records(store: Store, run_id: str) -> dict[str, Record]:
     for trial in find_trials(records):
         name = trial.stage.rpartition("-")[0]
         chosen = found.get(name)
-        if chosen is None or chosen.is_failure:
-            if trial.state == "running" or (trial.state == "killed" and chosen is None):
-                found[name] = replace(trial, stage=name)
+        runs = trial.state == "running" and (chosen is None or chosen.is_failure)
+        if runs or (trial.state == "killed" and chosen is None):
+            found[name] = replace(trial, stage=name)
     return {name: found[name] for name in order if name in found}
 
 
@@ -162,9 +162,9 @@ def is_of_older_project(store: Store, run_id: str) -> bool:
             continue
         with suppress(FileNotFoundError, ValueError):
             document = store.read_json(f"runs/{run_id}/{name}")
-            if isinstance(document, dict) and "stage" in document and "state" in document:
-                if document.get("schema_version") != SCHEMA_VERSION:
-                    return True
+            is_record = isinstance(document, dict) and {"stage", "state"} <= document.keys()
+            if is_record and document.get("schema_version") != SCHEMA_VERSION:
+                return True
     return False
 
 

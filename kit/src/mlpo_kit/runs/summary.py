@@ -11,6 +11,7 @@ from mlpo_kit.runs.records import (
     SCHEMA_VERSION,
     Record,
     find_newest_run,
+    is_of_older_project,
     read_records,
     read_trials,
     write_record,
@@ -90,15 +91,20 @@ def read_latest_id(store: Store) -> str | None:
     """Read which run `runs/latest.json` tells of."""
     try:
         return str(store.read_json(LATEST)["run_id"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
 def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
-    """Derive `runs/latest.json` from the newest run's records and return it."""
+    """Derive `runs/latest.json` from the newest run's records and return it.
+
+    Without a run it is removed, unless an older project wrote it.
+    """
     run_id = find_newest_run(store)
     if run_id is None:
-        store.delete([LATEST])
+        latest = read_latest_id(store)
+        if latest is None or not is_of_older_project(store, latest):
+            store.delete([LATEST])
         return None
     summary = summarize(store, pipeline, run_id)
     store.write_json(LATEST, summary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,10 +14,14 @@ from mlpo_kit.caching.key import flatten
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.sections import section
 from mlpo_kit.config.settings import BaseSettings, check_settings, describe_errors
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.runs.pipeline import load_pipeline, suggest
+from mlpo_kit.errors import PipelineError, suggest
+from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline
 
 MOST = 100  # trials of one sweep
+# A metric with one of these words in its name is better where it is higher.
+HIGHER_IS_BETTER = frozenset(
+    ("accuracy", "auc", "auroc", "bleu", "f1", "iou", "map", "precision", "r2", "recall", "score")
+)
 
 
 @section
@@ -27,14 +32,17 @@ class Sweep:
     search: Literal["grid", "random"] = "grid"
     trials: Annotated[int, Field(ge=1, le=MOST)] | None = None  # of a random search
     seed: int = 7
-    metric: str = "val_loss"  # a value that the stage returns
-    best: Literal["lowest", "highest"] | None = None  # None: lowest, but of an accuracy
+    metric: str = "val_loss"  # a value that the stage returns; or in a group, `metrics.auc`
+    best: Literal["lowest", "highest"] | None = None  # None: the metric's name tells
     parallelism: PositiveInt = 1  # trials at a time
 
     @property
     def takes_highest(self) -> bool:
         """Whether the trial with the highest value of the metric is the best."""
-        return self.best == "highest" or (self.best is None and "accuracy" in self.metric)
+        if self.best is not None:
+            return self.best == "highest"
+        words = re.split(r"[^a-z0-9]+", self.metric.lower())
+        return not HIGHER_IS_BETTER.isdisjoint(words)
 
 
 @section
@@ -59,12 +67,16 @@ Axis = list[Any] | Range
 def check_sweep(
     document: dict[str, Any], config: BaseSettings
 ) -> tuple[Sweep, dict[str, Axis], list[str]]:
-    """The sweep, its space by setting, and all that is wrong with them under these settings."""
+    """Check a sweep's document under these settings.
+
+    Returns the sweep, its space by setting, and all that is wrong with them, in words.
+    """
     problems: list[str] = []
     try:
         sweep = TypeAdapter(Sweep).validate_python(document)
+        problems += _find_wrong_metric(sweep.metric)
     except ValidationError as error:
-        problems += describe_errors(error)
+        problems += describe_errors(error, Sweep)
         sweep = Sweep(space={})
     space, axes = document.get("space"), {}
     for name, given in space.items() if isinstance(space, dict) else ():
@@ -75,17 +87,19 @@ def check_sweep(
 
 
 def apply_changes(config: BaseSettings, changes: Mapping[str, Any]) -> BaseSettings:
-    """The settings with values changed by their dotted names; raises PipelineError."""
+    """Change settings by their dotted names; raises PipelineError where they may not be so."""
     document: dict[str, Any] = to_jsonable_python(config)
     for name, value in changes.items():
+        nested = value
         for word in reversed(name.split(".")):
-            value = {word: value}
-        document = merge(document, value)
-    return check_settings(document)
+            nested = {word: nested}
+        document = merge(document, nested)
+    changed: BaseSettings = check_settings(document)
+    return changed
 
 
 def find_problems(config: BaseSettings, changes: Mapping[str, Any]) -> list[str]:
-    """Why the settings may not be changed so; empty when they may."""
+    """Find why the settings may not be changed so; nothing where they may."""
     try:
         apply_changes(config, changes)
     except PipelineError as error:
@@ -94,9 +108,23 @@ def find_problems(config: BaseSettings, changes: Mapping[str, Any]) -> list[str]
 
 
 def list_values(config: BaseSettings) -> dict[str, Any]:
-    """What may be tried, by dotted name, with its value now."""
-    name = load_pipeline().training_stage
+    """List what may be tried, by dotted name, with its value now."""
+    name = _get_stage().name
     return dict(flatten(to_jsonable_python(getattr(config, name)), name))
+
+
+def _find_wrong_metric(metric: str) -> Iterator[str]:
+    """What is wrong with the metric: the stage that learns must return it."""
+    stage, (output, _, _) = _get_stage(), metric.partition(".")
+    values = [name for name, hint in stage.outputs.items() if not is_reference(hint)]
+    if output not in values:
+        name = f"{stage.result.__name__} of {stage.name}"
+        yield f"metric: {name} has no {output!r}{suggest(output, values)}"
+
+
+def _get_stage() -> Stage[Any]:
+    pipeline = load_pipeline()
+    return pipeline[pipeline.training_stage]
 
 
 def _make_axis(config: BaseSettings, name: Any, given: Any) -> tuple[Axis, list[str]]:
@@ -104,7 +132,7 @@ def _make_axis(config: BaseSettings, name: Any, given: Any) -> tuple[Axis, list[
     known = list_values(config)
     if name not in known:
         hint = suggest(str(name), known)
-        return [], [f"{load_pipeline().training_stage} has no such setting{hint}"]
+        return [], [f"{_get_stage().name} has no such setting{hint}"]
     if isinstance(given, dict):
         return _make_range(config, name, given)
     if not isinstance(given, list):
@@ -122,7 +150,7 @@ def _make_range(config: BaseSettings, name: str, given: dict[str, Any]) -> tuple
     try:
         axis = TypeAdapter(Range).validate_python(given)
     except ValidationError as error:
-        return [], describe_errors(error)
+        return [], describe_errors(error, Range)
     if type(list_values(config)[name]) not in (int, float):
         return [], ["it is no number, so it has no range: list its values"]
     found = [word for end in (axis.low, axis.high) for word in find_problems(config, {name: end})]
@@ -136,7 +164,7 @@ def _make_range(config: BaseSettings, name: str, given: dict[str, Any]) -> tuple
 def _find_contradictions(document: dict[str, Any], axes: dict[str, Axis]) -> Iterator[str]:
     """What goes against another part of the file."""
     if document.get("space") == {}:
-        yield f"space: it is empty: name settings of {load_pipeline().training_stage}, with values to try"
+        yield f"space: it is empty: name settings of {_get_stage().name}, with values to try"
     search = document.get("search", "grid")
     if search == "random" and document.get("trials") is None:
         yield "trials: say how many a random search draws"

@@ -51,7 +51,10 @@ class Trial:
 
 
 def read_sweep(name: str) -> dict[str, Any]:
-    """Read a sweep's file as it is: by its name in configs/, or by a path that ends in .yaml."""
+    """Read a sweep's file as it is: by its name in configs/, or by a path that ends in .yaml.
+
+    Raises PipelineError where it is not there, or is no YAML of `name: value` lines.
+    """
     path = Path(name) if name.endswith(".yaml") else find_project().configs / f"{name}.yaml"
     if not path.is_file():
         raise PipelineError(f"there is no file {path} of a sweep: configs/sweep.yaml is one")
@@ -59,7 +62,7 @@ def read_sweep(name: str) -> dict[str, Any]:
 
 
 def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, list[Trial]]:
-    """What a document means under these settings: the sweep and its trials, in their order.
+    """Plan a sweep: what its document means under these settings, and its trials in their order.
 
     Raises PipelineError that names everything that is wrong with it.
     """
@@ -69,7 +72,9 @@ def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, l
         problems.append(f"{stage}.nodes is {nodes}, and a trial has one machine: say 1")
     trials: list[Trial] = []
     if not problems:
-        chosen = _grid(axes) if sweep.search == "grid" else _draw(axes, sweep, list_values(config))
+        is_grid = sweep.search == "grid"
+        now = list_values(config)
+        chosen = _combine(axes) if is_grid else _draw_combinations(axes, sweep, now)
         trials = [Trial(number, changes, stage) for number, changes in enumerate(chosen, 1)]
         if sweep.trials is not None and len(trials) < sweep.trials:
             problems.append(f"trials: the space holds only {len(trials)} different ones")
@@ -82,19 +87,30 @@ def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, l
     return sweep, trials
 
 
-def pick_best(sweep: Sweep, measured: Mapping[int, Mapping[str, float]]) -> int | None:
-    """Pick the number of the best trial, the first of equals; None where there is none."""
+def pick_best(sweep: Sweep, measured: Mapping[int, float]) -> int | None:
+    """Pick the number of the best trial by its metric, the first of equals; None of none."""
     sign = -1 if sweep.takes_highest else 1
-    return min(measured, key=lambda n: (sign * measured[n][sweep.metric], n), default=None)
+    return min(measured, key=lambda number: (sign * measured[number], number), default=None)
 
 
-def _grid(axes: dict[str, Axis]) -> list[dict[str, Any]]:
+def read_metric(metric: str, values: Mapping[str, Any]) -> float | None:
+    """Read a metric from what a stage returned; None where it is not there, or is no number."""
+    found: Any = values
+    for word in metric.split("."):
+        found = found.get(word) if isinstance(found, Mapping) else None
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    return float(found) if is_number else None
+
+
+def _combine(axes: dict[str, Axis]) -> list[dict[str, Any]]:
     """Every combination; the last setting of the file changes fastest."""
     lists = [axis for axis in axes.values() if isinstance(axis, list)]
     return [dict(zip(axes, combination, strict=True)) for combination in product(*lists)]
 
 
-def _draw(axes: dict[str, Axis], sweep: Sweep, now: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _draw_combinations(
+    axes: dict[str, Axis], sweep: Sweep, now: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """As many different combinations as are wanted, or as there are.
 
     Each value has a seed of its own: it depends on no other setting of the space.
@@ -103,7 +119,7 @@ def _draw(axes: dict[str, Axis], sweep: Sweep, now: Mapping[str, Any]) -> list[d
     for number in range(DRAWS):
         drawn: dict[str, Any] = {}
         for name, axis in axes.items():
-            share = random.Random(f"{sweep.seed} {number} {name}").random()  # noqa: S311
+            share = random.Random(f"{sweep.seed} {number} {name}").random()
             if isinstance(axis, Range):
                 drawn[name] = axis.at(share, whole=isinstance(now[name], int))
             else:

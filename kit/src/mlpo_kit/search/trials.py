@@ -1,7 +1,7 @@
 """Try the trials of a sweep, and go on with the best: what an orchestrator's layer calls.
 
-A trial is the train stage in a place of its own in the run, with the cache
-entries of `train`. The best becomes what the run has trained.
+A trial is the stage that learns in a place of its own in the run, with the cache entries of that
+stage. The best becomes what the run has trained.
 """
 
 from __future__ import annotations
@@ -15,20 +15,28 @@ from typing import Any
 from mlpo_kit.caching.key import hash_project_code
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import read_result, run_stage
-from mlpo_kit.runs.records import KILLED, Record, locate_sweep, read_record, take_over
+from mlpo_kit.runs.records import (
+    KILLED,
+    SCHEMA_VERSION,
+    Record,
+    State,
+    locate_sweep,
+    read_record,
+    take_over,
+)
 from mlpo_kit.runs.summary import save_record
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.search.space import Sweep, apply_changes
-from mlpo_kit.search.sweep import Trial, pick_best
-from mlpo_kit.store.base import Ref
+from mlpo_kit.search.sweep import Trial, pick_best, read_metric
 
 log = logging.getLogger(__name__)
 
 
-def run_trial(run: Run, trial: Trial, **inputs: Ref) -> Record:
+def run_trial(run: Run, trial: Trial, **inputs: Any) -> Record:
     """Train with the settings of a trial; returns the record, which tells of a failure too.
 
-    So one bad trial costs no other one. Only what stops the whole run is raised.
+    `inputs` are those of the stage that learns. One bad trial costs no other one: only what stops
+    the whole run is raised, and PipelineError where the store has lost the record.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     log.info("trial %d: %s", trial.number, trial)
@@ -40,8 +48,10 @@ def run_trial(run: Run, trial: Trial, **inputs: Ref) -> Record:
     except Exception:  # a defect, or no memory left: its traceback is of use
         log.exception("trial %d failed", trial.number)
     except BaseException as error:
-        stopped = f"stopped in {trial.place}: {error!r}"
-        save_record(run.store, run.pipeline, _make_failure(run, stopped))
+        record = read_record(run.store, run.id, trial.place)
+        state = record.state if record is not None and record.is_failure else "failed"
+        stopped = _make_failure(run, f"stopped in {trial.place}: {error!r}", state)
+        save_record(run.store, run.pipeline, stopped)
         raise
     record = read_record(run.store, run.id, trial.place)
     if record is None:
@@ -68,13 +78,12 @@ def choose_trial(
         record = known.get(trial.place) or read_record(store, run.id, trial.place)
         known[trial.place] = record or replace(_make_failure(run, KILLED), stage=trial.place)
     done = {t.number: known[t.place] for t in trials if known[t.place].is_success}
-    if any(sweep.metric not in record.values for record in done.values()):
-        raise PipelineError(f"{stage.name} returns no {sweep.metric} ({stage.result.__name__})")
-    best = pick_best(sweep, {number: record.values for number, record in done.items()})
+    found = {number: read_metric(sweep.metric, record.values) for number, record in done.items()}
+    best = pick_best(sweep, {n: value for n, value in found.items() if value is not None})
     store.write_json(
         locate_sweep(run.id),
         {
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "run_id": run.id,
             "search": sweep.search,
             "seed": sweep.seed,
@@ -86,7 +95,8 @@ def choose_trial(
         },
     )
     if best is None:
-        reasons = [f"\n  {t.place} ({t}): {known[t.place].reason}" for t in trials]
+        nothing = f"it returned no number {sweep.metric}"
+        reasons = [f"\n  {t.place} ({t}): {known[t.place].reason or nothing}" for t in trials]
         error = "every trial failed:" + "".join(reasons)
         save_record(store, pipeline, _make_failure(run, error))
         raise PipelineError(error)
@@ -99,7 +109,7 @@ def choose_trial(
     return read_result(store, stage, run.id)
 
 
-def _make_failure(run: Run, reason: str) -> Record:
+def _make_failure(run: Run, reason: str, state: State = "failed") -> Record:
     """The record of a sweep that came to nothing."""
     now = time.time()
     return Record(
@@ -107,7 +117,7 @@ def _make_failure(run: Run, reason: str) -> Record:
         orchestrator=run.orchestrator,
         stage=run.pipeline.training_stage,
         stages=run.pipeline.names,
-        state="failed",
+        state=state,
         started=now,
         ended=now,
         code=hash_project_code(),

@@ -6,24 +6,28 @@ import json
 import math
 from typing import Any
 
-from mlpo_kit.runs.records import SUCCEEDED, locate_sweep
+from mlpo_kit.runs.records import SCHEMA_VERSION, SUCCEEDED, locate_sweep
+from mlpo_kit.search.sweep import read_metric
 from mlpo_kit.store.base import Store
 
-Document = dict[str, Any]  # what `choose` keeps of a sweep
+Document = dict[str, Any]  # what `choose_trial` keeps of a sweep
 LOG_FROM = 20  # how many times the smallest the largest value is, where the scale is a log
 
 
 def read_outcome(store: Store, run_id: str) -> Document | None:
-    """What a run's sweep has found; None where it is no sweep, or has not come so far."""
+    """Read what a run's sweep has found; None where it is no sweep, or has not come so far.
+
+    What an older project wrote reads as not there.
+    """
     try:
         document: Document = store.read_json(locate_sweep(run_id))
-    except (FileNotFoundError, ValueError):
+        return document if document["schema_version"] == SCHEMA_VERSION else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return document
 
 
 def format_trials(found: Document) -> str:
-    """For people: a line per trial, the best marked."""
+    """Format for people what a sweep has found: a line per trial, the best marked."""
     metric, names = found["metric"], list(found["space"])
     head = ["", "trial", *map(_short, names), metric, "seconds", ""]
     rows = [head, *(_row(trial, names, metric, found["chosen"]) for trial in found["trials"])]
@@ -33,13 +37,17 @@ def format_trials(found: Document) -> str:
 
 
 def draw_trials(store: Store, run_id: str) -> Document | None:
-    """For the report: its trials as a table, and a chart per setting that varies."""
+    """Lay out for the report what a sweep has found; None where it is no sweep.
+
+    `rows` are its trials as a table below `names` and `metric`; `charts` has one per setting that
+    varies, with dots in percent of a box.
+    """
     found = read_outcome(store, run_id)
     if found is None:
         return None
     names = list(found["space"])
     rows = [_row(t, names, found["metric"], found["chosen"]) for t in found["trials"]]
-    done = [trial for trial in found["trials"] if trial["state"] in SUCCEEDED]
+    done = [trial for trial in found["trials"] if _measure(trial, found["metric"]) is not None]
     charts = [_chart(found, name, done) for name in names if done]
     return {
         "metric": found["metric"],
@@ -56,15 +64,20 @@ def _short(name: str) -> str:
 
 def _row(trial: Document, names: list[str], metric: str, chosen: str | None) -> list[str]:
     """A mark, the trial, its settings, what it came to, how long it took, a remark."""
-    done = trial["state"] in SUCCEEDED
+    value, done = _measure(trial, metric), trial["state"] in SUCCEEDED
     return [
         "*" if trial["name"] == chosen else "",
         trial["name"],
         *(json.dumps(trial["changes"][name]) for name in names),
-        f"{trial['values'][metric]:.4f}" if done else "failed",
+        trial["state"] if value is None else f"{value:.4f}",
         "" if trial["seconds"] is None else f"{trial['seconds']:.1f}",
         (trial["cache"] if trial["cache"] == "hit" else "") if done else str(trial["error"]),
     ]
+
+
+def _measure(trial: Document, metric: str) -> float | None:
+    """The metric of a trial that succeeded."""
+    return read_metric(metric, trial["values"]) if trial["state"] in SUCCEEDED else None
 
 
 def _chart(found: Document, name: str, done: list[Document]) -> Document | None:
@@ -74,7 +87,7 @@ def _chart(found: Document, name: str, done: list[Document]) -> Document | None:
     places, ends = _across(given)
     if len(set(places)) < 2:
         return None
-    measured = [trial["values"][metric] for trial in done]
+    measured = [read_metric(metric, trial["values"]) or 0.0 for trial in done]  # of numbers
     low, high = min(measured), max(measured)
     return {
         "name": _short(name),

@@ -79,7 +79,7 @@ def make_scratch_array(shape: tuple[int, ...], kind: str = "uint8") -> np.ndarra
 
 
 def split_rows(array: np.ndarray) -> Iterator[slice]:
-    """Split an array into slices of its first axis that together are all of it, and each of a size to work on."""
+    """Split an array into slices of its first axis, each of a size to work on."""
     rows = max(1, PIECE * len(array) // max(1, array.nbytes))
     for begin in range(0, len(array), rows):
         yield slice(begin, begin + rows)

@@ -1,1 +1,1 @@
-"""What a project's tests and first steps need: sample data."""
+"""What a project's tests and first steps need: fixtures, sample data."""

@@ -1,71 +1,96 @@
-"""Write samples in the form of your source, to try it before your data is there.
+"""Write samples in the form of a project's source, to try it before its data is there.
 
-They are the digits, or pictures that are made up, as many as you like.
+They are the digits of scikit-learn, or pictures that are made up, as many as you like.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.testing.synthetic import picture
 
-from ..data import load_digits
-from ..settings import ROOT, IngestSettings
+SOURCES = ("images", "table")  # of which samples can be written
 
 
-def write(settings: IngestSettings, classes: int = 0, per_class: int = 100) -> str:
-    """Write sample data to `ingest.path`; never over something that is there.
+def write_samples(settings: Any, classes: int = 0, per_class: int = 100) -> str:
+    """Write sample data to `ingest.path`, never over something that is there; says what it wrote.
 
-    Where `classes` is given, pictures of so many classes are made up. Raises PipelineError where
-    the source holds no pictures then.
+    `settings` are those of ingest: `source`, `path`, and with them `image_size` (pixels a side) or
+    `label` (the column of the classes). Where `classes` is given, pictures of so many classes are
+    made up, `per_class` of each. Raises PipelineError where something is there already, or the
+    source is one of the project's own.
     """
-    if classes and settings.source != "images":
-        raise PipelineError(
-            f"ingest.source is {settings.source}: pictures are made up for `source: images`"
-        )
-    if settings.source == "digits" or settings.path is None:
+    source, path = getattr(settings, "source", None), getattr(settings, "path", None)
+    if classes and source != "images":
+        raise PipelineError(f"ingest.source is {source}: pictures are made up for `source: images`")
+    if source == "digits":
         return "nothing to write: the digits come with scikit-learn"
-    path = ROOT / settings.path
-    if path.exists():
-        raise PipelineError(f"{path} is there already; nothing was written")
+    if source not in SOURCES or path is None:
+        raise PipelineError(
+            "samples are written where ingest.path names a place and ingest.source is one of: "
+            + ", ".join(SOURCES)
+        )
+    target = find_project().root / path
+    if target.exists():
+        raise PipelineError(f"{target} is there already; nothing was written")
     if classes:
-        return _write_pictures(path, classes, per_class, settings.image_size)
-    digits = load_digits(settings)
-    flat = digits.x.reshape(len(digits.x), -1)
-    if settings.source == "images":
-        from PIL import Image
-
-        for number, (pixels, label) in enumerate(zip(digits.x[:, 0], digits.y, strict=True)):
-            file = path / digits.classes[label] / f"{number:04d}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(file)
-    elif path.suffix == ".npz":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, x=flat.astype(np.float32), y=digits.y)
+        return _write_pictures(target, classes, per_class, settings.image_size)
+    pixels, numbers, names = read_digits()
+    if source == "images":
+        _write_folders(target, pixels, [names[number] for number in numbers])
     else:
-        import pyarrow
-        from pyarrow import parquet
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = {f"pixel_{i}": flat[:, i] for i in range(flat.shape[1])}
-        parquet.write_table(pyarrow.table({**columns, settings.label: digits.y}), path)
-    return f"{len(digits.y)} sample rows written to {path}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_table(target, pixels.reshape(len(pixels), -1), numbers, settings.label)
+    return f"{len(numbers)} sample rows written to {target}"
 
 
-def _write_pictures(path: Path, classes: int, per_class: int, size: int) -> str:
+def read_digits() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read the digits of scikit-learn: uint8 [1797, 8, 8], their int64 [1797], the ten names."""
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+    digits = load_digits()
+    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return pixels, digits.target.astype(np.int64), tuple(map(str, digits.target_names))
+
+
+def _write_folders(folder: Path, pixels: np.ndarray, labels: list[str]) -> None:
+    """A folder of pictures per class."""
+    from PIL import Image
+
+    for number, (picture_pixels, label) in enumerate(zip(pixels, labels, strict=True)):
+        file = folder / label / f"{number:04d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture_pixels).save(file)
+
+
+def _write_table(path: Path, rows: np.ndarray, numbers: np.ndarray, label: str) -> None:
+    """A table of a column per pixel: .npz with `x` and `y`, or .parquet with the column `label`."""
+    if path.suffix == ".npz":
+        np.savez_compressed(path, x=rows.astype(np.float32), y=numbers)
+        return
+    import pyarrow  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    columns = {f"pixel_{i}": rows[:, i] for i in range(rows.shape[1])}
+    parquet.write_table(pyarrow.table({**columns, label: numbers}), path)
+
+
+def _write_pictures(folder: Path, classes: int, per_class: int, size: int) -> str:
     from PIL import Image
 
     def write_class(label: int) -> None:
-        folder = path / f"class-{label:03d}"
-        folder.mkdir(parents=True)
+        place = folder / f"class-{label:03d}"
+        place.mkdir(parents=True)
         for number in range(per_class):
             image = Image.fromarray(picture(label, number, classes, size))
-            image.save(folder / f"{number:05d}.jpg", quality=90)
+            image.save(place / f"{number:05d}.jpg", quality=90)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(write_class, range(classes)))
-    return f"{classes * per_class} pictures of {classes} classes written to {path}"
+    return f"{classes * per_class} pictures of {classes} classes written to {folder}"

@@ -97,7 +97,7 @@ class Learner(Generic[M]):
             with nullcontext() if number == parts - 1 else self._unshared():
                 with self._mixed_precision():
                     loss = self._loss(self._run(self._arrange(part)), labels)
-                self._scaler.scale(loss / parts).backward()
+                self._scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
             self._total += loss.detach() / parts
         self._scaler.unscale_(self._optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)

@@ -1,6 +1,6 @@
 """How well a stage used its device.
 
-A GPU is asked through NVML, NVIDIA's own library, which share of the time a kernel ran; a CPU's
+torch asks NVML, NVIDIA's own library, in which share of the time a kernel ran on a GPU; a CPU's
 share is the time that its cores computed.
 """
 
@@ -31,7 +31,7 @@ def meter_usage(
     """
     gpus = gpus if device.type == "cuda" else 0
     began, computed, looks = time.perf_counter(), time.process_time(), list[float]()
-    look = gpu_share(device) if gpus else None
+    look = find_gpu_look(device) if gpus else None
     done = threading.Event()
 
     def watch(look: Callable[[], float]) -> None:
@@ -66,18 +66,13 @@ def meter_usage(
         done.set()
 
 
-def gpu_share(device: torch.device) -> Callable[[], float] | None:
-    """A function that tells the share of the last moments in which a kernel ran.
+def find_gpu_look(device: torch.device) -> Callable[[], float] | None:
+    """Find what tells the share of the last moments in which a kernel ran.
 
     None where NVML can't tell, as with a part of a GPU (MIG).
     """
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        name = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-        handle = pynvml.nvmlDeviceGetHandleByUUID(name)
-        pynvml.nvmlDeviceGetUtilizationRates(handle)
+        torch.cuda.utilization(device)
     except Exception:  # no such package, or one of NVML's many reasons
         return None
-    return lambda: float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
+    return lambda: torch.cuda.utilization(device) / 100

@@ -94,8 +94,8 @@ def _wait_for(run: Run, is_there: Callable[[], bool], describe_missing: Callable
         if time.monotonic() > end:
             raise PipelineError(
                 f"{describe_missing()} within {timeout:g} seconds "
-                f"({run.pipeline.training_stage}.timeout_seconds): did it start, and do all machines see "
-                "the same store (storage_root)?"
+                f"({run.pipeline.training_stage}.timeout_seconds): did it start, and do all "
+                "machines see the same store (storage_root)?"
             )
         time.sleep(POLL_SECONDS)
 

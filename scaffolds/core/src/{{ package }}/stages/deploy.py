@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from mlpo_kit import PipelineError, Ref, Workspace
+from mlpo_kit import Ref, Workspace
 from mlpo_kit.models.client import serving
-from mlpo_kit.models.promotion import promote_version
+from mlpo_kit.models.promotion import compare_predictions, promote_version
 from mlpo_kit.store.arrays import map_arrays
 
 from ..settings import DeploySettings
@@ -29,25 +29,6 @@ def deploy(
     offline = map_arrays(work.open(predictions))["probabilities"][rows]
     with serving(work.open(model), work.path("server.log"), settings.startup_seconds) as server:
         served = np.asarray(server.predict(samples)["probabilities"], np.float32)
-    largest = compare(served, offline, settings.tolerance)
+    largest = compare_predictions(served, offline, settings.tolerance)
     promote_version(work.run, version)
     return Deployed("champion", version, len(served), largest)
-
-
-def compare(served: np.ndarray, offline: np.ndarray, tolerance: float) -> float:
-    """Find the largest difference of a probability; raises PipelineError when it is too large."""
-    if served.shape != offline.shape:
-        raise PipelineError(
-            f"the served model answers with {served.shape}, the evaluation with {offline.shape}: "
-            "not deployed, the champion stays"
-        )
-    differences = np.abs(served - offline).max(axis=1)
-    largest = float(differences.max())
-    if not largest <= tolerance:
-        row = int(differences.argmax())
-        raise PipelineError(
-            "the served model differs from the evaluation: "
-            f"{int((differences > tolerance).sum())} of {len(served)} rows by more than "
-            f"{tolerance:g}, most in row {row} by {largest:.4f}. Not deployed, the champion stays"
-        )
-    return largest

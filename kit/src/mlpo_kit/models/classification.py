@@ -1,0 +1,63 @@
+"""How good a classifier is, as a document that the report draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+
+def measure_classes(
+    probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str], bins: int = 10
+) -> dict[str, Any]:
+    """Measure probabilities [n, classes] against class numbers [n].
+
+    Returns `metrics` (accuracy, macro_f1, log_loss, calibration_error), `per_class`, `classes`,
+    `confusion` as counts [truth][prediction], and `calibration` in so many bins of confidence.
+    """
+    predicted, numbers = probabilities.argmax(1), range(len(classes))
+    precision, recall, f1, rows = precision_recall_fscore_support(
+        y, predicted, labels=numbers, zero_division=0
+    )
+    calibration = _measure_calibration(probabilities.max(1), predicted == y, bins)
+    gaps = sum(abs(b["confidence"] - b["accuracy"]) * b["rows"] for b in calibration)
+    shares = probabilities.astype(np.float64)
+    shares /= shares.sum(1, keepdims=True)  # float32 rounds, and log_loss wants a sum of 1
+    return {
+        "metrics": {
+            "accuracy": float((predicted == y).mean()),
+            "macro_f1": float(f1.mean()),
+            "log_loss": float(log_loss(y, shares, labels=numbers)),
+            "calibration_error": float(gaps / len(y)),
+        },
+        "per_class": [
+            {
+                "class": name,
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "rows": int(rows[i]),
+            }
+            for i, name in enumerate(classes)
+        ],
+        "classes": list(classes),
+        "confusion": confusion_matrix(y, predicted, labels=numbers).tolist(),
+        "calibration": calibration,
+    }
+
+
+def _measure_calibration(
+    confidence: np.ndarray, right: np.ndarray, bins: int
+) -> list[dict[str, float]]:
+    """The bins of confidence that have rows: Guo et al. 2017, arXiv 1706.04599, section 2."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "confidence": float(confidence[place == i].mean()),
+            "accuracy": float(right[place == i].mean()),
+            "rows": int((place == i).sum()),
+        }
+        for i in np.unique(place)
+    ]

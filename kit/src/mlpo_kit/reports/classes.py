@@ -1,0 +1,80 @@
+"""What the page draws of a classifier, where a run's evaluation has it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpo_kit.store.arrays import load_note, map_arrays
+
+ARRAYS = ".safetensors"
+PICTURES = 24
+MAX_CLASSES = 40  # of a confusion matrix that a person can read
+
+
+def shade_confusion(evaluation: dict[str, Any]) -> list[list[tuple[int, float]]]:
+    """Give each count of the confusion matrix its share of its true class."""
+    counts = evaluation.get("confusion", [])
+    if len(counts) > MAX_CLASSES or len(evaluation.get("classes", [])) != len(counts):
+        return []
+    return [[(n, n / max(sum(row), 1)) for n in row] for row in counts]
+
+
+def draw_calibration(evaluation: dict[str, Any]) -> list[dict[str, float]]:
+    """Draw bins as dots in a 100 x 100 box: confidence across, accuracy up, area by rows."""
+    bins = evaluation.get("calibration", [])
+    most = max((b["rows"] for b in bins), default=1)
+    return [
+        {
+            "x": 100 * b["confidence"],
+            "y": 100 - 100 * b["accuracy"],
+            "r": 1.5 + 4.5 * (b["rows"] / most) ** 0.5,
+            **b,
+        }
+        for b in bins
+    ]
+
+
+def pick_samples(predictions: Path | None, splits: Path | None) -> list[dict[str, Any]]:
+    """Pick test rows with prediction and truth: the mistakes first, then the least sure.
+
+    Nothing where the predictions are no probabilities, or the splits name no classes.
+    """
+    if predictions is None or splits is None:
+        return []
+    if predictions.suffix != ARRAYS or splits.suffix != ARRAYS:
+        return []
+    arrays, classes = map_arrays(splits), load_note(splits).get("classes")
+    probabilities = map_arrays(predictions).get("probabilities")
+    x, y = arrays.get("test_x"), arrays.get("test_y")
+    if probabilities is None or classes is None or x is None or y is None:
+        return []
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    order = np.lexsort((confidence, predicted == y))[:PICTURES]
+    return [
+        {
+            "row": int(i),
+            "picture": _draw_picture(x[i]),
+            "predicted": classes[predicted[i]],
+            "truth": classes[y[i]],
+            "confidence": float(confidence[i]),
+            "is_right": bool(predicted[i] == y[i]),
+        }
+        for i in order
+    ]
+
+
+def _draw_picture(pixels: np.ndarray) -> str | None:
+    """Pixels uint8 [1 or 3, height, width] as a PNG in a data URI; None for other rows."""
+    if pixels.ndim != 3 or pixels.dtype != np.uint8 or len(pixels) not in (1, 3):
+        return None
+    from PIL import Image
+
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

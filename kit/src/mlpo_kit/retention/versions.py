@@ -1,0 +1,45 @@
+"""Which registered versions there are: the facts of the registry that the policy looks at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
+from mlpo_kit.retention.facts import VersionFacts
+from mlpo_kit.retention.inventory import find_places, is_whole
+from mlpo_kit.store import Store
+
+if TYPE_CHECKING:
+    from mlpo_kit.models.registry import Registry
+
+
+def find_registry(settings: BaseSettings) -> Registry | None:
+    """Find the registry; None before anything was registered on this machine. Imports MLflow."""
+    database = settings.local_root / "registry" / "mlflow.db"
+    if REGISTRY_VARIABLE not in os.environ and not database.is_file():
+        return None
+    from mlpo_kit.models.registry import open_registry
+
+    return open_registry(settings)
+
+
+def gather_versions(registry: Registry, store: Store) -> Iterator[VersionFacts]:
+    """Gather what the registry says of the models whose weights are in this store.
+
+    A server may be shared; this model's versions count without their weights, too. Those that an
+    older project registered do not: the registry does not list them.
+    """
+    files = {item.key: item for item in store.files("runs")}
+    for version in registry.list_versions():
+        whole = is_whole(version.model, files)
+        if whole or version.name == registry.name:
+            yield VersionFacts(
+                model=version.name,
+                number=version.number,
+                place=next(find_places([version.model]), None),
+                whole=whole,
+                pruned=version.is_pruned,
+                held=version.held,
+            )

@@ -1,0 +1,169 @@
+"""Check a run configuration in YAML: what ZenML would ignore, and what is said elsewhere."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from zenml.config import DockerSettings
+from zenml.config.pipeline_run_configuration import PipelineRunConfiguration
+from zenml.config.retry_config import StepRetryConfig
+from zenml.config.step_configurations import StepConfigurationUpdate
+
+from mlpo_kit.config.documents import merge
+
+RUN = frozenset({"environment", "extra", "retry", "secrets", "settings", "steps", "tags"})
+STEP = frozenset({"environment", "extra", "retry", "secrets", "settings"})
+REFUSED = {
+    "cache_policy": "ZenML's cache does not see changes in the modules that a step imports",
+    "enable_cache": "ZenML's cache does not see changes in the modules that a step imports",
+    "model": "each run would leave a version, good or not; the register step makes it",
+    "parameters": "the settings of a run are in configs/",
+    "resources": "they are in `resources` of the profile in configs/, for all of ZenML",
+    "run_name": "each run needs a name of its own",
+}
+KUBERNETES = {
+    "affinity": "V1Affinity",
+    "env": "V1EnvVar",
+    "env_from": "V1EnvFromSource",
+    "tolerations": "V1Toleration",
+    "volumes": "V1Volume",
+    "volume_mounts": "V1VolumeMount",
+}
+Document = dict[str, Any]
+
+
+def find_problems(file: Path, known: Collection[str], decided: Document | None = None) -> list[str]:
+    """Find everything that is wrong with a run configuration, in words.
+
+    `known` are the steps that there are. What is `decided` elsewhere, by step, would be laid over
+    what the file says, without a word.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        return [f"it is not valid YAML: {error}"]
+    if not isinstance(document, dict):
+        return ["it must hold `name: value` lines"]
+    return [*_check_run(document, known), *_check_decided(document, decided or {})]
+
+
+def _check_decided(document: Document, decided: Document) -> Iterator[str]:
+    """What a file says of pods that follows from the description of the cluster."""
+    steps = {name: step["settings"] for name, step in decided.get("steps", {}).items()}
+    of_run = decided.get("settings", {})
+    of_all = reduce(merge, steps.values(), of_run)
+    yield from _find_repeated(document, of_all, "")
+    for name, step in _as_mapping(document.get("steps")).items():
+        yield from _find_repeated(step, merge(of_run, steps.get(name, {})), f"steps.{name}.")
+
+
+def _find_repeated(document: Any, decided: Document, place: str) -> Iterator[str]:
+    for kind, values in _as_mapping(_as_mapping(document).get("settings")).items():
+        known = decided.get(kind.partition(".")[0])  # orchestrator, or orchestrator.kubernetes
+        if kind not in REFUSED:
+            yield from _compare(values, known, f"{place}settings.{kind}")
+
+
+def _compare(value: Any, decided: Any, place: str) -> Iterator[str]:
+    if isinstance(value, dict) and isinstance(decided, dict):
+        for name in value:
+            if name in decided:
+                yield from _compare(value[name], decided[name], f"{place}.{name}")
+    elif decided is not None:
+        yield f"{place}: not here: it follows from deploy/cluster.yaml and the profile"
+
+
+def _check_run(document: Document, known: Collection[str]) -> Iterator[str]:
+    yield from _check_names(document, "", RUN, PipelineRunConfiguration)
+    yield from _check_settings(document, "")
+    yield from _check_retry(document, "")
+    for name, step in _as_mapping(document.get("steps")).items():
+        if name not in known:
+            yield f"steps.{name}: there is no such step{suggest_known(name, known)}"
+            continue
+        place = f"steps.{name}."
+        yield from _check_names(_as_mapping(step), place, STEP, StepConfigurationUpdate)
+        yield from _check_settings(_as_mapping(step), place)
+        yield from _check_retry(_as_mapping(step), place)
+    yield from _check_values(PipelineRunConfiguration, document, "")
+
+
+def _check_settings(document: Document, place: str) -> Iterator[str]:
+    for kind, values in _as_mapping(document.get("settings")).items():
+        here = f"{place}settings.{kind}"
+        if kind == "docker":
+            yield from _check_model(DockerSettings, _as_mapping(values), here)
+        elif kind in ("orchestrator", "orchestrator.kubernetes"):
+            from zenml.integrations.kubernetes.flavors import KubernetesOrchestratorSettings
+
+            yield from _check_model(KubernetesOrchestratorSettings, _as_mapping(values), here)
+        elif kind in REFUSED:
+            yield f"{here}: not here: {REFUSED[kind]}"
+        else:
+            yield f"{here}: not known; there is: docker, orchestrator"
+
+
+def _check_retry(document: Document, place: str) -> Iterator[str]:
+    yield from _check_model(StepRetryConfig, _as_mapping(document.get("retry")), f"{place}retry")
+
+
+def _check_model(model: type[BaseModel], values: Document, place: str) -> Iterator[str]:
+    """Names that the model does not have, in itself and below, and values it can't take."""
+    yield from _check_names(values, f"{place}.", frozenset(model.model_fields), model)
+    for name, value in values.items():
+        field = model.model_fields.get(name)
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if below and isinstance(value, dict):
+            yield from _check_model(below[0], value, f"{place}.{name}")
+        elif name in KUBERNETES and field is not None:
+            yield from _check_kubernetes(KUBERNETES[name], value, f"{place}.{name}")
+    yield from _check_values(model, values, f"{place}.")
+
+
+def _check_kubernetes(kind: str, value: Any, place: str) -> Iterator[str]:
+    """What Kubernetes would not know in one of its own objects."""
+    from zenml.integrations.kubernetes.serialization_utils import deserialize_kubernetes_model
+
+    for item in value if isinstance(value, list) else [value]:
+        try:
+            deserialize_kubernetes_model(_as_mapping(item), kind)
+        except KeyError as error:
+            yield f"{place}: {error.args[0]}"
+
+
+def _check_names(document: Document, place: str, ours: frozenset[str], model: Any) -> Iterator[str]:
+    for name in document:
+        if name in ours:
+            continue
+        if name in REFUSED:
+            yield f"{place}{name}: not here: {REFUSED[name]}"
+        elif name in model.model_fields:
+            yield f"{place}{name}: the pipeline decides this, in pipeline/training.py"
+        else:
+            yield f"{place}{name}: not known{suggest_known(name, ours)}"
+
+
+def _check_values(model: type[BaseModel], document: Document, place: str) -> Iterator[str]:
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        for problem in error.errors():
+            yield f"{place}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def _as_mapping(value: Any) -> Document:
+    """The value if it is a mapping; whatever else it is, `_check_values` says so."""
+    return value if isinstance(value, dict) else {}
+
+
+def suggest_known(name: Any, known: Collection[str]) -> str:
+    """Words to follow an unknown name: the nearest known one, or all of them."""
+    near = difflib.get_close_matches(str(name), known, 1)
+    return f"; did you mean {near[0]}?" if near else f"; there is: {', '.join(sorted(known))}"

@@ -1,0 +1,159 @@
+"""What a cluster would be given: the jobs of the steps, and what lets ZenML make them.
+
+The Jobs are built by what ZenML's Kubernetes orchestrator builds its own with; that it is not
+public is why zenml is pinned exactly in pyproject.toml. What belongs to one run, its ids and its
+token, is left out. They are there to be read and checked: ZenML creates them, run by run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlpo_kit.cluster import pods
+from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.zenml.cluster import (
+    ZenmlCluster,
+    describe_stack,
+    name_account,
+    read_zenml_cluster,
+)
+from mlpo_kit.zenml.drawing import draw, load_training
+from mlpo_kit.zenml.environment import use_local_store
+
+RULES = [  # of the pod that starts the steps, and waits for them
+    {
+        "apiGroups": ["batch"],
+        "resources": ["jobs"],
+        "verbs": ["create", "get", "list", "patch", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["delete"]},  # that of the run's token
+]
+
+
+def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:
+    """Render the manifests that ZenML needs, by the name of their file."""
+    cluster = read_zenml_cluster(settings)
+    return {
+        "jobs": render_jobs(settings, document, cluster),
+        "rbac": render_role(settings, cluster),
+    }
+
+
+def render_role(settings: BaseSettings, cluster: ZenmlCluster) -> list[Manifest]:
+    """What the pods' account may do; without a name of its own, the account as well."""
+    name = name_account(cluster, settings)
+    metadata = pods.metadata(
+        cluster, settings, "steps", f"{pods.object_name(settings.project)}-zenml"
+    )
+    group = "rbac.authorization.k8s.io"
+    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}
+    role: list[Manifest] = [
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+            "subjects": [subject],
+        },
+    ]
+    return role if cluster.service_account else [made, *role]
+
+
+def render_jobs(
+    settings: BaseSettings, document: dict[str, Any], cluster: ZenmlCluster
+) -> list[Manifest]:
+    """Render the Job that starts the steps, and one for each of them."""
+    # The real artifact store would be asked for as soon as it is looked at.
+    here = {"flavor": "local", "configuration": {}}
+    with tempfile.TemporaryDirectory(prefix="zenml-") as folder:
+        home = use_local_store(Path(folder), find_project().root)
+        from mlpo_kit.zenml.configuration import build_options
+        from mlpo_kit.zenml.local_store import open_local_store
+        from mlpo_kit.zenml.stacks import activate_stack
+        from mlpo_kit.zenml.work import DOCUMENT
+
+        training = load_training()
+        options = build_options(settings, training, draw(training.copy()), cluster)
+        options["extra"] = {**options.get("extra", {}), DOCUMENT: document}
+        with open_local_store(home):
+            activate_stack("manifests", describe_stack(cluster, None, here))
+            return _compile_jobs(training, options)
+
+
+def _compile_jobs(training: Any, options: dict[str, Any]) -> list[Manifest]:
+    from zenml.client import Client
+    from zenml.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
+    from zenml.integrations.kubernetes.orchestrators import (
+        kubernetes_orchestrator_entrypoint_configuration as parent,
+    )
+
+    configured = training.with_options(**options)
+    configured.prepare(settings=None)
+    snapshot, _, _ = configured._compile(steps=options["steps"])
+    orchestrator: Any = Client().active_stack.orchestrator
+    told = orchestrator.get_settings(snapshot)
+    first = _build_job(
+        orchestrator,
+        {"pipeline": configured.name},
+        snapshot.pipeline_configuration.docker_settings.parent_image,
+        parent.KubernetesOrchestratorEntrypointConfiguration.get_entrypoint_command(),
+        told.model_copy(update={"pod_settings": told.orchestrator_pod_settings}),
+        told.orchestrator_job_backoff_limit,
+    )
+    steps = [
+        _build_job(
+            orchestrator,
+            {"pipeline": configured.name, "step_name": name},
+            step.config.docker_settings.parent_image,
+            StepEntrypointConfiguration.get_entrypoint_command(),
+            orchestrator.get_settings(step),
+            step.config.retry.max_retries if step.config.retry else 0,
+        )
+        for name, step in snapshot.step_configurations.items()
+    ]
+    return [first, *steps]
+
+
+def _build_job(
+    orchestrator: Any,
+    labels: dict[str, str],
+    image: str | None,
+    command: list[str],
+    told: Any,
+    retries: int,
+) -> Manifest:
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]
+    from zenml.integrations.kubernetes.kube_utils import sanitize_label
+
+    job = orchestrator._prepare_job_manifest(
+        name=sanitize_label("-".join([told.job_name_prefix, *labels.values()])),
+        command=command,
+        args=[],
+        image=image,
+        environment={},
+        labels=labels,
+        annotations={},
+        settings=told,
+        pod_settings=told.pod_settings,
+        backoff_limit=retries,
+    )
+    job.api_version, job.kind = "batch/v1", "Job"
+    for part in (job, job.spec.template):
+        part.metadata.annotations = None  # who starts it
+    job.metadata.namespace = orchestrator.config.kubernetes_namespace
+    made: Manifest = _drop_nulls(ApiClient().sanitize_for_serialization(job))
+    return made
+
+
+def _drop_nulls(value: Any) -> Any:
+    """The document without what is null, which Kubernetes takes for absent."""
+    if isinstance(value, dict):
+        return {key: _drop_nulls(item) for key, item in value.items() if item is not None}
+    return [_drop_nulls(item) for item in value] if isinstance(value, list) else value

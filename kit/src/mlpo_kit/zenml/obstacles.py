@@ -1,0 +1,70 @@
+"""Why nothing could run on the cluster: what the kit asks, and what only ZenML needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from yaml import YAMLError
+
+from mlpo_kit.cluster.kubernetes_api import KubernetesApi
+from mlpo_kit.cluster.preflight import find_obstacles
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.errors import PipelineError, find_root_cause
+from mlpo_kit.store.bucket import BucketStore
+from mlpo_kit.zenml.cluster import ZenmlCluster, name_account
+
+
+def find_all_obstacles(
+    settings: BaseSettings, cluster: ZenmlCluster, skip: Collection[str] = ()
+) -> list[str]:
+    """Find why nothing could run there, a sentence for each reason."""
+    found = find_obstacles(settings, cluster, skip)
+    asked = {"kubernetes": (_check_context, _check_account), "store": (_check_artifact_store,)}
+    for check in (one for name, several in asked.items() if name not in skip for one in several):
+        try:
+            check(settings, cluster)
+        except PipelineError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))  # two may fail for the same reason
+
+
+def find_context() -> str:
+    """Find kubectl's context, whose cluster is asked and used."""
+    from kubernetes import config  # type: ignore[import-untyped]
+
+    try:
+        file = os.environ.get("KUBECONFIG") or None
+        return str(config.list_kube_config_contexts(file)[1]["name"])
+    except (config.ConfigException, YAMLError, OSError) as error:
+        raise PipelineError(
+            f"the configuration of kubectl can't be used: {find_root_cause(error)}. Does "
+            "`kubectl get pods` answer here (KUBECONFIG)?"
+        ) from None
+
+
+def _check_context(_: BaseSettings, cluster: ZenmlCluster) -> None:
+    wanted, current = cluster.zenml.kubernetes_context, find_context()
+    if wanted not in (None, current):
+        raise PipelineError(
+            f"kubectl is set to the context {current}, and deploy/cluster.yaml to {wanted}: "
+            f"kubectl config use-context {wanted}"
+        )
+
+
+def _check_account(settings: BaseSettings, cluster: ZenmlCluster) -> None:
+    name, space = name_account(cluster, settings), cluster.namespace
+    if cluster.service_account:  # the kit has asked
+        return
+    if KubernetesApi().get("read_namespaced_service_account", name, space) is None:
+        raise PipelineError(
+            f"there is no service account {name} in the namespace {space}: `make manifests`, then "
+            "kubectl apply -f build/manifests/rbac.yaml"
+        )
+
+
+def _check_artifact_store(_: BaseSettings, cluster: ZenmlCluster) -> None:
+    try:
+        BucketStore(cluster.zenml.artifact_store, 0)  # is it there, and ours?
+    except PipelineError as error:
+        raise PipelineError(f"zenml.artifact_store of deploy/cluster.yaml: {error}") from None

@@ -1,0 +1,120 @@
+"""Delete what ZenML keeps of the runs that retention gives up.
+
+ZenML's own `artifact prune` does not know the policy, and takes the weights of deployed models for
+unused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from mlpo_kit.cluster.pods import object_name
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.zenml.environment import FOLDER, use_local_store
+from mlpo_kit.zenml.local_store import open_local_store
+from mlpo_kit.zenml.server import connect
+
+KEEP = "keep"
+
+
+def find_kept_runs(settings: BaseSettings) -> Collection[str]:
+    """Find the runs that are tagged `keep` in ZenML."""
+    if settings.compute == "local" and not (settings.local_root / FOLDER).exists():
+        return set()
+    with open_client(settings) as client:
+        return {run.name for run in list_all(client.list_pipeline_runs, tags=[KEEP])}
+
+
+def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
+    """Delete ZenML's records of runs, then the artifacts that nothing uses any more.
+
+    An artifact that belongs to a version of a model stays: it is a line that says which weights
+    these were. A version whose weights are gone says so. On a server, others' artifacts stay.
+    """
+    with open_client(settings) as client:
+        ours, local = _find_own_store(client, settings), settings.compute == "local"
+        snapshots = set()
+        for run_id in run_ids:
+            for run in list_all(client.list_pipeline_runs, name=run_id, hydrate=True):
+                snapshots |= {run.snapshot.id} if run.snapshot else set()
+                client.delete_pipeline_run(run.id)
+        linked = {
+            link.artifact_version.id
+            for version in list_all(client.list_model_versions)
+            for link in list_all(
+                client.list_model_version_artifact_links, model_version_id=version.id
+            )
+        }
+        for artifact in list(list_all(client.list_artifact_versions, only_unused=True, **ours)):
+            if artifact.id not in linked:
+                _delete_artifact(client, artifact.id)
+        if local:  # what a run that is being started needs is younger
+            yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+            client.prune_snapshots(older_than=yesterday, apply=True)
+        for snapshot in () if local else snapshots:  # on a server there are others'
+            client.delete_snapshot(snapshot)
+        _note_pruned_versions(client, settings)
+
+
+def _delete_artifact(client: Any, artifact: UUID) -> None:
+    """Delete an artifact and what is known of it, also where an earlier try deleted the first."""
+    try:
+        client.delete_artifact_version(artifact, delete_from_artifact_store=True)
+    except FileNotFoundError:
+        client.delete_artifact_version(artifact)
+
+
+def _find_own_store(client: Any, settings: BaseSettings) -> dict[str, Any]:
+    """What tells the project's artifacts on a server: nobody else uses its artifact store."""
+    from zenml.enums import StackComponentType
+
+    if settings.compute == "local":
+        return {}
+    kind, name = StackComponentType.ARTIFACT_STORE, object_name(settings.project)
+    try:
+        store = client.get_stack_component(kind, name, allow_name_prefix_match=False)
+    except KeyError:  # no run has made it yet, so there is nothing of ours
+        return {"artifact_store_id": UUID(int=0)}
+    return {"artifact_store_id": store.id}
+
+
+def _note_pruned_versions(client: Any, settings: BaseSettings) -> None:
+    """Mark ZenML's versions of the models whose weights the registry says are gone."""
+    from mlpo_kit.models.registry import open_registry
+    from mlpo_kit.zenml.model_versions import PRUNED, WEIGHTS, name_version, note_weights
+
+    registry = open_registry(settings)
+    for version in registry.list_versions():
+        name = name_version(version.number, version.model.sha256)
+        if not version.is_pruned or version.name != registry.name:
+            continue
+        with suppress(KeyError):  # made by another orchestrator
+            known = client.get_model_version(registry.name, name)
+            if known.run_metadata.get(WEIGHTS) != PRUNED:
+                note_weights(PRUNED, registry.name, name)
+
+
+@contextmanager
+def open_client(settings: BaseSettings) -> Iterator[Any]:
+    """Open ZenML's client, over this project's own records, or the server of the cluster."""
+    if settings.compute != "local":
+        with connect(settings) as client:
+            yield client
+        return
+    home = use_local_store(settings.local_root, find_project().root)
+    with open_local_store(home):
+        from zenml.client import Client
+
+        yield Client()
+
+
+def list_all(listing: Any, **filters: Any) -> Iterator[Any]:
+    """List all pages of a listing."""
+    from zenml.utils.pagination_utils import depaginate
+
+    yield from depaginate(listing, **filters)

@@ -1,0 +1,119 @@
+"""Register the stacks in stacks/ with ZenML, or bring them up to date.
+
+The files have the form that `zenml stack export` writes; a project needs none. Registering one that
+is there already changes what differs and nothing else. The stack of runs on this machine is called
+`local`, and that of a cluster follows from deploy/cluster.yaml.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import yaml
+
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.zenml.environment import use_local_store
+from mlpo_kit.zenml.local_store import open_local_store
+
+if TYPE_CHECKING:
+    from zenml.client import Client
+
+HELP = "register the stacks in stacks/ with ZenML, or bring them up to date"
+
+Parts = dict[str, dict[str, Any]]  # by kind: flavor and configuration
+
+LOCAL = "local"  # the stack of runs on this machine; a file of that name in stacks/ replaces it
+LOCAL_PARTS: Parts = {
+    "orchestrator": {"flavor": "local", "configuration": {}},
+    "artifact_store": {"flavor": "local", "configuration": {}},
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """There is nothing to choose."""
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Register every stack, and print what became of it."""
+    home = use_local_store(load_settings().local_root, find_project().root)
+    with open_local_store(home):
+        from zenml.client import Client
+
+        files = {file.stem: file for file in (find_project().root / "stacks").glob("*.yaml")}
+        for name in sorted({LOCAL, *files}):
+            print(f"{name}: {_register_named(Client(), name, files.get(name))}")
+    return 0
+
+
+def activate_local_stack() -> None:
+    """Make the stack of runs on this machine the active one; call it in the open store."""
+    from zenml.client import Client
+
+    file = find_project().root / "stacks" / f"{LOCAL}.yaml"
+    _register_named(Client(), LOCAL, file if file.is_file() else None)
+    Client().activate_stack(LOCAL)
+
+
+def activate_stack(name: str, parts: Parts) -> str:
+    """Register a stack and make it the active one; returns what `register_stack` does."""
+    from zenml.client import Client
+
+    done = register_stack(Client(), name, parts)
+    Client().activate_stack(name)
+    return done
+
+
+def _register_named(client: Client, name: str, file: Path | None) -> str:
+    try:
+        parts = LOCAL_PARTS
+        if file is not None:
+            parts = yaml.safe_load(file.read_text(encoding="utf-8"))["components"]
+        return register_stack(client, name, parts)
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise PipelineError(f"{file} is not a stack: {error}") from None
+
+
+def register_stack(client: Client, name: str, parts: Parts) -> str:
+    """Bring ZenML's stack of that name in line with its parts: `added`, `changed`, `unchanged`.
+
+    Raises ValueError where ZenML can't take them.
+    """
+    from zenml.enums import StackComponentType
+
+    wanted = {StackComponentType(kind): {"name": name, **part} for kind, part in parts.items()}
+    changes = [_register_component(client, kind, **part) for kind, part in wanted.items()]
+    ids = {kind: [made] for kind, (made, _) in zip(wanted, changes, strict=True)}
+    try:
+        stack = client.get_stack(name, allow_name_prefix_match=False)
+    except KeyError:
+        client.create_stack(name, ids)
+        return "added"
+    found = {kind: [part.id for part in parts] for kind, parts in stack.components.items()}
+    if found != ids:
+        gone: dict[StackComponentType, list[UUID]] = {kind: [] for kind in found if kind not in ids}
+        client.update_stack(stack.id, component_updates={**gone, **ids})
+    elif not any(changed for _, changed in changes):
+        return "unchanged"
+    return "changed"
+
+
+def _register_component(
+    client: Client, kind: Any, name: str, flavor: str, configuration: dict[str, Any]
+) -> tuple[UUID, bool]:
+    """The id of a stack component that is as the file says, and whether it had to change."""
+    try:
+        found = client.get_stack_component(kind, name, allow_name_prefix_match=False)
+    except KeyError:
+        return client.create_stack_component(name, flavor, kind, configuration).id, True
+    if found.flavor_name != flavor:
+        raise ValueError(f"{name} is of the flavor {found.flavor_name} so far: give it a new name")
+    if found.configuration == configuration:
+        return found.id, False
+    gone = dict.fromkeys(found.configuration)  # None removes a value
+    client.update_stack_component(name, kind, configuration={**gone, **configuration})
+    return found.id, True

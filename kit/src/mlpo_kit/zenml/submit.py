@@ -1,0 +1,110 @@
+"""Run on Kubernetes: asked for here, started by ZenML, and waited for."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from mlpo_kit.cluster import pods
+from mlpo_kit.cluster.preflight import QUESTIONS
+from mlpo_kit.errors import PipelineError, find_root_cause
+from mlpo_kit.zenml import server
+from mlpo_kit.zenml.cluster import ZenmlCluster, describe_stack, find_cluster
+from mlpo_kit.zenml.launch import Request, make_request, prepare_start, run_request
+from mlpo_kit.zenml.obstacles import find_all_obstacles, find_context
+
+if TYPE_CHECKING:
+    from zenml.client import Client
+
+HELP = "run it on the cluster of deploy/cluster.yaml; --sweep for the sweep"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `run`, and a sweep."""
+    parser.add_argument("--profile", default="cluster", help="a file of configs/, or a path")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.NAME=VALUE")
+    parser.add_argument("--no-cache", action="store_true", help="every stage does its work")
+    parser.add_argument("--skip", action="append", default=[], choices=QUESTIONS)
+    parser.add_argument("--sweep", nargs="?", const="sweep", metavar="FILE")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Start the run and wait for its end; returns 0, or 1 where a step failed."""
+    request = make_request(
+        chosen.profile,
+        chosen.set,
+        use_cache=not chosen.no_cache,
+        sweep=chosen.sweep,
+        skip=chosen.skip,
+    )
+    return run_request(request)
+
+
+def run_on_cluster(request: Request) -> None:
+    """Run on the cluster; raises PipelineError where that can't be, or a step has failed.
+
+    Who stops waiting stops nothing: the run goes on there.
+    """
+    settings = request.settings
+    cluster = find_cluster(settings)
+    with server.connect(settings) as client:
+        from mlpo_kit.zenml.stacks import activate_stack
+
+        start = prepare_start(request, cluster)
+        if found := find_all_obstacles(settings, cluster, request.skip):
+            raise PipelineError("\n  - ".join(["nothing could run there:", *found]))
+        name = pods.object_name(settings.project)
+        parts = describe_stack(cluster, find_context(), describe_artifact_store(cluster))
+        done = activate_stack(name, parts)
+        print(f"the stack {name} of ZenML's server: {done}", flush=True)
+        print(f"the run {request.name} starts in the namespace {cluster.namespace}", flush=True)
+        try:
+            start()
+        except Exception as error:
+            give_up(client, request.name)
+            reason = find_root_cause(error)
+            raise PipelineError(f"the run {request.name} has failed: {reason}") from error
+        check_outcome(client, request.name)
+
+
+def describe_artifact_store(cluster: ZenmlCluster) -> dict[str, Any]:
+    """ZenML's artifact store; its keys are in the environment, here and in the pods."""
+    return {"flavor": "s3", "configuration": {"path": cluster.zenml.artifact_store}}
+
+
+def give_up(client: Client, name: str) -> None:
+    """Mark a run as failed that cannot go on, and take its token back; others are left alone.
+
+    ZenML deletes the job of a run whose image can't be pulled, and leaves the rest as it was.
+    """
+    from kubernetes.client import ApiException, BatchV1Api, CoreV1Api  # type: ignore[import-untyped]
+    from urllib3.exceptions import HTTPError
+    from zenml.enums import ExecutionStatus
+    from zenml.models import PipelineRunUpdate
+
+    orchestrator: Any = client.active_stack.orchestrator
+    with suppress(KeyError, ApiException, HTTPError):  # nothing is there, or nobody can tell
+        run = client.get_pipeline_run(name, allow_name_prefix_match=False)
+        kubernetes, space = orchestrator.get_kube_client(), orchestrator.config.kubernetes_namespace
+        jobs = BatchV1Api(kubernetes).list_namespaced_job(space, label_selector=f"run_id={run.id}")
+        if run.status.is_finished or jobs.items:
+            return
+        client.zen_store.update_run(run.id, PipelineRunUpdate(status=ExecutionStatus.FAILED))
+        if run.snapshot is not None:
+            secret = orchestrator.get_token_secret_name(run.snapshot.id)
+            CoreV1Api(kubernetes).delete_namespaced_secret(secret, space)
+
+
+def check_outcome(client: Any, name: str) -> None:
+    """Raise PipelineError with the reasons unless the run has come to a good end."""
+    run = client.get_pipeline_run(name, allow_name_prefix_match=False)
+    if run.status.is_successful:
+        return
+    reasons = [f"the run {name} is {run.status.value}"]
+    for step_name, step in run.steps.items():
+        if step.status.value == "failed":
+            info = step.exception_info
+            reason = info.message if info else "its pod ended without a word"
+            reasons.append(f"{step_name}: {reason}")
+    raise PipelineError("\n  ".join(reasons))

@@ -1,0 +1,208 @@
+"""Each verb on the small project: its answer on stdout, talk on stderr, the exit code for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import inprocess_adapter
+import pytest
+
+from mlpo_kit.cli.__main__ import main
+from mlpo_kit.config.project import Project
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.store import open_store
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    toy: Project,
+    registry: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Call:
+    """Runs a command in the small project; returns its exit code, stdout and stderr."""
+    inprocess_adapter.install(monkeypatch, toy)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(list(arguments))
+        written = capsys.readouterr()
+        return code, written.out, written.err
+
+    return run
+
+
+def read(answer: tuple[int, str, str], code: int = 0) -> Any:
+    """The document of an answer, which stands alone on stdout."""
+    assert answer[0] == code, answer
+    return json.loads(answer[1])
+
+
+def test_a_run_ends_with_its_table(call: Call) -> None:
+    code, out, _ = call("run")
+    assert code == 0
+    assert ": completed" in out
+    assert "champion" in out
+    summary = read(call("table", "--json"))
+    assert (summary["status"], summary["model"]["version"]) == ("completed", 1)
+    assert call("table")[1] in out
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep", "plan"])
+def test_settings_are_changed_alike(call: Call, verb: str) -> None:
+    code, _, err = call(verb, "--set", "train.epochs=none")
+    assert code == 1
+    assert "train.epochs: Input should be a valid integer" in err
+    assert "Traceback" not in err
+    assert call(verb, "--set", "train.epochs=2", "--set", "ingest.rows=50")[0] == 0
+    if verb != "plan":
+        store = open_store(load_settings())
+        (run_id,) = [name for name in store.children("runs") if name != "latest.json"]
+        assert store.read_json(f"runs/{run_id}/train.json")["settings"]["epochs"] == 2
+        assert store.read_json(f"runs/{run_id}/ingest.json")["settings"]["rows"] == 50
+
+
+def test_options_reach_the_adapter(call: Call) -> None:
+    call("run", "--no-cache", "--skip", "store", "--profile", "local", "--set", "train.epochs=2")
+    (options,) = inprocess_adapter.OPTIONS
+    assert (options.use_cache, options.skip, options.changes) == (
+        False,
+        ("store",),
+        ("train.epochs=2",),
+    )
+    code, out, err = call("run", "--frobnicate", "7")
+    assert (code, out, err) == (1, "", "error: there are no such options: --frobnicate 7\n")
+
+
+def test_a_sweep_ends_with_its_trials(call: Call) -> None:
+    code, out, _ = call("sweep")
+    assert code == 0
+    assert "*  train-2  0.003" in out
+    assert call("sweep", "--sweep", "many")[0] == 1
+
+
+def test_a_plan_says_what_a_run_would_do(call: Call) -> None:
+    document = read(call("plan", "--json"))
+    assert [step["verdict"] for step in document["stages"]] == ["run"] * 7
+    call("run")
+    document = read(call("plan", "--json"))
+    assert [step["verdict"] for step in document["stages"][:5]] == ["hit"] * 5
+    assert "  train " in call("plan", "--set", "train.epochs=2")[1]
+
+
+def test_a_refused_candidate_is_an_outcome_unless_promotion_is_required(call: Call) -> None:
+    refuse = ("--set", "register.min_accuracy=0.9999")
+    code, out, _ = call("run", *refuse)
+    assert code == 0
+    assert ": refused" in out
+    code, _, err = call("run", "--require-promotion", *refuse)
+    assert code == 1
+    assert "was refused, and --require-promotion wants a model that is promoted" in err
+    assert call("run", "--require-promotion")[0] == 0
+
+
+def test_a_defect_in_a_stage_is_the_stages(call: Call) -> None:
+    code, out, err = call("run", "--set", "train.fail=true")
+    assert code == 1
+    assert ": failed" in out
+    assert "the training has a defect" in out
+    assert "internal error" not in err
+    assert "Traceback" in err  # of use to who wrote the stage
+
+
+@pytest.mark.parametrize(("state", "code"), [("preempted", 75), ("interrupted", 130)])
+def test_scripts_are_told_what_a_run_ended_with(
+    call: Call, monkeypatch: pytest.MonkeyPatch, state: str, code: int
+) -> None:
+    def stop(options: Any) -> int:
+        inprocess_adapter.run(options)
+        store = open_store(options.load_settings())
+        (run_id,) = [name for name in store.children("runs") if name != "latest.json"]
+        key = f"runs/{run_id}/deploy.json"
+        store.write_json(key, {**store.read_json(key), "state": state, "reason": "told to"})
+        return 1
+
+    from mlpo_kit.cli.adapter import load_adapter
+
+    monkeypatch.setattr(load_adapter(), "run", stop)
+    assert call("run")[0] == code
+
+
+def test_prune_shows_and_applies(call: Call) -> None:
+    changes = ["--set", "retention.auto=false", "--set", "ingest.rows=50"]
+    call("run", *changes)
+    call("run")
+    plan = read(call("prune", "--json"))
+    assert (plan["applied"], len(plan["runs"])) == (False, 2)
+    code, out, _ = call("prune")
+    assert code == 0
+    assert "to prune: nothing" in out
+    newest = plan["runs"][-1]["run_id"]
+    assert read(call("keep", newest, "--json")) == {
+        "schema_version": 1,
+        "run_id": newest,
+        "is_kept": True,
+    }
+    assert "marked keep" in call("prune")[1]
+    assert "as long as the policy says" in call("keep", newest, "--undo")[1]
+    code, _, err = call("keep", "none")
+    assert (code, err) == (1, "error: there is no run 'none': `make prune` lists them\n")
+
+
+def test_a_run_prunes_behind_itself(call: Call, toy: Project) -> None:
+    profile = toy.configs / "local.yaml"
+    strict = "{keep_last: 1, keep_days: 2.0e-8, keep_failed_days: 1.0e-9, keep_versions: 1}"
+    profile.write_text(f"retention: {strict}\ncaching: {{max_age_days: 1.0e-8}}\n")
+    for rows in (50, 60, 70):
+        code, out, _ = call("run", "--set", f"ingest.rows={rows}")
+        assert code == 0
+    assert "\npruned: 1 run" in out
+    assert len(inprocess_adapter.FORGOTTEN) == 2
+    assert read(call("prune", "--apply", "--json"))["applied"] is True
+
+
+def test_what_ends_with_an_answer_prints_one_document(
+    call: Call, toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_kit.reports.page.build_report", lambda store, run_id: run_id)
+    call("run", "--set", "train.epochs=2")
+    call("run")
+    assert read(call("graph", "--json"))["package"] == "toy"
+    assert "  train       splits = preprocess.splits" in call("graph")[1]
+    report = read(call("report", "--json"))
+    assert report["path"] == str(toy.root / "report.html")
+    assert (toy.root / "report.html").read_text() == report["run_id"]
+    assert read(call("rollback", "--json"))["champion"]["number"] == 1
+    assert "has no champion before version 1" in call("rollback")[2]
+    assert read(call("check", "--json")) == {"schema_version": 1, "problems": []}
+    assert call("check")[1] == "the pipeline file does what PIPELINE says\n"
+    image = read(call("image", "--name", "--json"))["image"]
+    assert image.startswith("registry.example.org/team/toy:")
+
+
+def test_a_check_names_what_disagrees(call: Call) -> None:
+    inprocess_adapter.PROBLEMS.append("train takes other inputs")
+    assert read(call("check", "--json"), code=1)["problems"] == ["train takes other inputs"]
+    code, out, err = call("check")
+    assert (code, out) == (1, "")
+    assert "does not do what PIPELINE says:\n  train takes other inputs\n" in err
+
+
+def test_an_error_is_a_document_too(call: Call) -> None:
+    answer = call("table", "--json")
+    assert read(answer, code=1) == {
+        "schema_version": 1,
+        "error": "there is no run in . yet: `make run` starts one",
+    }
+    assert answer[2] == "error: there is no run in . yet: `make run` starts one\n"
+
+
+def test_a_verb_of_the_orchestrator_is_one_of_ours(call: Call) -> None:
+    assert call("greet", "you")[1] == "hello you\n"
+    out = call("--help")[1]
+    assert "Metaflow only:\n  greet" in out

@@ -1,0 +1,493 @@
+"""Act out histories of a store, and look whether retention kept its word after each.
+
+Store, registry, records, cache and prune are real; what the stages do is made up, for it takes no
+time. In each store there is also what an older project left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlpo_kit.config.documents import merge
+from mlpo_kit.config.settings import check_settings, parse_profile
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.inprocess import collect_inputs
+from mlpo_kit.execution.runner import run_stage
+from mlpo_kit.models.registry import open_registry
+from mlpo_kit.retention import prune
+from mlpo_kit.retention.marks import keep_run
+from mlpo_kit.runs.pipeline import Stage, load_pipeline
+from mlpo_kit.runs.usage import Usage
+from mlpo_kit.runs.workspace import Run, Workspace
+from mlpo_kit.store import open_store
+from mlpo_kit.store.folder import FolderStore
+
+DAY = 86400
+SIZES = {"ingest": 400, "preprocess": 800, "validate": 50, "train": 4000, "evaluate": 200}
+MADE_UP = (*SIZES, "deploy")  # register is the project's own
+OLDER_RUN = "1795890303807212"  # in tests/data/older-project.tar.xz
+GOOD = ("completed", "reused")
+
+
+class Crash(BaseException):
+    """The process is killed, as far as the program can tell."""
+
+
+class Fragile(FolderStore):
+    """A folder whose user dies after so many changes."""
+
+    left: int | None = None
+
+    @classmethod
+    def count(cls) -> bool:
+        """One change more; whether it is the last."""
+        if cls.left is not None:
+            cls.left -= 1
+        return cls.left == 0
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write, or die before."""
+        if self.count():
+            raise Crash
+        super().write(key, content)
+
+    def delete(self, keys: Any) -> None:
+        """Delete one by one, and perhaps not all."""
+        for key in keys:
+            if self.count():
+                raise Crash
+            super().delete([key])
+
+    def delete_tree(self, prefix: str) -> None:
+        """Delete a folder, or a part of it."""
+        if self.count():
+            for item in list(self.files(prefix))[:1]:
+                super().delete([item.key])
+            raise Crash
+        super().delete_tree(prefix)
+
+
+class World:
+    """One store with its registry, and what happens to it."""
+
+    def __init__(self, folder: Path, template: Path, policy: dict[str, Any]) -> None:
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        self.folder = folder
+        self.policy = policy
+        self.number = 0
+        self.first: dict[str, int] = {}  # what the first run trained with
+        self.fails = ""
+        self.tagged: set[str] = set()  # in the orchestrator
+        self.forgotten: set[str] = set()
+        self.in_flight: dict[str, Iterator[str]] = {}
+        self.removed: set[str] = set()  # runs that were deleted by hand
+        self.spoilt: set[str] = set()  # files that were deleted or cut by hand
+        self.pipeline = load_pipeline()
+        self.names = self.pipeline.names
+        self.older = read_older(folder)
+        self.registry = open_registry(self.settings())
+
+    # What can happen
+
+    def run(
+        self,
+        fail: str = "",
+        stop: int = 99,
+        cache: bool = True,
+        refuse: bool = False,
+        **seeds: int,
+    ) -> str | None:
+        """Start a run; None when it fails. It goes on later if `stop` stages are few."""
+        self.number += 1
+        self.first = self.first or seeds
+        settings = self.settings(0.99 if refuse else 0.0, **seeds)
+        run = Run(f"r{self.number}", "test", settings, use_cache=cache)
+        steps = self.steps(run)
+        self.fails = fail
+        try:
+            for _ in range(stop):
+                if next(steps, None) is None:
+                    return run.id
+        except PipelineError:
+            return None
+        finally:
+            self.fails = ""
+        self.in_flight[run.id] = steps
+        return run.id
+
+    def finish(self) -> None:
+        """The run that was started first goes on to its end, which must be a good one."""
+        for run_id in list(self.in_flight)[:1]:
+            for _ in self.in_flight.pop(run_id):
+                pass
+
+    def end(self, state: str) -> None:
+        """The run that was started last ends in the stage that it was in, or dies there."""
+        for run_id in list(self.in_flight)[-1:]:
+            del self.in_flight[run_id]
+            records = raw(self.folder / "runs" / run_id)
+            last = records[max(records, key=self.names.index)] if records else None
+            if last is not None:
+                path = self.folder / "runs" / run_id / f"{last['stage']}.json"
+                ended = None if state == "running" else last["ended"]
+                path.write_text(json.dumps({**last, "state": state, "ended": ended}))
+
+    def age(self, days: float) -> None:
+        """Time goes by."""
+        for path in self.folder.rglob("*"):
+            if str(path.relative_to(self.folder)) in self.older:
+                continue
+            if path.is_file() and "registry" not in path.parts and not path.name.startswith("."):
+                times = path.stat().st_mtime - days * DAY
+                if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "retention"):
+                    path.write_text(json.dumps(earlier(json.loads(path.read_text()), days)))
+                os.utime(path, (times, times))
+        for run_id in list(self.in_flight):
+            ends = [end_of(record) for record in raw(self.folder / "runs" / run_id).values()]
+            if not ends or time.time() - max(ends) > self.policy["max_run_hours"] * 3600 - 60:
+                del self.in_flight[run_id]
+
+    def spoil(self, which: int, how: str) -> None:
+        """Somebody deletes or cuts a file, or deletes a run, by hand."""
+        paths = sorted(self.payloads())
+        if not paths:
+            return
+        path = paths[which % len(paths)]
+        run_id = path.parts[-3]
+        gone = [path]
+        if how == "run":
+            gone = [p for p in path.parents[1].glob("*/*") if p.is_file()]
+            shutil.rmtree(path.parents[1])
+            self.removed.add(run_id)
+        elif how == "record":
+            path.parent.with_suffix(".json").unlink(missing_ok=True)
+            gone = []
+        elif how == "cut":
+            path.write_bytes(path.read_bytes()[:-1])
+        else:
+            path.unlink()
+        self.in_flight.pop(run_id, None)
+        self.spoilt |= {str(p.relative_to(self.folder)) for p in gone}
+        # A run in flight that needs it can't go on; that is not retention's doing.
+        for other in list(self.in_flight):
+            if refs(raw(self.folder / "runs" / other)) & {str(p) for p in self.spoilt}:
+                del self.in_flight[other]
+
+    def mark(self, which: int, how: str) -> None:
+        """Mark a run or a version to be kept, or take the mark off."""
+        ids = sorted(child.name for child in (self.folder / "runs").glob("r*"))
+        if ids and how in ("keep", "undo"):
+            with contextlib.suppress(PipelineError):  # given up before, or no record
+                keep_run(self.store, ids[which % len(ids)], how == "undo")
+        elif ids and how == "tag":
+            self.tagged.add(ids[which % len(ids)])
+        elif how == "rollback":
+            with contextlib.suppress(PipelineError):  # no champion before
+                self.registry.rollback(self.store)
+        elif versions := self.registry.list_versions():
+            number = str(versions[which % len(versions)].number)
+            client, name = self.registry._client, self.registry.name
+            if how == "alias":
+                client.set_registered_model_alias(name, "candidate", number)
+            elif how == "version":
+                client.set_model_version_tag(name, number, "keep", "yes")
+
+    def checkpoint(self) -> None:
+        """A training that stopped leaves a place to go on from."""
+        path = self.folder / "checkpoints" / str(self.number) / "state"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"0" * 3000)
+
+    def prune(self, crash: int | None = None, unreachable: bool = False) -> None:
+        """Prune, perhaps not to the end; nothing alive may be gone then, and all else must."""
+        alive, needed = self.alive()
+        waiting = bool(self.in_flight) or any(self.is_fresh(r) for r in self.ids())
+        entries = self.entries()
+
+        def forget(_: Any, run_ids: Any) -> None:
+            assert not alive & set(run_ids), f"forgot {alive & set(run_ids)}, which are alive"
+            if unreachable:
+                raise PipelineError("no server")
+            self.forgotten |= set(run_ids)
+
+        Fragile.left = crash
+        made = None
+        try:
+            made = prune.apply_plan(self.settings(), forget, lambda _: self.tagged)
+        except (Crash, PipelineError):
+            pass
+        finally:
+            Fragile.left = None
+        for key in needed:
+            assert (self.folder / key).is_file(), f"{key} is alive and gone"
+        for run_id in alive:
+            assert raw(self.folder / "runs" / run_id), f"{run_id} is alive and has no records"
+        if waiting:
+            left = self.entries()
+            assert entries == left, f"a run is in flight and {entries - left} went"
+        assert read_older(self.folder) == self.older, "what an older project wrote was touched"
+        if made is not None:
+            self.check(made, waiting)
+
+    # What must be true
+
+    def check(self, made: Any, waiting: bool) -> None:
+        """Cache, registry and disk agree, and nothing is left that nobody needs."""
+        for entry in self.entries():
+            for ref in json.loads(entry.read_text())["outputs"].values():
+                path = self.folder / ref["uri"].removeprefix("store://")
+                whole = path.is_file() and path.stat().st_size == ref["size"]
+                assert waiting or whole, f"{entry} names {path}, which is not there"
+        held = self.held()
+        for version in self.registry.list_versions():
+            path = self.folder / version.model.key
+            whole = path.is_file() and path.stat().st_size == version.model.size
+            lost = not whole and version.number in held  # people are told
+            assert lost or version.is_pruned != whole, f"{version} and its weights: {whole}"
+        gone = {f"r{number + 1}" for number in range(self.number)} - set(self.ids())
+        unknown = gone - self.removed - self.forgotten
+        assert not unknown, f"the orchestrator was never told of {unknown}"
+        again = prune.plan_prune(self.settings(), lambda _: self.tagged)
+        assert again.is_empty, f"after a prune there is more to do: {again}"
+        if waiting:
+            return
+        alive, _ = self.alive()
+        young = {run.run_id for run in made.runs if run.kept}
+        needed = {
+            "/".join(key.split("/")[:3]) for key in self.reach(alive | young) | set(held.values())
+        }
+        there = {"/".join(p.relative_to(self.folder).parts[:3]) for p in self.payloads()}
+        assert there <= needed, f"{there - needed} is left and nobody needs it"
+        files = [*self.payloads(), *(self.folder / "checkpoints").rglob("state")]
+        size = sum(path.stat().st_size for path in files)
+        fits = size <= self.policy["max_gib"] * 2**30
+        assert fits or any("max_gib" in problem for problem in made.problems), f"{size} bytes"
+
+    def alive(self) -> tuple[set[str], set[str]]:
+        """The runs that neither age nor size may take, and the files that must stay as they are."""
+        ends = {
+            run_id: max(map(end_of, records.values()), default=0.0)
+            for run_id in self.ids()
+            if (records := raw(self.folder / "runs" / run_id)) and not self.is_dead(run_id)
+        }
+        order = sorted(ends, key=lambda run_id: (ends[run_id], run_id))
+        green = [run_id for run_id in order if self.status(run_id) == "completed"]
+        week = time.time() - self.policy["keep_failed_days"] * DAY + 60
+        alive = {*order[-1:], *green[-self.policy["keep_last"] :], *self.in_flight}
+        alive |= {r for r in order if self.status(r) != "completed" and ends[r] > week}
+        alive |= {r for r in self.ids() if (self.folder / "runs" / r / "keep").exists()}
+        alive |= self.tagged & set(self.ids())
+        alive |= {run_id for run_id in self.ids() if self.is_fresh(run_id)}
+        needed = self.reach(alive) | set(self.held().values())
+        return alive, {key for key in needed if (self.folder / key).is_file()}
+
+    def held(self) -> dict[int, str]:
+        """The versions that keep their weights, by number, and where those are."""
+        client, name = self.registry._client, self.registry.name
+        found = {int(v.version): v for v in client.search_model_versions(f"name = '{name}'")}
+        if not found:
+            return {}
+        model = client.get_registered_model(name)
+        numbers = {int(number) for number in model.aliases.values()}
+        numbers |= set(sorted(found)[-self.policy["keep_versions"] :])
+        numbers |= {number for number in found if "keep" in found[number].tags}
+        history = [int(n) for n in model.tags.get("champion_history", "").split(",") if n]
+        if "champion" in model.aliases:
+            champion = int(model.aliases["champion"])
+            place = len(history) - 1 - history[::-1].index(champion)
+            numbers |= set(history[place - 1 : place]) if place else set()
+        return {n: found[n].tags["uri"].removeprefix("store://") for n in numbers}
+
+    def ids(self) -> list[str]:
+        return sorted(child.name for child in (self.folder / "runs").glob("r*"))
+
+    def status(self, run_id: str) -> str:
+        states = [record["state"] for record in raw(self.folder / "runs" / run_id).values()]
+        if set(states) - {*GOOD}:
+            return "failed"
+        return "completed" if len(states) == len(self.names) else "incomplete"
+
+    def is_fresh(self, run_id: str) -> bool:
+        """Whether it may be between two stages."""
+        records = raw(self.folder / "runs" / run_id)
+        limit = time.time() - self.policy["max_run_hours"] * 3600
+        fresh = any(end_of(record) > limit for record in records.values())
+        return self.status(run_id) == "incomplete" and fresh and not self.is_dead(run_id)
+
+    def is_dead(self, run_id: str) -> bool:
+        """Whether an earlier prune has given it up."""
+        stone = self.folder / "retention" / "pruned" / f"{run_id}.json"
+        return stone.exists()
+
+    def reach(self, run_ids: set[str]) -> set[str]:
+        """The files that runs have made or were handed."""
+        own = {
+            str(path.relative_to(self.folder))
+            for run_id in run_ids
+            for path in (self.folder / "runs" / run_id).glob("*/*")
+        }
+        return own.union(*(refs(raw(self.folder / "runs" / run_id)) for run_id in run_ids))
+
+    def payloads(self) -> list[Path]:
+        return [path for path in (self.folder / "runs").glob("r*/*/*") if path.is_file()]
+
+    def entries(self) -> set[Path]:
+        """The cache entries of these runs."""
+        paths = set((self.folder / "cache").glob("*/*.json"))
+        return {path for path in paths if str(path.relative_to(self.folder)) not in self.older}
+
+    # The pipeline
+
+    @property
+    def store(self) -> Any:
+        return open_store(self.settings())
+
+    def settings(self, bound: float = 0.0, **seeds: int) -> Any:
+        sections = {
+            "storage_root": str(self.folder),
+            "retention": self.policy,
+            "register": {"min_accuracy": bound, "max_regression": 1.0},
+            "preprocess": {"test_share": 0.2 + seeds.get("data", 0) / 100},
+            "train": {"seed": seeds.get("seed", 0)},
+        }
+        return check_settings(merge(parse_profile(""), sections))
+
+    def steps(self, run: Run) -> Iterator[str]:
+        """The stages of a run, one at a time; none after a refusal."""
+        results: dict[str, Any] = {}
+        for stage in self.pipeline.values():
+            body = stage.running(self.body(stage)) if stage.name in MADE_UP else stage
+            result = run_stage(run, body, **collect_inputs(stage, results))
+            results[stage.name] = result
+            verdict = getattr(result, "verdict", None)
+            if verdict is not None and not verdict.is_passed:
+                raise PipelineError(verdict.reason)
+            if stage.name != self.names[-1]:
+                yield stage.name
+
+    def body(self, stage: Stage[Any]) -> Any:
+        """What stands for the stage's work: files that depend on all that it was given."""
+
+        def make(section: Any, work: Workspace, **inputs: Any) -> Any:
+            if self.fails == stage.name:
+                raise PipelineError("made to fail")
+            for ref in inputs.values():
+                if hasattr(ref, "sha256"):
+                    work.open(ref)
+            if stage.name == "deploy":
+                self.registry.promote(inputs["version"])
+                return stage.result(alias="champion", version=inputs["version"])
+            values = RESULTS[stage.name](lambda name: write(work, name, section, inputs))
+            return stage.result(**values)
+
+        make.__module__ = stage.module
+        return make
+
+
+def write(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> Any:
+    """A payload of the size that its stage's has: a line of JSON, as a history is."""
+    text = f"{work.stage} {section} {[getattr(ref, 'sha256', '') for ref in inputs.values()]}"
+    line = json.dumps({"epoch": 1, "val_loss": 0.1, "of": 0.0})
+    digest = hash_text(text)
+    work.path(name).write_text(f'{line[:-1]}, "made": {digest}}}'.ljust(SIZES[work.stage]))
+    return work.ref(name)
+
+
+USAGE = Usage("cpu", 0, 1.0, 0.9, 0.0, 1)
+RESULTS: dict[str, Any] = {
+    "ingest": lambda ref: {"dataset": ref("data"), "version": "v", "rows": 1},
+    "preprocess": lambda ref: {"splits": ref("splits"), "rows": {"train": 1}},
+    "validate": lambda ref: {"report": ref("report")},
+    "train": lambda ref: {
+        "model": ref("model"),
+        "history": ref("history"),
+        "best_epoch": 1,
+        "val_loss": 0.1,
+        "val_accuracy": 0.9,
+        "samples_per_second": 1.0,
+        "device": "cpu",
+        "usage": USAGE,
+    },
+    "evaluate": lambda ref: {
+        "report": ref("report"),
+        "predictions": ref("rows"),
+        "metrics": {"accuracy": 0.9},
+        "usage": USAGE,
+    },
+}
+
+
+def hash_text(text: str) -> int:
+    """A number that tells texts apart."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def read_older(folder: Path) -> dict[str, bytes]:
+    """All that an older project left in the store: its runs, entries, checkpoints."""
+    paths = [path for path in folder.glob(f"runs/{OLDER_RUN}/**/*") if path.is_file()]
+    for path in [*folder.glob("cache/*/*.json"), *folder.glob("checkpoints/*/index.json")]:
+        if f'"{OLDER_RUN}' in path.read_text():
+            paths += [path] if "cache" in path.parts else list(path.parent.glob("*"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def raw(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of a run as they are in the files; damaged ones left out."""
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+def refs(records: dict[str, dict[str, Any]]) -> set[str]:
+    """The files that records name."""
+    return {
+        ref["uri"].removeprefix("store://")
+        for record in records.values()
+        for group in ("inputs", "outputs")
+        for ref in record[group].values()
+    }
+
+
+def end_of(record: dict[str, Any]) -> float:
+    return float(record["ended"] or record["started"])
+
+
+def earlier(document: Any, days: float) -> Any:
+    """A record, cache entry or tombstone, with its times so many days ago."""
+    for name in ("started", "ended", "created", "pruned"):
+        if isinstance(document.get(name), float):
+            document[name] -= days * DAY
+    return document
+
+
+def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:
+    """Act out a history; returns what was wrong in the end, or at some point before."""
+    world = World(folder, template, history["policy"])
+    try:
+        for name, arguments in history["events"]:
+            getattr(world, name)(**arguments)
+        world.prune()
+        while world.in_flight:
+            world.finish()
+        # Two other models, a month without a run, and then the first one again.
+        for seeds in ({"seed": 8}, {"seed": 9}, world.first):
+            assert world.run(**seeds) is not None, "the next run is not green"
+            assert world.status(f"r{world.number}") == "completed", "the next run is not green"
+            world.prune()
+            champion = world.registry.champion()
+            assert champion is not None, "there is no champion"
+            assert not champion.is_pruned, "the champion is marked as pruned"
+            world.store.check(champion.model)
+            if seeds == {"seed": 9}:
+                world.age(31)
+                world.prune()
+    except Exception as error:
+        return f"{error}\n{traceback.format_exc(limit=-4)}"
+    return None

@@ -1,0 +1,91 @@
+"""A prune of a store without locks: given up in one pass, deleted in a later one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeRun
+from mlpo_kit.config.project import Project
+from mlpo_kit.execution.inprocess import run_pipeline
+from mlpo_kit.models.registry import open_registry
+from mlpo_kit.retention.prune import apply_plan
+from mlpo_kit.runs.summary import summarize
+from mlpo_kit.runs.workspace import Run
+from mlpo_kit.store.bucket import BucketStore
+
+STRICT = {
+    "caching": {"max_age_days": 1e-7},
+    "retention": {"keep_last": 1, "keep_days": 1e-6, "keep_versions": 1},
+}
+
+
+@pytest.fixture
+def memory_url(tmp_path: Path) -> str:
+    """A bucket in memory: the same code, without a server."""
+    return f"memory://{tmp_path.name}/bucket"
+
+
+@pytest.fixture
+def s3_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of a real S3 server."""
+    s3 = pytest.importorskip("s3")
+    if shutil.which("rclone") is None:
+        pytest.skip("there is no rclone, which serves the bucket")
+    (tmp_path / "server").mkdir()
+    with s3.serve_bucket(tmp_path / "server", "models") as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield "s3://models/team/project"
+
+
+@pytest.fixture(params=["memory_url", pytest.param("s3_url", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def list_keys(run: Run) -> list[str]:
+    return sorted(item.key for item in run.store.files("runs"))
+
+
+def test_what_is_given_up_is_announced_and_goes_later(
+    url: str, make_run: MakeRun, toy: Project, registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(run_id: str, seed: int) -> Run:
+        # The first stages are served from run 1, each training is its own.
+        return make_run(run_id, storage_root=url, train={"seed": seed, "epochs": 3 + seed})
+
+    for number in range(4):
+        run_pipeline(make(f"run-{number}", number))
+    assert not (toy.root / "runs").exists()  # nothing stayed on the machine
+    forgotten: list[str] = []
+    strict = make_run("x", storage_root=url, **STRICT)
+
+    def forget(_: Any, run_ids: Any) -> None:
+        forgotten.extend(run_ids)
+
+    before = list_keys(strict)
+    monkeypatch.setattr(BucketStore, "grace", 3600.0)
+    plan = apply_plan(strict.settings, forget, lambda _: ())
+    assert (forgotten, [run.run_id for run in plan.dropped]) == ([], [])
+    assert list_keys(strict) == before
+    assert plan.entries  # what leads to it goes first
+
+    monkeypatch.setattr(BucketStore, "grace", 0.0)
+    apply_plan(strict.settings, forget, lambda _: ())
+    assert forgotten == ["run-0", "run-1", "run-2"]
+    left = list_keys(strict)
+    assert not [key for key in left if key.startswith("runs/run-1/train/")]
+    assert "runs/run-2/train/model.json" in left  # of the champion before
+    assert "runs/run-0/preprocess/splits.json" in left  # run-3 was served it
+    assert "runs/run-0/evaluate/evaluation.json" not in left
+    champion = open_registry(strict.settings).champion()
+    assert champion is not None
+    strict.store.check(champion.model)
+
+    last = make("run-4", 5)
+    run_pipeline(last)
+    assert summarize(last.store, last.pipeline, "run-4")["status"] == "completed"

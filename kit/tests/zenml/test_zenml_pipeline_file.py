@@ -1,0 +1,245 @@
+"""The pipeline file: its steps, what they are made of, and whether it does what PIPELINE says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mlpo_kit import PipelineError, load_pipeline
+from mlpo_kit.config.project import Project
+from mlpo_kit.zenml.adapter import compare_pipeline
+from mlpo_kit.zenml.interface import list_outputs, type_inputs
+from zenrun import KIT, forget_pipeline
+
+TRAINING = "pipeline/training.py"
+OWN_STEP = """
+@step
+def clean(splits: Ref) -> Annotated[Ref, "clean"]:
+    return splits
+
+
+@pipeline("""
+
+
+OWN_IMPORTS = (
+    "from zenml import pipeline",
+    "from typing import Annotated\nfrom mlpo_kit import Ref\nfrom zenml import pipeline, step",
+)
+
+
+@pytest.fixture
+def project(toy: Project) -> Iterator[Project]:
+    """The small project, with its steps made anew."""
+    forget_pipeline()
+    yield toy
+    forget_pipeline()
+
+
+zenml = pytest.mark.parametrize("toy", ["zenml"], indirect=True)
+
+
+def edit(project: Project, *changes: tuple[str, str]) -> None:
+    path = project.root / TRAINING
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+@zenml
+def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -> None:
+    assert compare_pipeline() == []
+    assert not (project.root / ".zenml").exists()
+    assert len((project.root / TRAINING).read_text().splitlines()) <= 70
+
+
+@zenml
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        (
+            [("evaluate(settings, model, splits)", "evaluate(settings, splits, model)")],
+            [
+                "evaluate.model: PIPELINE takes it from train.model, and pipeline/training.py from "
+                "preprocess.splits",
+                "evaluate.splits: PIPELINE takes it from preprocess.splits, and "
+                "pipeline/training.py from train.model",
+            ],
+        ),
+        (
+            [("    validate(settings, splits)\n", "")],
+            ["validate: pipeline/training.py has no step for this stage"],
+        ),
+        (
+            [
+                ("    validate(settings, splits)\n", ""),
+                ("    report, pre", "    validate(settings, splits)\n    report, pre"),
+            ],
+            ["validate: PIPELINE has it before train, and pipeline/training.py behind"],
+        ),
+        (
+            [("    validate(settings, splits)\n", "    validate(settings, splits)\n" * 2)],
+            ["validate: pipeline/training.py calls its step more than once"],
+        ),
+        ([("train, validate\n", "trian, validate\n")], ["did you mean train?"]),
+        (
+            [("evaluate(settings, model, splits)", "evaluate(settings, model, split=splits)")],
+            ["the steps in pipeline/training.py do not fit together: Wrong arguments"],
+        ),
+        (
+            [
+                OWN_IMPORTS,
+                ("\n@pipeline(", OWN_STEP),
+                ("train(settings, splits)", "train(settings, clean(splits))"),
+            ],
+            ["train.splits: PIPELINE takes it from preprocess.splits, and pipeline/training.py "
+             "from clean.clean"],
+        ),
+    ],
+)  # fmt: skip
+def test_where_file_and_pipeline_disagree_is_said(
+    project: Project, changes: list[tuple[str, str]], problems: list[str]
+) -> None:
+    edit(project, *changes)
+    found = compare_pipeline()
+    assert len(found) == len(problems), found
+    for problem, words in zip(problems, found, strict=True):
+        assert problem in words
+
+
+@zenml
+def test_a_step_of_ones_own_beside_the_stages_is_no_disagreement(project: Project) -> None:
+    edit(
+        project,
+        OWN_IMPORTS,
+        ("\n@pipeline(", OWN_STEP),
+        ("    validate(", "    clean(splits)\n    validate("),
+    )
+    assert compare_pipeline() == []
+
+
+@zenml
+def test_steps_are_made_of_the_result_types(project: Project) -> None:
+    pipeline = load_pipeline()
+    names = {
+        stage.name: [output.name for output in list_outputs(pipeline, stage)]
+        for stage in pipeline.values()
+    }
+    assert names == {
+        "ingest": ["dataset", "version"],
+        "preprocess": ["splits"],
+        "validate": ["report"],
+        "train": ["model", "history"],
+        "evaluate": ["report", "predictions", "metrics"],
+        "register": ["version"],
+        "deploy": [],
+    }
+    assert list(type_inputs(pipeline, pipeline["register"]).values())[3:] == [
+        dict[str, float],
+        str,
+    ]
+    from mlpo_kit.zenml import steps
+
+    assert steps.train is steps.train  # ZenML wants the same each time
+    with pytest.raises(PipelineError, match="there is no stage 'trian'; did you mean train"):
+        _ = steps.trian
+
+
+@zenml
+def test_another_process_in_another_folder_loads_a_step_by_its_source(
+    project: Project, tmp_path: Any
+) -> None:
+    code = (
+        "from zenml.steps import BaseStep\n"
+        "step = BaseStep.load_from_source('mlpo_kit.zenml.steps.train')\n"
+        "print(step.name, *step.entrypoint_definition.inputs, *step.entrypoint_definition.outputs)"
+    )
+    path = f"{KIT}:{project.root / 'src'}"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    variables = {  # as a pod has them
+        "PYTHONPATH": path,
+        "MLPO_KIT_PROJECT": str(project.root),
+        "ZENML_CUSTOM_SOURCE_ROOT": str(project.root),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=elsewhere,
+        env={**variables, "ZENML_CONFIG_PATH": str(tmp_path / "config"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["train", "settings", "splits", "lookup", "model", "history"]
+
+
+@zenml
+def test_a_traceback_from_inside_a_step_shows_real_lines(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlpo_kit.zenml import steps, work
+
+    def fail(_: Any) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(work, "get_run", fail)
+    with pytest.raises(RuntimeError) as caught:
+        steps.train.entrypoint(settings=None, splits=None, lookup="1")
+    shown = [(frame.name, frame.line) for frame in traceback.extract_tb(caught.tb)][1:]
+    assert shown[0] == ("return_several", "made = recipe.work(stage.name, given)")
+    assert shown[1] == ("perform_stage", "run = _enter(given)")
+    assert steps.train.entrypoint.__doc__.endswith("returns the step's outputs. (train)")
+
+
+@zenml
+def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Project) -> None:
+    from mlpo_kit.config.settings import read_profile
+    from mlpo_kit.zenml.work import change_settings
+
+    document = read_profile("local")
+    changed = change_settings(document, ["train.epochs=9", "register.min_accuracy=0.1"])
+    assert (changed.train.epochs, changed.register.min_accuracy) == (9, 0.1)
+    late = ("resources.train.cpu=3", "compute=kubernetes", "train={nodes: 2}", "train.nodes=2")
+    for change in late:
+        name = change.partition("=")[0]
+        with pytest.raises(PipelineError, match=f"{name} is fixed when a run is compiled"):
+            change_settings(document, [change])
+    with pytest.raises(PipelineError, match=r"train\.epoch"):
+        change_settings(document, ["train.epoch=3"])
+
+
+def test_a_pod_with_another_kit_than_the_launchers_says_what_to_do() -> None:
+    from importlib.metadata import version
+
+    from mlpo_kit.zenml.work import check_kit
+
+    check_kit({})
+    check_kit({"MLPO_KIT_VERSION": version("mlpo-kit")})
+    with pytest.raises(PipelineError, match=r"started with 9\.9: .*`make setup image push`"):
+        check_kit({"MLPO_KIT_VERSION": "9.9"})
+
+
+@zenml
+@pytest.mark.parametrize(
+    ("code", "forbidden"),
+    [
+        ("import mlpo_kit.zenml", {"zenml", "torch", "mlflow", "numpy", "pydantic"}),
+        ("import mlpo_kit.zenml.adapter as a; a.VERBS", {"zenml", "torch", "mlflow"}),
+        ("from mlpo_kit.zenml.steps import train", {"torch", "mlflow"}),
+        ("from mlpo_kit.zenml import main, note_failure, Settings", {"torch", "mlflow"}),
+    ],
+)
+def test_what_is_light_stays_light(project: Project, code: str, forbidden: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        env={"PYTHONPATH": f"{KIT}:src", "ZENML_CONFIG_PATH": "config", "HOME": "."},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not forbidden & set(done.stdout.split())
