@@ -1,0 +1,26 @@
+"""One KFP component for each stage of PIPELINE, by its name.
+
+    from mlpo_kit.kubeflow.components import ingest, train
+
+    data = ingest(settings=settings)
+    trained = train(settings=settings, splits=data.outputs["splits"]).set_retry(1)
+
+Each is called with the inputs that PIPELINE says, besides `settings`, the changes of a run, and
+`use_cache`; it returns KFP's own task. There is no other public name here, so that a stage may
+have any.
+"""
+
+from __future__ import annotations
+
+from functools import partial as _partial
+from typing import Any as _Any
+
+from mlpo_kit.kubeflow import tasks as _tasks
+from mlpo_kit.runs.pipeline import load_pipeline as _load_pipeline
+
+
+def __getattr__(name: str) -> _Any:
+    """Make the component of a stage; raises PipelineError where PIPELINE has no such stage."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _partial(_tasks.add_task, _load_pipeline()[name].name)

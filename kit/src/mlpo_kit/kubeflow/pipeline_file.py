@@ -1,0 +1,86 @@
+"""The project's pipeline file: `pipeline/training.py`, a function with `@dsl.pipeline`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from mlpo_kit.config.project import find_project
+from mlpo_kit.errors import PipelineError
+
+FILE = "pipeline/training.py"
+LATER_TYPES = re.compile(r"^from __future__ import .*\bannotations\b", re.MULTILINE)
+
+
+def main(pipeline: Any) -> None:
+    """Run the project's pipeline: `python pipeline/training.py --set train.epochs=5`.
+
+    It is `mlpo-kit run`; the process ends with its exit code.
+    """
+    # The command line is a layer above this one.
+    command_line = import_module("mlpo_kit.cli.__main__")
+    sys.exit(command_line.main(["run", *sys.argv[1:]]))
+
+
+def load_pipeline_file() -> Any:
+    """Import the file, and return what `@dsl.pipeline` made of its function.
+
+    Raises PipelineError where there is no such file, or it can't be traced: with the line.
+    """
+    path = find_project().root / FILE
+    if not path.is_file():
+        raise PipelineError(f"there is no {path}: it holds the function with @dsl.pipeline")
+    if LATER_TYPES.search(path.read_text(encoding="utf-8")):
+        raise PipelineError(
+            f"{FILE}: take out `from __future__ import annotations`: KFP reads the types of the "
+            "function as they are, and would find their names only"
+        )
+    from kfp.dsl import graph_component
+
+    spec = spec_from_file_location("pipeline_file", path)
+    if spec is None or spec.loader is None:
+        raise PipelineError(f"{path} can't be imported")
+    module = module_from_spec(spec)
+    with name_lines():
+        spec.loader.exec_module(module)
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, graph_component.GraphComponent)
+    ]
+    if len(found) != 1:
+        raise PipelineError(f"{FILE} has {len(found)} functions with @dsl.pipeline: it needs one")
+    return found[0]
+
+
+@contextmanager
+def name_lines() -> Iterator[None]:
+    """Turn what goes wrong in the file into a sentence that begins with its line."""
+    path = find_project().root / FILE
+    try:
+        yield
+    except PipelineError as error:
+        raise PipelineError(f"{_find_line(error, path)}: {error}") from None
+    except Exception as error:
+        words = str(error) or "no reason given"
+        where = _find_line(error, path)
+        raise PipelineError(f"{where}: {type(error).__name__}: {words}") from error
+
+
+def _find_line(error: BaseException, path: Path) -> str:
+    """The place in the file where an error comes from: the last line of it in the traceback."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{FILE}, line {error.lineno}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    return f"{FILE}, line {lines[-1]}" if lines else FILE

@@ -1,0 +1,30 @@
+"""Delete what retention gives up, on the cluster, at set times from now on."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.options import add_profile
+from mlpo_kit.config.settings import read_profile
+from mlpo_kit.kubeflow.verbs.options import add_cron, check_cron
+
+HELP = "delete there what retention gives up, at set times"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whose store, and when."""
+    add_profile(parser, default="cluster")
+    add_cron(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Schedule it, and print the schedule's id."""
+    from mlpo_kit.kubeflow import server
+    from mlpo_kit.kubeflow.compiling import check_ready, compile_prune
+
+    check_cron(chosen.cron)
+    compiled = compile_prune(read_profile(chosen.profile))
+    check_ready(compiled)
+    client = server.connect(compiled.cluster.namespace)
+    print(server.schedule_runs(client, compiled, chosen.cron))
+    return 0

@@ -1,0 +1,120 @@
+"""What the tests of Kubeflow share: the small project, its runs, and commands that go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import copy_toy
+from mlpo_kit.cli.__main__ import main
+from mlpo_kit.config.documents import Document, merge
+from mlpo_kit.config.project import Project
+
+KIT = Path(__file__).parents[2] / "src"
+KUBEFLOW = pytest.mark.parametrize("toy", ["kubeflow"], indirect=True)  # the small project's
+NIGHTLY = "0 0 3 * * *"
+BUCKET = "s3://bucket/project"
+STAGES = ["ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy"]
+
+
+class RunFolder:
+    """The small project in a folder of its own, run by commands as a user types them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Copy the project."""
+        self.project = copy_toy(folder, "kubeflow")
+        self.root = self.project.root
+
+    def run(
+        self,
+        *arguments: str,
+        python: tuple[str, ...] = ("-m", "mlpo_kit.cli", "run"),
+        **sections: Any,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the pipeline with `sections` in the place of the profile's."""
+        (self.root / "configs" / "own.yaml").write_text(yaml.safe_dump(sections))
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("ML")
+        }
+        environment["PYTHONPATH"] = os.pathsep.join([str(KIT), str(self.root / "src")])
+        return subprocess.run(
+            [sys.executable, *python, "--profile", "own", *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def read_latest(self) -> Any:
+        """The summary of the newest run."""
+        return json.loads((self.root / "runs" / "latest.json").read_text())
+
+    def read_states(self) -> dict[str, str]:
+        """How each stage of the newest run ended."""
+        return {stage["name"]: stage["status"] for stage in self.read_latest()["stages"]}
+
+    def read_caches(self) -> str:
+        """What became of the five stages that the cache may serve; the others always run."""
+        *cached, register, deploy = [stage["cache"] for stage in self.read_latest()["stages"]]
+        assert register == deploy == "off"
+        return " ".join(cached)
+
+    def find_outputs(self, task: str = "") -> Path:
+        """Where KFP keeps what the newest run, or a task of it, left."""
+        return self.root / "local_outputs" / str(self.read_latest()["run_id"]) / task
+
+    def list_tasks(self) -> set[str]:
+        """The tasks that ended well under KFP in the newest run, whatever its records say."""
+        return {path.name for path in self.find_outputs().iterdir()}
+
+    def read_metadata(self, task: str, name: str) -> Any:
+        """What an artifact of the newest run says."""
+        document = json.loads((self.find_outputs(task) / "executor_output.json").read_text())
+        return document["artifacts"][name]["artifacts"][0]["metadata"]
+
+
+def change_yaml(path: Path, values: Document) -> None:
+    """Write values into a YAML file, over what was in it."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(yaml.safe_dump(merge(document, values)), encoding="utf-8")
+
+
+def describe_cluster(project: Project, **keys: Any) -> None:
+    """Describe the cluster otherwise in deploy/cluster.yaml."""
+    change_yaml(project.root / "deploy" / "cluster.yaml", keys)
+
+
+def edit_pipeline(project: Project, old: str, new: str) -> None:
+    """Change the pipeline file in one place."""
+    path = project.root / "pipeline" / "training.py"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def read_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command that can't be done says."""
+    assert main([*arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+    return printed.err
+
+
+@pytest.fixture
+def kfp_user(toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """The small project as a user has it who has no settings for KFP."""
+    from kfp import Client
+
+    monkeypatch.setattr(Client, "_LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
+    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    yield toy

@@ -1,0 +1,147 @@
+"""The request before a training: one for each training, and none for weights that are not whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import MakeRun
+from kfp_project import KUBEFLOW
+from mlpo_kit.execution.runner import run_stage
+from mlpo_kit.kubeflow.executing import run_request, run_requester
+from mlpo_kit.kubeflow.training_request import write_request
+from mlpo_kit.runs.records import Record, read_record
+from mlpo_kit.runs.workspace import Run
+from mlpo_kit.store import Ref
+
+pytestmark = KUBEFLOW
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the logging of this process as it is."""
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+
+
+class Artifact:
+    """What KFP gives a component for an artifact: a file, and metadata."""
+
+    def __init__(self, folder: Any, name: str) -> None:
+        """Name the file."""
+        self.path, self.metadata = str(folder / name), dict[str, Any]()
+
+    def log_metric(self, name: str, value: float) -> None:
+        """Keep a metric."""
+        self.metadata[name] = value
+
+
+def train_by(request: str, folder: Any) -> dict[str, Ref]:
+    """Do what the task does that is given a request; returns the references that it hands on."""
+    artifacts = {name: Artifact(folder, name) for name in ("model", "history", "metrics")}
+    run_request("train", {"request": request, **artifacts})
+    return {name: Ref(**artifacts[name].metadata) for name in ("model", "history")}
+
+
+def find_run_id(request: str) -> str:
+    """The run that a request is of."""
+    run_id: str = json.loads(request)["run_id"]
+    return run_id
+
+
+def make_splits(run: Run) -> Ref:
+    """The splits of a run."""
+    dataset = run_stage(run, run.pipeline["ingest"]).dataset
+    splits: Ref = run_stage(run, run.pipeline["preprocess"], dataset=dataset).splits
+    return splits
+
+
+def ask(run: Run, splits: Ref) -> str:
+    """The request that a run writes."""
+    return write_request(run, run.pipeline["train"], {"splits": splits})
+
+
+def find_record(run: Run) -> Record:
+    """The record of a run's training."""
+    record = read_record(run.store, run.id, "train")
+    assert record is not None
+    return record
+
+
+def test_a_request_is_the_same_while_the_kit_has_its_weights(
+    make_run: MakeRun, tmp_path: Any
+) -> None:
+    first, second, third = (make_run(name) for name in "123")
+    splits = make_splits(first)
+    request = ask(first, splits)
+    assert find_run_id(request) == "1"
+    assert ask(second, splits) != request  # nobody has trained yet
+    trained = train_by(request, tmp_path)
+
+    # The same splits under another reference, as a run has them that made them again.
+    again = make_splits(replace(third, use_cache=False))
+    assert again != splits
+    assert ask(third, again) == request
+    record = find_record(third)
+    assert (record.state, record.cache, record.cache_reason) == ("reused", "hit", "as in run 1")
+
+    assert train_by(request, tmp_path) == trained  # where the cluster has forgotten
+    assert find_record(first).attempt == 1
+
+    for run in (make_run("4", train={"epochs": 2}), replace(make_run("5"), use_cache=False)):
+        assert find_run_id(ask(run, splits)) == run.id
+
+    weights = first.store.open(trained["model"])
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert find_run_id(ask(make_run("6"), splits)) == "6"
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", '{"run_id": "7"}'])
+def test_weights_without_a_request_are_used_all_the_same(
+    make_run: MakeRun, tmp_path: Any, kept: str | None
+) -> None:
+    """As when another orchestrator trained, over the same store."""
+    first, second = make_run("1"), make_run("2")
+    splits = make_splits(first)
+    trained = train_by(ask(first, splits), tmp_path)
+    place = "runs/1/train/request.json"
+    first.store.delete([place])
+    if kept is not None:
+        first.store.write(place, kept.encode())
+    request = ask(second, splits)
+    assert find_run_id(request) == "2"
+    assert train_by(request, tmp_path) == trained
+    assert find_record(second).cache_reason == "as in run 1"
+
+
+def test_what_can_not_be_used_any_more_ends_the_task_in_words(
+    make_run: MakeRun, tmp_path: Any
+) -> None:
+    run = make_run()
+    request = ask(run, make_splits(run))
+    run.store.open(train_by(request, tmp_path)["model"]).unlink()
+    with pytest.raises(SystemExit, match=r"train       failed: .* is not in the store"):
+        train_by(request, tmp_path)
+
+
+def test_the_stage_before_the_training_writes_it(make_run: MakeRun, tmp_path: Any) -> None:
+    run = make_run()
+    splits = Artifact(tmp_path, "splits")
+    with open(splits.path, "w", encoding="utf-8") as file:
+        json.dump(asdict(make_splits(run)), file)
+    given = {
+        "run_id": "1",
+        "profile": json.dumps({"project": "toy", "train": {"epochs": 2}}),
+        "settings": "train.epochs=5",
+        "use_cache": True,
+        "code": "",
+        "kit": "",
+        "splits": splits,
+        "report": Artifact(tmp_path, "report"),
+    }
+    (request,) = run_requester("validate", given)
+    assert json.loads(request)["settings"]["train"]["epochs"] == 5
+    assert SimpleNamespace(**json.loads(request)["inputs"]["splits"]["ref"]).sha256

@@ -1,1 +1,0 @@
-"""The Kubeflow Pipelines layer: connects the stages of `src/`, here and on a cluster."""
