@@ -3,12 +3,13 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-full coverage lint format bench docs locks locks-check \
-	clean
+.PHONY: help setup environments demo test test-fast test-kit test-full coverage lint format bench \
+	docs locks locks-check clean
 PY := .venv/bin/python
 READY := .venv/ready
 # A file stays on one core: its generated project is set up once. The slow files come first.
-PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+KIT := $(PY) scripts/test_kit.py
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 - \2/'
@@ -25,17 +26,29 @@ demo: $(READY) ## recommend, generate, train, register, deploy and ask a model; 
 	@test -d demo/churn-model || (cd demo && ../$(PY) -m mlpo_cli new --answers ../examples/startup.yaml)
 	@$(MAKE) --no-print-directory -C demo/churn-model setup run report predict
 
-test: $(READY) lint ## what decides: minutes, generated projects run for real
+environments: $(READY) ## the environments of the tests, one per orchestrator, in .envs/
+	@$(PY) scripts/test_environments.py
+
+test: $(READY) lint environments ## what decides: minutes, generated projects run for real
+	@$(KIT) --types
+	@$(KIT) -m "not full" --durations 5 $(ARGS)
 	@$(PYTEST) -m "not full" $(ARGS)
 
 test-fast: $(READY) ## the inner loop: seconds
 	@$(PYTEST) -m "not slow" --hypothesis-profile quick $(ARGS)
+	@$(KIT) -m "not slow" --hypothesis-profile quick $(ARGS)
 
-test-full: $(READY) lint ## every test: every combination of options runs for real
+test-kit: $(READY) ## the library's tests alone: ARGS='-k gate'
+	@$(KIT) -m "not full" $(ARGS)
+
+test-full: $(READY) lint environments ## every test: every combination of options runs for real
+	@$(KIT) --types
+	@$(KIT) --durations 10 $(ARGS)
 	@$(PYTEST) $(ARGS)
 
-coverage: $(READY) ## the fast tests, and which lines they and the commands they start reach
+coverage: $(READY) ## which lines the tests of mlpo and of the library reach
 	@$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	@$(KIT) -m "not slow" --cov mlpo_kit --cov-report=term:skip-covered $(ARGS)
 
 lint: $(READY) ## style and types
 	@$(PY) -m ruff check .
@@ -68,4 +81,4 @@ locks-check: $(READY) ## say which lock files are not what their inputs resolve 
 	@$(PY) scripts/locks.py --check $(ARGS)
 
 clean: ## remove the environment, caches and the demo
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist demo
+	@rm -rf .venv .envs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist demo

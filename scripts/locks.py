@@ -3,7 +3,7 @@
     python scripts/locks.py [ORCHESTRATOR ...]           only those of the named scaffolds
     python scripts/locks.py --check [ORCHESTRATOR ...]   write nothing; fail if a lock is stale
 
-For each scaffold a project is generated and its own `scripts/lock.py` runs in it, under the
+For each scaffold a project is generated and resolved by the kit in its vendor/, under the
 constraints that all scaffolds share; so what `make lock` does for users is what made ours. Pins
 stay where they still fit: a lock is stale when its inputs have changed so that they don't.
 """
@@ -24,6 +24,7 @@ from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
 
 ROOT = Path(__file__).resolve().parent.parent
+KIT = ROOT / "kit"
 LOCKS = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
 
 
@@ -51,14 +52,15 @@ def resolved(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
     if not orchestrators:
         dev = ("pyproject.toml", "--group", "pyproject.toml:dev")
         yield compiled(ROOT / "requirements-dev.lock", *dev)
-        yield compiled(scaffolds / "core" / "scripts" / "uv.lock", str(scaffolds / "uv.in"))
+        yield compiled(KIT / "src" / "mlpo_kit" / "setup" / "uv.lock", str(KIT / "uv.in"))
     environment = {**os.environ, "UV_CONSTRAINT": str(scaffolds / "constraints.txt")}
     for orchestrator in orchestrators or available():
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "locked"
             settings = ProjectSettings("locked", "locked", orchestrator, **DEFAULTS)
             generate(settings, project, "", Provenance("", "", {}, {}))
-            run([sys.executable, "scripts/lock.py"], project, environment)
+            (wheel,) = (project / "vendor").glob("*.whl")
+            run([sys.executable, str(wheel / "mlpo_kit" / "setup"), "lock"], project, environment)
             for name in LOCKS:
                 text = (project / name).read_text(encoding="utf-8")
                 yield scaffolds / orchestrator / name, text

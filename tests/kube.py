@@ -23,6 +23,17 @@ from engine import Engine
 Document = dict[str, Any]
 Run = Callable[[str, Document, dict[str, str]], tuple[int, str]]
 LISTS = ("resourcequotas", "nodes")
+KINDS = {  # how the API names what a project has manifests of
+    "configmaps": "ConfigMap",
+    "cronjobs": "CronJob",
+    "deployments": "Deployment",
+    "jobs": "Job",
+    "poddisruptionbudgets": "PodDisruptionBudget",
+    "rolebindings": "RoleBinding",
+    "roles": "Role",
+    "serviceaccounts": "ServiceAccount",
+    "services": "Service",
+}
 
 
 @dataclass
@@ -45,9 +56,16 @@ class Kube:
         asked = urlsplit(url)
         query = {key: values[0] for key, values in parse_qs(asked.query).items()}
         parts = asked.path.strip("/").split("/")
+        if len(parts) == (2 if parts[0] == "api" else 3):
+            known = [
+                {"name": name, "kind": kind, "namespaced": True} for name, kind in KINDS.items()
+            ]
+            return 200, {"resources": known}
         kind, name = _kind_and_name(parts)
         if said := self.refused.get(f"{method} {kind}"):
             return said[0], {"message": said[1], "reason": "Forbidden"}
+        if query.get("dryRun") == "All":
+            return 200, body
         if kind == "selfsubjectaccessreviews":
             return 201, {"status": {"allowed": True}}
         if kind == "namespaces":

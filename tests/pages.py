@@ -20,7 +20,17 @@ from pathlib import Path
 from projects import bare_environment
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = (".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "demo", "dist")
+LEFT_OUT = (
+    ".git",
+    ".venv",
+    ".envs",
+    "__pycache__",
+    "*.egg-info",
+    ".*_cache",
+    ".hypothesis",
+    "demo",
+    "dist",
+)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 _IN = re.compile(r"In `([^`]+)`, (below|above|instead of) `([^`]+)`:\n\n\Z")
 _WHOLE = re.compile(r"(New,|At the end of) `([^`]+)`:\n\n\Z")

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
+from mlpo_kit.setup import vendored
+from mlpo_kit.setup.wheel_builder import write_wheel
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,8 +27,10 @@ else:
 
 ROOT = Path(__file__).parents[1]
 SCAFFOLDS = scaffolds_dir()
-LOCKS = [ROOT / "requirements-dev.lock", *sorted(SCAFFOLDS.rglob("*.lock"))]
+UV_LOCK = ROOT / "kit" / "src" / "mlpo_kit" / "setup" / "uv.lock"
+LOCKS = [ROOT / "requirements-dev.lock", UV_LOCK, *sorted(SCAFFOLDS.rglob("*.lock"))]
 PIN = re.compile(r"^([^\s#].*?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
+NAMES = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
 CUDA = re.compile("torch|triton|nvidia-(?!ml-py).*|cuda-.*")  # NVML's is a few lines of Python
 MACHINES: list[dict[str, str]] = [
     {
@@ -108,17 +112,34 @@ def test_mlpos_own_lock_fits_its_ranges():
 
 
 def test_the_uv_of_the_projects_is_the_one_that_was_asked_for():
-    lock = SCAFFOLDS / "core" / "scripts" / "uv.lock"
-    assert [str(pin) for pin in pins(lock)] == lines(SCAFFOLDS / "uv.in")
+    assert [str(pin) for pin in pins(UV_LOCK)] == lines(ROOT / "kit" / "uv.in")
 
 
 def test_a_scaffolds_locks_fit_its_ranges(scaffold):
     folder, document = scaffold
     wanted = document["project"]["dependencies"]
-    assert list(unmet(wanted, folder / "requirements-cuda.lock")) == []
-    assert list(unmet(wanted, folder / "requirements.lock", but="torch")) == []
+    assert list(unmet(wanted, folder / "requirements-cuda.lock", but="mlpo-kit")) == []
+    assert list(unmet(wanted, folder / "requirements.lock", but="torch|mlpo-kit")) == []
     dev = document["dependency-groups"]["dev"]
     assert list(unmet(dev, folder / "requirements-dev.lock")) == []
+
+
+def test_the_kit_has_a_lock_of_its_own_that_fits_the_range(scaffold, tmp_path):
+    wheel = write_wheel(ROOT / "kit", tmp_path)
+    (wanted,) = (r for r in scaffold[1]["project"]["dependencies"] if r.startswith("mlpo-kit"))
+    lock = tmp_path / vendored.LOCK
+    lock.write_text(vendored.pin_of(wheel))
+    assert list(unmet([wanted], lock)) == []
+    assert "mlpo-kit" not in {pin.name for name in NAMES for pin in pins(scaffold[0] / name)}
+
+
+def test_a_scaffolds_locks_hold_all_that_the_kit_needs(scaffold):
+    """It is installed with --no-deps: whatever is missing would be missing when it is imported."""
+    document = load((ROOT / "kit" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = document["optional-dependencies"]
+    wanted = [*document["dependencies"], *extras["s3"], *extras[scaffold[0].name]]
+    assert list(unmet(wanted, scaffold[0] / "requirements-cuda.lock")) == []
+    assert list(unmet(wanted, scaffold[0] / "requirements.lock", but="torch")) == []
 
 
 def test_all_scaffolds_share_the_versions_that_decide_the_numbers(scaffold):

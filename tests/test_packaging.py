@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,16 +13,21 @@ from pathlib import Path
 
 import pytest
 from environments import borrow, environment
+from interpreters import interpreter
 from projects import MINIMAL, Project, bare_environment
 
 import mlpo_cli
+from mlpo_kit.setup.wheel_builder import write_wheel
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = {"src/mlpo_cli": "mlpo_cli", "rules": "mlpo_cli/_data/rules"}
 SHIPPED["scaffolds"] = "mlpo_cli/_data/scaffolds"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "demo", "*.pyc")
-UNWANTED = ["src/mlpo_cli/__pycache__/cli.cpython-311.pyc", "scaffolds/core/scripts/install.pyc"]
+LEFT_OUT = shutil.ignore_patterns(
+    *(".git", ".venv", ".envs", ".*_cache", ".hypothesis", "demo", "*.pyc")
+)
+UNWANTED = ["src/mlpo_cli/__pycache__/cli.cpython-311.pyc", "scaffolds/core/configs/base.pyc"]
 UNWANTED += ["rules/.mlpo-half", "scaffolds/metaflow/.mypy_cache/x", "tests/.pytest_cache/x"]
+UNWANTED += ["kit/src/mlpo_kit/__pycache__/errors.pyc", "kit/src/mlpo_kit/.mypy_cache/x"]
 INSTALLS = {
     "the locked versions": ["-c", str(ROOT / "requirements-dev.lock")],
     "the lowest versions allowed": ["--resolution", "lowest-direct"],
@@ -78,13 +82,17 @@ def contents(wheel: Path) -> dict[str, bytes]:
         }
 
 
-def test_the_wheel_holds_the_code_the_rules_the_scaffolds_and_nothing_else(built, checkout):
+def test_the_wheel_holds_the_code_the_rules_the_scaffolds_the_kit_and_nothing_else(
+    built, checkout, tmp_path
+):
     expected = {
         f"{inside}/{path.relative_to(checkout / folder).as_posix()}": path.read_bytes()
         for folder, inside in SHIPPED.items()
         for path in (checkout / folder).rglob("*")
         if path.is_file() and path.relative_to(checkout).as_posix() not in UNWANTED
     }
+    kit = write_wheel(ROOT / "kit", tmp_path)
+    expected[f"mlpo_cli/_data/kit/{kit.name}"] = kit.read_bytes()
     assert contents(built[0]) == expected
     assert "mlpo_cli/py.typed" in expected
 
@@ -98,7 +106,8 @@ def test_the_sdist_holds_what_its_tests_need(built, checkout):
     with tarfile.open(built[1]) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     assert not names & set(UNWANTED)
-    for folder in ("src", "rules", "scaffolds", "examples", "docs", "scripts", "tests"):
+    folders = ("src", "kit/src", "kit/tests", "rules", "scaffolds", "examples", "docs", "scripts")
+    for folder in (*folders, "tests"):
         assert any(name.startswith(f"{folder}/") for name in names), folder
     files = {"Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml", "requirements-dev.lock"}
     assert files <= names
@@ -149,16 +158,6 @@ def test_an_installed_wheel_does_what_the_checkout_does(installed, tmp_path):
         (tmp_path / name).mkdir()
         hashes.add(json.loads(run(*command, *new, cwd=tmp_path / name))["tree_hash"])
     assert len(hashes) == 1
-
-
-def interpreter(version: str) -> str:
-    """A Python of this version on the PATH or of pyenv's; skips the test where there is none."""
-    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    candidates = [*versions.glob(f"{version}.*/bin/python"), Path(f"python{version}")]
-    for candidate in candidates:
-        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return str(candidate)
-    return pytest.skip(f"there is no Python {version} here")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conftest import MakeRun
+
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.runs.summary import summarize
 

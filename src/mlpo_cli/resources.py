@@ -1,6 +1,9 @@
 """Where the data that ships with mlpo lies: beside the code in a wheel, above it in a checkout."""
 
+import importlib.util
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -28,3 +31,31 @@ def scaffolds_dir() -> Path:
     Raises FileNotFoundError if the installation is damaged.
     """
     return _find("scaffolds")
+
+
+def write_kit_wheel(folder: Path) -> Path:
+    """Put the wheel of mlpo-kit into a folder, which is made if need be; returns its path there.
+
+    An installed mlpo carries it; a checkout builds it of kit/, in milliseconds and always the same
+    bytes. Raises FileNotFoundError if the installation is damaged.
+    """
+    source = _find("kit")
+    if (source / "pyproject.toml").is_file():
+        return Path(_load_wheel_builder(source).write_wheel(source, folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (wheel,) = source.glob("mlpo_kit-*.whl")
+    except ValueError:
+        raise FileNotFoundError(f"{source} must hold one wheel of mlpo-kit") from None
+    return Path(shutil.copyfile(wheel, folder / wheel.name))
+
+
+def _load_wheel_builder(kit: Path) -> ModuleType:
+    """The kit's own build backend, which needs nothing of the kit and is not installed."""
+    path = kit / "src" / "mlpo_kit" / "setup" / "wheel_builder.py"
+    spec = importlib.util.spec_from_file_location("mlpo_kit_wheel_builder", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{path} is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -25,6 +25,9 @@ import services
 import zenml_server
 from environments import borrow, environment
 from projects import MINIMAL, Project, bare_environment, generate
+from set_up import replace_kit, set_up
+
+from mlpo_kit.setup import vendored
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +49,7 @@ def cluster(tmp_path_factory):
         folder = tmp_path_factory.mktemp("engine")
         engine = stack.enter_context(engines.serving(folder))
         host = engine.gateway
-        store = s3.serving(tmp_path_factory.mktemp("s3"), BUCKET, host)
+        store = s3.serve_bucket(tmp_path_factory.mktemp("s3"), BUCKET, host)
         variables = stack.enter_context(store)
         mlflow = services.mlflow(tmp_path_factory.mktemp("mlflow"), host)
         variables["MLFLOW_TRACKING_URI"] = stack.enter_context(mlflow)
@@ -87,9 +90,11 @@ class Built:
 
 LATEST = """
 import json
-from my_project import settings
-from mlpo_kit.runs import records
-print(json.dumps(records.refresh_latest(settings.load("cluster").store)))
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.runs.summary import refresh_latest
+from mlpo_kit.store import open_store
+print(json.dumps(refresh_latest(open_store(load_settings("cluster")), load_pipeline())))
 """
 PROFILE = """
 compute: kubernetes
@@ -168,6 +173,36 @@ def test_the_image_is_named_by_its_content_and_only_what_changed_is_built(metafl
     project.edit("src/my_project/model.py", "\n# another thought\n", "")
 
 
+def test_another_library_leaves_the_layer_of_the_packages_as_it_is(metaflow):
+    """Its wheel first, then its sources in the place of it."""
+    engine, project = metaflow.cluster.engine, metaflow.project
+    before, wheel = layers(engine, metaflow.image), vendored.find_wheel(project.path)
+    lock = project.path / vendored.LOCK
+    kept = {path: path.read_bytes() for path in (wheel, lock)}
+    changed = replace_kit(project.path, {"src/mlpo_kit/errors.py": b"WORD = 'changed'\n"})
+    for word, place in (("changed", "site-packages"), ("mine", "/app/vendor/mlpo-kit/src")):
+        if word == "mine":
+            assert set_up(project.path, "eject").returncode == 0
+            edited = project.path / vendored.SOURCES / "src" / "mlpo_kit" / "errors.py"
+            edited.write_text("WORD = 'mine'\n")
+        (project.path / ".venv" / "ready").touch()  # it is lent: nothing is to be installed
+        image = metaflow.make("image").stdout.splitlines()[-1]
+        after = layers(engine, image)
+        same = sum(one == other for one, other in zip(before, after, strict=True))
+        sizes = [int(line) for line in history(engine, image)[: len(after) - same]]
+        assert sum(sizes) < 4_000_000  # what a push or a pull has to move
+        ask = "import mlpo_kit.errors as it; print(it.WORD, it.__file__)"
+        said = engine.run("run", "--rm", "--read-only", image, "python", "-c", ask).stdout
+        assert said.startswith(f"{word} ")
+        assert place in said
+    assert set_up(project.path, "restore", "--discard").returncode == 0
+    changed.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    (project.path / ".venv" / "ready").touch()
+    assert metaflow.make("image").stdout == f"{metaflow.image}\n"
+
+
 def history(engine: engines.Engine, image: str) -> list[str]:
     """The sizes of the layers in bytes, the last one first."""
     shown = engine.run("history", "--human=false", "--format", "{{.Size}}", image).stdout
@@ -198,8 +233,8 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
 def check_that_it_was_a_whole_run(built: Built, orchestrator: str) -> None:
     """Green, registered and deployed in what all share; and nothing of it is on this machine."""
     latest = built.latest()
-    assert (latest["status"], latest["orchestrator"]) == ("ok", orchestrator)
-    assert {stage["status"] for stage in latest["stages"]} == {"ok"}
+    assert (latest["status"], latest["orchestrator"]) == ("completed", orchestrator)
+    assert {stage["status"] for stage in latest["stages"]} == {"completed"}
     assert latest["model"]["alias"] == "champion"
     assert latest["metrics"]["accuracy"] > 0.5
     for name in ("runs", "registry", "cache"):
@@ -323,16 +358,17 @@ def test_a_run_whose_image_cannot_be_pulled_fails_and_leaves_nothing(zenml):
 OFFLINE = """
 import json, sys
 import numpy as np
-from my_project import settings
-from mlpo_kit.runs import records
-from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.models.client import Client
-store = settings.load("cluster").store
-run_id = records.refresh_latest(store)["run_id"]
-done = records.read(store, run_id, "evaluate")
-offline = map_arrays(store.open(done.outputs["predictions"]))
-served = Client(sys.argv[1]).predict(offline["x"][:64])
-print(json.dumps(float(np.abs(served - offline["probabilities"][:64]).max())))
+from mlpo_kit.runs.records import find_newest_run, read_records
+from mlpo_kit.store import open_store
+from mlpo_kit.store.arrays import map_arrays
+store = open_store(load_settings("cluster"))
+records = read_records(store, find_newest_run(store))
+rows = map_arrays(store.open(records["preprocess"].outputs["splits"]))["test_x"][:64]
+offline = map_arrays(store.open(records["evaluate"].outputs["predictions"]))["probabilities"]
+served = np.asarray(Client(sys.argv[1]).predict(rows)["probabilities"])
+print(json.dumps(float(np.abs(served - offline[: len(rows)]).max())))
 """
 
 

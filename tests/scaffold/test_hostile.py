@@ -191,7 +191,7 @@ def test_text_of_rules_and_answers_ends_up_in_the_project_as_it_is(tmp_path):
     project = ProjectSettings("Odd.Name-2", "pets_v2", "metaflow", **chosen)
     made = generate(project, tmp_path / "p", record, Provenance("1", "2", given, {"a": 1.5}))
     assert (made.path / "docs/adr/0001-orchestrator.md").read_text(encoding="utf-8") == record
-    kept = yaml.safe_load((made.path / ".copier-answers.yml").read_text(encoding="utf-8"))
+    kept = yaml.safe_load((made.path / ".mlpo" / "answers.yaml").read_text(encoding="utf-8"))
     assert kept["criteria"] == given
     assert not list(tmp_path.rglob("x"))
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from environments import environment
 from projects import MINIMAL, bare_environment, generate
-from s3 import serving
+from s3 import serve_bucket
 
 pytestmark = pytest.mark.slow
 
@@ -298,7 +298,7 @@ def launch(profile, *command):
 
 
 def test_the_code_of_a_workflow_is_in_the_bucket_when_it_is_created(team, tmp_path):
-    with serving(tmp_path, "models") as variables:
+    with serve_bucket(tmp_path, "models") as variables:
         create = ("pipeline/flow.py", "create", "--only-json")
         code, out, said = team.run(*launch("team", *create), **variables)
     assert code == 0, said

@@ -18,7 +18,7 @@ def first(tmp_path_factory):
 def newest_run(folder, orchestrator, factory):
     project = generate(folder, *MINIMAL, orchestrator=orchestrator)
     lent = borrow(project, environment(orchestrator, factory))
-    project.make("run", "ARGS=--epochs 3", **lent)
+    project.make("run", "ARGS=--set train.epochs=3", **lent)
     return project.latest()
 
 

@@ -21,16 +21,30 @@ NO_VENV = "import sys; sys.executable = 'false'"
 
 @pytest.fixture(scope="module", params=["mlpo", "project"])
 def script(request, tmp_path_factory) -> Path:
+    """What is run to set up: mlpo's script, or the installer in the wheel of a project."""
     folder = tmp_path_factory.mktemp("a folder")
     if request.param == "project":
-        return generate(folder, *MINIMAL).path / "scripts" / "install.py"
+        return installer(generate(folder, *MINIMAL).path)
     (folder / "scripts").mkdir()
     return Path(shutil.copy(ROOT / "scripts" / "setup.py", folder / "scripts"))
 
 
+def installer(project: Path) -> Path:
+    (wheel,) = (project / "vendor").glob("*.whl")
+    return wheel / "mlpo_kit" / "setup"
+
+
+def folder_of(script: Path) -> Path:
+    """The folder that is set up."""
+    return next(p.parent for p in script.parents if p.name in ("scripts", "vendor"))
+
+
 def run(script: Path, lacking: str) -> subprocess.CompletedProcess[str]:
     code = f"{lacking}\nimport runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, cwd=folder_of(script), capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,12 +60,12 @@ def test_what_is_missing_is_said_and_nothing_is_left(script, lacking, sentence):
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (script.parent.parent / ".venv").exists()
+    assert not (folder_of(script) / ".venv").exists()
 
 
 def test_a_device_that_does_not_exist_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVICE", "tpu")
-    done = run(generate(tmp_path, *MINIMAL).path / "scripts" / "install.py", "")
+    done = run(installer(generate(tmp_path, *MINIMAL).path), "")
     assert "DEVICE=tpu is not known: it is cpu or cuda" in done.stderr
 
 

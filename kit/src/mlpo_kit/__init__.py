@@ -56,5 +56,5 @@ def __getattr__(name):  # type: ignore[no-untyped-def] # installed by Pythons wi
     from importlib import import_module
 
     if name not in _MODULES:
-        raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
-    return getattr(import_module("{}.{}".format(__name__, _MODULES[name])), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from mlpo_kit.cli.options import RunOptions
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.config.project import Project
@@ -32,7 +33,9 @@ def run(options: RunOptions) -> int:
     OPTIONS.append(options)
     if options.more:
         raise PipelineError(f"there are no such options: {' '.join(options.more)}")
-    run = Run(str(time.time_ns()), "inprocess", options.load_settings(), use_cache=options.use_cache)
+    run = Run(
+        str(time.time_ns()), "inprocess", options.load_settings(), use_cache=options.use_cache
+    )
     if options.sweep:
         run_sweep(run, options.sweep)
     else:

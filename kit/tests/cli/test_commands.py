@@ -9,6 +9,7 @@ from typing import Any
 
 import inprocess_adapter
 import pytest
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import load_settings

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import inprocess_adapter
 import pytest
+
 from mlpo_kit.cli import exit_codes
 from mlpo_kit.cli.__main__ import GROUPS, VERBS, main
 from mlpo_kit.cli.run import choose_exit_code
@@ -227,9 +228,7 @@ def test_each_verb_explains_itself(
     assert lines
 
 
-def test_the_list_of_verbs_has_each_once(
-    nowhere: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_list_of_verbs_has_each_once(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     named = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]

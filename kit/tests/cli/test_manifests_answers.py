@@ -7,6 +7,7 @@ from pathlib import Path
 
 import inprocess_adapter
 import pytest
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mlpo_kit.models.classification import measure_classes
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scaffold import MakeRun
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.models.client import Client
 from mlpo_kit.models.promotion import compare_predictions
 from mlpo_kit.models.registry import open_registry
 from mlpo_kit.runs.summary import LATEST, summarize
-from scaffold import MakeRun
 
 
 def test_answers_are_compared_number_by_number() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.models.registry import CHAMPION, KEEP, Registry, Version, open_registry

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import requests
 import torch
+from scaffold import MakeRun
+
 from mlpo_kit.config import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.models.client import serving
 from mlpo_kit.models.predict import format_predictions, predict_test_rows
 from mlpo_kit.models.predictor import ClassPredictor
 from mlpo_kit.models.registry import open_registry
-from scaffold import MakeRun
 
 pytestmark = pytest.mark.slow
 

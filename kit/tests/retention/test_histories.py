@@ -16,10 +16,10 @@ pytest.importorskip("hypothesis")
 from conftest import copy_toy, forget_toy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from retention_world import Fragile, act
+
 from mlpo_kit.caching import key
 from mlpo_kit.execution import runner
-
-from retention_world import Fragile, act
 
 OLDER = Path(__file__).parents[1] / "data" / "older-project.tar.xz"
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")

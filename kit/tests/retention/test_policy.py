@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlpo_kit.retention import policy as retention
 from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, RunFacts, VersionFacts
 

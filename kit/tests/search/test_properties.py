@@ -11,6 +11,7 @@ pytest.importorskip("hypothesis")
 from conftest import copy_toy, forget_toy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.search.sweep import plan_sweep
 

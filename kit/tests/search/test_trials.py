@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from conftest import MakeRun
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.sections import RetentionSettings
 from mlpo_kit.errors import PipelineError

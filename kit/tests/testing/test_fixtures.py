@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline

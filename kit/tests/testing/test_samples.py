@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.testing.samples import read_digits, write_samples
 from mlpo_kit.testing.synthetic import picture, pictures
-from PIL import Image
 
 
 def ingest(source: str, path: str | None = None, **values: Any) -> Any:

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
+from scaffold import MakeRun
+from torch import nn
+
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.workspace import Run
@@ -16,9 +20,6 @@ from mlpo_kit.training.batches import Batches
 from mlpo_kit.training.checkpoints import Checkpoints
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner
-from safetensors.numpy import load_file
-from scaffold import MakeRun
-from torch import nn
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 

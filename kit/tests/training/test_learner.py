@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from mlpo_kit.config import TrainingSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.training.batches import Batches, shuffle_batches
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner, make_warmup_cosine
-from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 

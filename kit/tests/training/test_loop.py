@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic_core import to_jsonable_python
+from safetensors.numpy import load_file
+from scaffold import MakeRun
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
@@ -22,9 +26,6 @@ from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref
 from mlpo_kit.training.checkpoints import Checkpoints
-from pydantic_core import to_jsonable_python
-from safetensors.numpy import load_file
-from scaffold import MakeRun
 
 pytestmark = pytest.mark.slow
 

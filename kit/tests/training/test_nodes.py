@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
+from scaffold import MakeRun
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
@@ -18,8 +21,6 @@ from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref
 from mlpo_kit.training.nodes import find_free_port, follow_lead, lead_nodes
 from mlpo_kit.training.processes import Launch, Node, launch_processes
-from safetensors.numpy import load_file
-from scaffold import MakeRun
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from mlpo_kit.store import arrays as arrays_module
 from mlpo_kit.training import checks
 from mlpo_kit.training.splits import find_first_copies, measure_moments

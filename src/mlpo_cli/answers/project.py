@@ -36,12 +36,12 @@ _TAKEN = frozenset({
     "fastapi", "filelock", "flow", "flowrun", "good_manifests", "google", "inprocess", "install",
     "jinja2", "joblib", "jsonschema", "kfp", "kfp_kubernetes", "kfp_server_api", "killing", "kit",
     "kubernetes", "kubernetes_validate", "launch", "lock", "manifests", "matplotlib", "metaflow",
-    "mlflow", "nodes", "numpy", "offline", "onnx", "pandas", "pip", "pipeline", "placement",
-    "polars", "progress", "prune", "pyarrow", "pydantic", "pydantic_settings", "pytest",
-    "referencing", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts", "setuptools",
-    "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "straight", "submitting",
-    "sweep", "test", "test_flow", "test_run", "tests", "torch", "torchvision", "tqdm", "uvicorn",
-    "wheel", "yaml", "zenml", "zenrun",
+    "mlflow", "mlpo_kit", "nodes", "numpy", "offline", "onnx", "pandas", "pip", "pipeline",
+    "placement", "polars", "progress", "prune", "pyarrow", "pydantic", "pydantic_settings",
+    "pytest", "referencing", "requests", "ruff", "s3fs", "safetensors", "scipy", "scripts",
+    "setuptools", "sklearn", "sqlalchemy", "src", "stacks", "stages", "starlette", "straight",
+    "submitting", "sweep", "test", "test_flow", "test_run", "tests", "torch", "torchvision", "tqdm",
+    "uvicorn", "vendor", "wheel", "yaml", "zenml", "zenrun",
 })  # fmt: skip
 
 _NAME = Text(

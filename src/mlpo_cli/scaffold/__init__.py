@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpo_cli.answers.fields import SCHEMA_VERSION
 from mlpo_cli.answers.project import ProjectSettings
 from mlpo_cli.errors import TargetError, is_of_the_machine
 from mlpo_cli.scaffold import place
@@ -57,7 +58,9 @@ def generate(
     the target can't be written.
     """
     # Copier takes half a second to import: only who generates pays for it.
+    from mlpo_cli.scaffold.origin import keep_origin
     from mlpo_cli.scaffold.render import render
+    from mlpo_cli.scaffold.vendor import add_kit
 
     answers = {
         "name": project.name,
@@ -66,21 +69,22 @@ def generate(
         "data_source": project.data_source,
         "ci": project.ci,
     }
-    made_by = {
-        "_src_path": f"mlpo:{project.orchestrator}",
-        "mlpo_version": provenance.mlpo_version,
-        "rules_version": provenance.rules_version,
-        **answers,
+    document = {
+        "schema_version": SCHEMA_VERSION,
         "criteria": dict(provenance.criteria),
-        "weights": dict(provenance.weights),
+        "project": answers,
+        "overrides": {"weights": dict(provenance.weights)},
     }
+    versions = {"mlpo": provenance.mlpo_version, "rules": provenance.rules_version}
     home = place.home_of(target)
     clear_abandoned(target.parent)
     with workshop(Path(tempfile.gettempdir()) if dry_run else home) as shop:
         tree = shop / "project"
         try:
-            context = {**answers, "adr": adr, "provenance": made_by}
+            context = {**answers, "adr": adr}
             render(find(project.orchestrator), context, shop / "template", tree)
+            add_kit(tree)
+            keep_origin(tree, document, versions)
             place.set_modes(tree)
             files = place.files_of(tree)
             generated = Generated(

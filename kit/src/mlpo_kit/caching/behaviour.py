@@ -45,15 +45,23 @@ PARTS = {
         packages=("pydantic", "pydantic_core"),
     ),
     "arrays": Part(1, ("store.arrays",), packages=("numpy",)),
+    "measures": Part(1, ("models.classification",), packages=("numpy", "sklearn")),
     "models": Part(
         1,
         ("models",),
-        packages=("fastapi", "mlflow", "pydantic", "requests", "uvicorn"),
+        packages=("fastapi", "mlflow", "numpy", "pydantic", "requests", "uvicorn"),
         uses=("arrays", "predictor", "stages"),
     ),
     "predictor": Part(1, ("models.predictor",), packages=("numpy",)),
     "search": Part(1, ("search",), packages=("pydantic", "pydantic_core"), uses=("stages",)),
-    "testing": Part(1, ("testing",), packages=("PIL", "numpy", "pyarrow")),
+    "splits": Part(
+        1, ("training.checks", "training.splits"), packages=("numpy",), uses=("arrays",)
+    ),
+    "testing": Part(
+        1,
+        ("testing.samples", "testing.synthetic"),
+        packages=("PIL", "numpy", "pyarrow", "sklearn"),
+    ),
     "training": Part(
         1,
         ("training",),
@@ -79,7 +87,9 @@ CARRIERS = (
     "retention",
     "runs",
     "search.view",
+    "setup",
     "store",
+    "testing",
     "training.meter",
     "zenml",
 )

@@ -78,6 +78,12 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
     return dict(sorted(found.items()))
 
 
+def find_version(name: str) -> str:
+    """Find which version of a distribution is installed; nothing where it is not."""
+    known = _read_index(tuple(_list_folders())).distributions.get(normalize(name))
+    return "" if known is None else known.version
+
+
 def normalize(name: str) -> str:
     """Spell a distribution's name as an index does."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -121,7 +127,7 @@ def _read_index(folders: tuple[tuple[str, int], ...]) -> Index:
 def _list_metadata(folder: str) -> list[Path]:
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))
-    except NotADirectoryError:  # an archive
+    except OSError:  # an archive, or closed to us
         return []
     return [Path(folder, name) for name in names]
 

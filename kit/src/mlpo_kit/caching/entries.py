@@ -73,7 +73,7 @@ def find_entry(store: Store, stage: str, key: str, parts: Parts, oldest: float) 
 def find_reason_to_run(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:
     """Find why the stage has to run, whatever the inputs will be that `parts` lacks.
 
-    None if it may not have to: it need not where there is a usable result with the same of everything else.
+    None where there is a usable result with the same of everything else.
     """
     known = list(read_entries(store, stage))
     alike = [entry for entry in known if not _find_differences(parts, entry.parts)]
@@ -146,9 +146,9 @@ def _find_differences(new: Parts, old: Parts) -> list[str]:
     """
     names = new.keys() | {name for name in old if not name.startswith("input:")}
     changed = {name for name in names if new.get(name) != old.get(name)}
-    kinds = list(_WORDS)
+    kinds = [*_WORDS, *(name.partition(":")[0] for name in changed)]
     return [
-        _WORDS[name.partition(":")[0]].format(
+        _WORDS.get(name.partition(":")[0], name).format(
             name=name.partition(":")[2],
             change=f"{old.get(name) or 'none'} -> {new.get(name) or 'none'}",
         )

@@ -11,8 +11,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from pydantic_core import to_jsonable_python
 
 from mlpo_kit import STARTED
 from mlpo_kit.caching import behaviour
-from mlpo_kit.caching.distributions import find_distributions
+from mlpo_kit.caching.distributions import KIT, find_distributions, find_version
 from mlpo_kit.caching.reach import Reach, find_package_folder, find_reachable
 from mlpo_kit.caching.source import hash_code
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import drop_operational
+from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.store.base import Ref
 from mlpo_kit.store.files import hash_file
 
@@ -34,10 +35,13 @@ BASE = "MLPO_KIT_BASE"  # names the image that it was built on, by digest
 Parts = dict[str, str]
 
 
-def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Parts:
+def collect_parts(
+    module: str, section: object, inputs: Mapping[str, Any], settings: object = None
+) -> Parts:
     """Collect all that the result of the stage in `module` depends on, by name.
 
     Functions among the inputs only watch, and do not count; nor do settings that are OPERATIONAL.
+    Of all `settings` of the run the other stages' count where code of the project may read them.
     """
     parts = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "image": _find_base()}
     for name, value in inputs.items():
@@ -51,7 +55,13 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
     package = find_package_folder()
     for path in _list_data_files(package):
         parts[f"file:{path.relative_to(package).as_posix()}"] = hash_file(path)
-    reach, versions = find_all(module)
+    reach, versions = find_dependencies(module)
+    if reach.reads_run and is_dataclass(settings):
+        common = {item.name for item in fields(BaseSettings)}
+        names = sorted(item.name for item in fields(settings) if item.name not in common)
+        others = {name: drop_operational(getattr(settings, name)) for name in names}
+        for place, value in flatten(others, ""):
+            parts[f"setting:{place[1:]}"] = json.dumps(value)
     for name, path in reach.files.items():
         parts[f"code:{name}"] = hash_code(path)
     for name in versions:
@@ -62,7 +72,7 @@ def collect_parts(module: str, section: object, inputs: Mapping[str, Any]) -> Pa
     return parts
 
 
-def find_all(module: str) -> tuple[Reach, dict[str, str]]:
+def find_dependencies(module: str) -> tuple[Reach, dict[str, str]]:
     """Find what a stage's module can reach, and the installed versions among that, by name."""
     reach = find_reachable(module)
     packages = reach.packages.union(*(behaviour.PARTS[name].packages for name in reach.parts))
@@ -105,10 +115,7 @@ def hash_project_code() -> str:
 @cache
 def find_kit_version() -> str:
     """Find the version of the kit that this process runs; nothing where it was not installed."""
-    try:
-        return version("mlpo-kit")
-    except PackageNotFoundError:
-        return ""
+    return find_version(KIT)
 
 
 def flatten(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,7 @@ class Reach:
     packages: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
     is_open: bool = False  # a name that only a run knows is imported
+    reads_run: bool = False  # settings of other sections may be read
 
 
 def find_package_folder() -> Path:
@@ -83,6 +84,7 @@ def _list_imports(module: str, path: Path, reach: Reach) -> Iterator[str]:
         if name.partition(".")[0] == top or "." not in name:
             yield name
         yield f"{top}.{name}"
+    reach.reads_run |= source.reads_run and top != behaviour.KIT
     if source.is_open and top != behaviour.KIT:
         reach.is_open = True
         yield f"{top}.*"

@@ -35,12 +35,14 @@ class Source:
 
     `imports` are names as they are written, `..settings.Settings` included; some name what is in a
     module. `named` are those that stand in a text. `is_open` where a name is known to a run only.
+    `reads_run` where it may read settings of the whole run, as `work.run.settings`.
     """
 
     digest: str
     imports: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     is_open: bool = False
+    reads_run: bool = False
 
 
 def read_source(path: Path) -> Source:
@@ -67,6 +69,7 @@ def _analyze(content: bytes) -> Source:
     imports: list[str] = []
     named: list[str] = []
     called: set[int] = set()
+    attributes: set[str] = set()
     is_open = False
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -84,12 +87,14 @@ def _analyze(content: bytes) -> Source:
                 else:
                     is_open |= loader != "exec" or isinstance(node.func, ast.Name)
         elif isinstance(node, (ast.Name, ast.Attribute)):
+            attributes.add(getattr(node, "attr", ""))
             if _get_name(node) in _LOADERS - {"exec"} and id(node) not in called:
                 is_open = True  # handed on under another name
         elif isinstance(node, ast.Constant) and _DOTTED.fullmatch(str(node.value)):
             named.append(str(node.value))
     digest = hashlib.sha256("".join(_write(tree)).encode()).hexdigest()
-    return Source(digest, tuple(imports), tuple(named), is_open)
+    reads_run = {"run", "settings"} <= attributes
+    return Source(digest, tuple(imports), tuple(named), is_open, reads_run)
 
 
 def _get_name(node: ast.expr) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
+from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.cli.exit_codes import DONE, FAILED
+from mlpo_kit.cli.manifests import render_all
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer, write_message
-from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.description import read_cluster
+from mlpo_kit.cluster.namespace import Answer
 from mlpo_kit.cluster.preflight import QUESTIONS, ask_all
 from mlpo_kit.config.settings import load_settings
+from mlpo_kit.errors import PipelineError
 
 HELP = "ask cluster, store and registry whether a run could start there"
 
@@ -25,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Ask, and say what was answered; returns 1 where a run could not start."""
-    settings = load_settings(chosen.profile)
-    answers = list(ask_all(settings, read_cluster(Cluster, settings, others=True), chosen.skip))
+    answers = list(_ask(chosen))
     fine = [sentence for is_fine, sentence in answers if is_fine]
     wrong = [sentence for is_fine, sentence in answers if not is_fine]
     if fine or chosen.json:
@@ -35,3 +39,15 @@ def run(chosen: argparse.Namespace) -> int:
     if wrong:
         write_message("error: a run could not start:\n  - " + "\n  - ".join(wrong))
     return FAILED if wrong else DONE
+
+
+def _ask(chosen: argparse.Namespace) -> Iterator[Answer]:
+    """Ask all that is not to be skipped, Kubernetes also about the manifests."""
+    settings = load_settings(chosen.profile)
+    cluster, files = read_cluster(load_adapter().CLUSTER, settings), None
+    if settings.compute == "kubernetes" and "kubernetes" not in chosen.skip:
+        try:
+            files = render_all(chosen.profile)[0]
+        except PipelineError as error:
+            yield False, str(error)
+    yield from ask_all(settings, cluster, chosen.skip, files)

@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Check them, and say so."""
-    found, cluster, problems = render_all(chosen.profile)
-    sentence = check_manifests(found, cluster, chosen.kubernetes, problems)
-    count = sum(map(len, found.values()))
+    files, _, problems = render_all(chosen.profile)
+    sentence = check_manifests(files, chosen.kubernetes, problems)
+    count = sum(map(len, files.values()))
     document = {"schema_version": 1, "kubernetes": chosen.kubernetes, "manifests": count}
     write_answer(chosen, document, sentence)
     return DONE

@@ -1,27 +1,73 @@
-"""The cluster, as deploy/cluster.yaml describes it, for whichever orchestrator."""
+"""The cluster as deploy/cluster.yaml describes it, the same for every orchestrator."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, PositiveInt, TypeAdapter, ValidationError
 
+from mlpo_kit.cluster.mistakes import describe_mistakes
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import Resources, section
-from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings, describe_errors
+from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
 from mlpo_kit.errors import PipelineError
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]  # of Kubernetes
-Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def match(pattern: str, words: str) -> AfterValidator:
+    """Make what refuses a text that is not of a form; `words` say what it is not, and the form."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is no {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[
+    str,
+    match(
+        "[a-z0-9]([-a-z0-9.]*[a-z0-9])?",
+        "name in Kubernetes: small letters, digits, dashes and dots",
+    ),
+]
+Namespace = Annotated[
+    str,
+    match(
+        "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        "namespace: at most 63 small letters, digits and dashes",
+    ),
+]
+Variable = Annotated[
+    str, match("[A-Za-z_][A-Za-z0-9_]*", "name of a variable: letters, digits and underscores")
+]
+ImageName = Annotated[
+    str,
+    match(
+        r"[\w.-]+(:\d+)?(/[\w.-]+)+",
+        "name of an image without a tag, such as registry.example.org/team/pets",
+    ),
+]
+WebAddress = Annotated[str, match("https?://.+", "address such as https://mlflow.example.org")]
 C = TypeVar("C", bound="Cluster")
+FILE = "deploy/cluster.yaml"
+
+
+def _refuse_gpu(server: Resources) -> Resources:
+    if server.gpu:
+        raise ValueError(
+            "it asks for a GPU, and the model server computes on the CPU: leave gpu out"
+        )
+    return server
 
 
 @section
 class Toleration:
-    """Lets a task onto nodes that keep others away."""
+    """What lets a task onto nodes that keep others away; as Kubernetes has it."""
 
     key: str
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -31,13 +77,16 @@ class Toleration:
 
 @section
 class Cluster:
-    """What the cluster offers, and what everything that runs there gets."""
+    """What the cluster offers, and what everything that runs there gets: deploy/cluster.yaml.
 
-    image: Annotated[str, Field(pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)+$")]  # without a tag
+    An orchestrator's own class adds names.
+    """
+
+    image: ImageName  # without a tag
     device: Literal["cpu", "cuda"] = "cuda"  # whose PyTorch the image holds
     namespace: Namespace = "default"
     service_account: Name | None = None
-    mlflow_uri: Annotated[str, Field(pattern="^https?://.+$")]  # the registry
+    mlflow_uri: WebAddress  # the registry of models
     variables: dict[Variable, str] = Field(default_factory=dict)  # such as AWS_ENDPOINT_URL
     secrets: dict[Name, dict[str, Variable]] = Field(default_factory=dict)  # name: {key: VARIABLE}
     pull_secrets: list[Name] = Field(default_factory=list)
@@ -51,11 +100,13 @@ class Cluster:
     queue: Name | None = None  # Kueue's LocalQueue
     ttl_seconds: PositiveInt = 86400  # that a finished job is kept
     replicas: PositiveInt = 2  # of the model server
-    server: Resources = Resources(cpu=1, memory_mb=2048)  # of each of them
+    server: Annotated[Resources, AfterValidator(_refuse_gpu)] = Resources(
+        cpu=1, memory_mb=2048
+    )  # of each of them
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of every container, but for those from secrets."""
+        """The variables of every container by name, but for those from secrets."""
         return {REGISTRY_VARIABLE: self.mlflow_uri, **self.variables}
 
 
@@ -65,66 +116,82 @@ def read_cluster(
     device: str | None = None,
     others: bool = False,
 ) -> C:
-    """Read the description; raises PipelineError that names all that is wrong.
+    """Read deploy/cluster.yaml; raises PipelineError that names all that is wrong, by line.
 
-    With the settings of a profile, also where they do not fit a cluster. With `others`, names that
-    `kind` does not have are somebody else's: an orchestrator's.
+    `kind` is `Cluster`, or an orchestrator's own with more names; `others` allows names that `kind`
+    does not have, as they are an orchestrator's. `device` replaces what the file names. With the
+    `settings` of a profile, what of them does not fit a cluster is wrong, too.
     """
     try:
-        path = find_project().root / "deploy" / "cluster.yaml"
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if device is not None and isinstance(document, dict):
-            document["device"] = device
-        if others and isinstance(document, dict):
-            known = {field.name for field in fields(kind)}
-            document = {name: value for name, value in document.items() if name in known}
-        cluster = TypeAdapter(kind).validate_python(document)
+        text = (find_project().root / FILE).read_text(encoding="utf-8")
+        document = yaml.safe_load(text)
     except (OSError, yaml.YAMLError) as error:
-        raise PipelineError(f"deploy/cluster.yaml can't be read: {error}") from None
+        raise PipelineError(f"{FILE} can't be read: {error}") from None
+    if not isinstance(document, dict):
+        raise PipelineError(f"{FILE} must hold `name: value` lines")
+    problems, cluster = [], None
+    if device is not None:
+        document["device"] = device
+    if others:
+        known = {field.name for field in fields(kind)}
+        document = {name: value for name, value in document.items() if name in known}
+    try:
+        cluster = TypeAdapter(kind).validate_python(document)
     except ValidationError as error:
-        problems = ["deploy/cluster.yaml is wrong:", *describe_errors(error)]
-        raise PipelineError("\n  ".join(problems)) from None
-    if settings is not None and (found := _find_misfits(cluster, settings)):
-        raise PipelineError("\n  ".join(["this profile does not fit a cluster:", *found]))
+        mistakes = describe_mistakes(error, kind, text, FILE)
+        problems += ["\n  ".join([f"{FILE} is wrong:", *mistakes])]
+    if settings is not None and (misfits := _find_misfits(settings, document.get("volume_claim"))):
+        problems += ["\n  ".join(["this profile does not fit a cluster:", *misfits])]
+    if cluster is None or problems:
+        raise PipelineError("\n".join(problems))
     return cluster
 
 
-def _find_misfits(cluster: Cluster, settings: BaseSettings) -> list[str]:
-    """What of a profile could not work where the stages share no disk."""
-    found = []
+def _find_misfits(settings: BaseSettings, volume_claim: object) -> list[str]:
+    """Find what of a profile could not work where the stages share no disk."""
+    misfits = []
     if settings.compute == "local":
-        found.append("compute is local: say compute: kubernetes, as configs/cluster.yaml does")
+        misfits.append("compute is local: say compute: kubernetes, as configs/cluster.yaml does")
     if not settings.is_remote and not settings.storage_root.startswith("/"):
-        found.append(
+        misfits.append(
             f"storage_root is {settings.storage_root}, a folder of this machine: it is a bucket "
             "(s3://...), or the absolute path where all mount a shared volume"
         )
-    elif not settings.is_remote and cluster.volume_claim is None:
-        found.append(
+    elif not settings.is_remote and volume_claim is None:
+        misfits.append(
             f"storage_root is the path {settings.storage_root}: name the volume there in "
-            "volume_claim of deploy/cluster.yaml"
+            f"volume_claim of {FILE}"
         )
-    if cluster.server.gpu:
-        found.append("server of deploy/cluster.yaml asks for a GPU: it computes on the CPU")
-    return found
+    return misfits
 
 
 def find_examples(cluster: Cluster, settings: BaseSettings) -> dict[str, str]:
-    """The examples of a new project that are still in it, by their place."""
-    places = {
-        "image in deploy/cluster.yaml": cluster.image,
-        "mlflow_uri in deploy/cluster.yaml": cluster.mlflow_uri,
-        "storage_root in the profile": settings.storage_root,
-    }
+    """Find the examples of a new project that are still in it, by their place.
+
+    Those of an orchestrator's own part are found, too: `zenml.server in deploy/cluster.yaml`.
+    """
+    document = TypeAdapter(type(cluster)).dump_python(cluster)
+    places = {f"{name} in {FILE}": text for name, text in _list_texts(document)}
+    places["storage_root in the profile"] = settings.storage_root
     return {
-        place: value
-        for place, value in places.items()
-        if "example.com" in value or "//example-bucket" in value
+        place: text
+        for place, text in places.items()
+        if "example.com" in text or "//example-bucket" in text
     }
+
+
+def _list_texts(document: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """List the texts in a document, each with its dotted name."""
+    if isinstance(document, str):
+        yield prefix, document
+    elif isinstance(document, dict | list):
+        items = document.items() if isinstance(document, dict) else enumerate(document)
+        for name, value in items:
+            yield from _list_texts(value, f"{prefix}.{name}".lstrip("."))
 
 
 def check_filled_in(cluster: Cluster, settings: BaseSettings) -> None:
     """Raise PipelineError while the examples of a new project are still in it."""
-    left = [f"  {place}: {value}" for place, value in find_examples(cluster, settings).items()]
+    left = [f"  {place}: {text}" for place, text in find_examples(cluster, settings).items()]
     if left:
         raise PipelineError("\n".join(["these are examples, name your own:", *left]))

@@ -29,8 +29,8 @@ CONTENT = (
     "pyproject.toml",
     "requirements.lock",
     "requirements-cuda.lock",
-    "scripts/install.py",
-    "scripts/uv.lock",
+    "requirements-kit.lock",
+    "vendor/**/*",  # the library: its wheel, or its sources after `mlpo-kit eject`
     "deploy/Dockerfile",
     "deploy/base-image",
     ".dockerignore",
@@ -38,22 +38,27 @@ CONTENT = (
 
 
 def make_tag(device: str) -> str:
-    """Hash all that the image for a device is made of, and the device: cpu or cuda."""
+    """Return the tag of an image for cpu or cuda: `0123456789abcdef-cpu`, by its content."""
     root, digest = find_project().root, hashlib.sha256()
     for pattern in CONTENT:
         for path in sorted(root.glob(pattern)):
+            if path.is_dir() or "__pycache__" in path.parts:
+                continue
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{content}  {path.relative_to(root).as_posix()}\n".encode())
     return f"{digest.hexdigest()[:16]}-{device}"
 
 
 def name_image(cluster: Cluster) -> str:
-    """Name the image that holds the code as it is now, with its tag."""
+    """Return the full name of the image that holds the code as it is now: `registry/name:tag`."""
     return f"{cluster.image}:{make_tag(cluster.device)}"
 
 
 def build_image(cluster: Cluster, base: str | None = None) -> None:
-    """Build the image with its name; does nothing but look where it is there already."""
+    """Build the image, unless this machine has it; raises PipelineError where that fails.
+
+    `base` is the image to build on from now on, instead of the one in deploy/base-image.
+    """
     engine = find_engine()
     pinned = pin_base(engine, base)
     image = name_image(cluster)
@@ -75,7 +80,7 @@ def build_image(cluster: Cluster, base: str | None = None) -> None:
 
 
 def push_image(image: str) -> None:
-    """Push it to its registry; raises PipelineError where it was not built, or may not."""
+    """Push an image to its registry; raises PipelineError where it was not built, or may not."""
     engine = find_engine()
     if inspect_image(engine, image) is None:
         raise PipelineError(f"there is no image {image} here: `make image` builds it")
@@ -88,25 +93,26 @@ def push_image(image: str) -> None:
 
 
 def pin_base(engine: str, base: str | None) -> str:
-    """The base image by digest, as deploy/base-image has it from now on.
+    """Return the base image with its digest, and write that to deploy/base-image.
 
-    A base without a digest is pulled, unless it is here, and pinned.
+    A base without a digest is pulled, unless this machine has it. Raises PipelineError where that
+    fails, or no registry has it.
     """
     wanted = base or read_base_image()
     if "@sha256:" in wanted:
         if base:
             write_text(find_project().root / BASE, f"{wanted}\n")
         return wanted
-    found = inspect_image(engine, wanted)
-    if found is None:
+    image = inspect_image(engine, wanted)
+    if image is None:
         pulled = subprocess.run([engine, "pull", wanted], check=False)
-        found = None if pulled.returncode else inspect_image(engine, wanted)
-    if found is None:
+        image = None if pulled.returncode else inspect_image(engine, wanted)
+    if image is None:
         raise PipelineError(
             f"the base image {wanted} can't be pulled: see above. Behind a mirror, name the image "
             "there: make image BASE=registry.example.com/python:3.11-slim-bookworm"
         )
-    digests = [str(digest).rpartition("@")[2] for digest in found.get("RepoDigests") or []]
+    digests = [str(digest).rpartition("@")[2] for digest in image.get("RepoDigests") or []]
     if not digests:
         raise PipelineError(
             f"the base image {wanted} was made on this machine, and nobody else could build on it: "
@@ -127,17 +133,20 @@ def read_base_image() -> str:
 
 
 def inspect_image(engine: str, image: str) -> dict[str, Any] | None:
-    """Tell what the engine knows of an image; None where it has none of that name."""
+    """Return what `docker image inspect` tells of an image; None where there is no such image."""
     command = [engine, "image", "inspect", image]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return None
-    (found,) = json.loads(done.stdout)
-    return dict(found)
+    (description,) = json.loads(done.stdout)
+    return dict(description)
 
 
 def find_engine() -> str:
-    """The container engine's command, after it answered: CONTAINER_ENGINE, docker or podman."""
+    """Find the command of a container engine that answers: CONTAINER_ENGINE, docker or podman.
+
+    Raises PipelineError where there is none.
+    """
     wanted = os.environ.get("CONTAINER_ENGINE")
     engine = next(
         filter(None, map(shutil.which, [wanted] if wanted else ["docker", "podman"])), None
@@ -149,13 +158,13 @@ def find_engine() -> str:
         )
     done = subprocess.run([engine, "info"], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
-        raise PipelineError(f"the container engine {engine} does not answer: {said[-1]}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
+        raise PipelineError(f"the container engine {engine} does not answer: {lines[-1]}")
     return engine
 
 
 def find_pip_configuration() -> Path | None:
-    """The file in which this user's pip is told of indexes, if there is one."""
+    """Find the file that configures this user's pip; None where there is none."""
     home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
     named = os.environ.get("PIP_CONFIG_FILE")
     places = [Path(named)] if named else [home / "pip" / "pip.conf", Path.home() / ".pip/pip.conf"]

@@ -1,4 +1,9 @@
-"""Whether an image is in its registry, asked as a node would ask."""
+"""Whether an image is in its registry, looked up over HTTP as a node would pull it.
+
+Who this user is there, `docker login` has written down. The package oras 0.2.43 would do less: it
+ignores DOCKER_CONFIG, asks Docker Hub at a wrong address, fails at a registry that wants a password
+instead of a token, and waits two minutes for one that can't be reached.
+"""
 
 from __future__ import annotations
 
@@ -25,31 +30,31 @@ _TYPES = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-Credentials = tuple[str, str]
-Signed = Callable[[PreparedRequest], PreparedRequest]
+Login = tuple[str, str]  # user and password
+Sign = Callable[[PreparedRequest], PreparedRequest]
 
 
-def check(image: str) -> None:
-    """Raise PipelineError unless the image is there and this user may pull it."""
-    host, repository, tag = parse(image)
+def check_image(image: str) -> None:
+    """Raise PipelineError unless the image is in its registry and this user may pull it."""
+    host, repository, tag = parse_image(image)
     local = host.partition(":")[0] in ("localhost", "127.0.0.1")
     url = f"{'http' if local else 'https'}://{host}/v2/{repository}/manifests/{tag}"
-    known = credentials(host)
+    login = read_login(host)
     try:
-        answer = _head(url, _unsigned)
+        answer = _head(url, _leave_unsigned)
         if answer.status_code == 401:
             challenge = answer.headers.get("WWW-Authenticate", "")
-            answer = _head(url, _sign(challenge, known))
+            answer = _head(url, _answer_challenge(challenge, login))
     except requests.RequestException as error:
         raise PipelineError(
-            f"the registry {host} can't be asked for the image {image}: {find_root_cause(error)}. Where "
-            "only the cluster reaches it, leave that out: make preflight ARGS='--skip image'"
+            f"the registry {host} can't be asked for the image {image}: {find_root_cause(error)}. "
+            "Where only the cluster reaches it, leave that out: make preflight ARGS='--skip image'"
         ) from None
     if answer.status_code == 404:
         raise PipelineError(f"{image} was not pushed: `make image push` builds and pushes it")
     if answer.status_code in (401, 403):
         raise PipelineError(
-            f"the registry {host} does not let {known[0] if known else 'everybody'} pull {image}: "
+            f"the registry {host} does not let {login[0] if login else 'everybody'} pull {image}: "
             f"`docker login {host}` here, and a pull secret for the cluster; or it was not pushed"
         )
     if not answer.ok:
@@ -58,8 +63,8 @@ def check(image: str) -> None:
         )
 
 
-def parse(image: str) -> tuple[str, str, str]:
-    """The registry, the repository and the tag of an image's name."""
+def parse_image(image: str) -> tuple[str, str, str]:
+    """Split an image's name into the host of its registry, the repository and the tag."""
     name, _, tag = image.rpartition(":")
     host, _, repository = name.partition("/")
     if "." not in host and ":" not in host and host != "localhost":
@@ -67,8 +72,8 @@ def parse(image: str) -> tuple[str, str, str]:
     return (HUB if host == "docker.io" else host), repository, tag
 
 
-def credentials(host: str) -> Credentials | None:
-    """Who `docker login` says this user is there; None where nobody logged in."""
+def read_login(host: str) -> Login | None:
+    """Read the user and the password of `docker login` for a registry; None where there is none."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -76,9 +81,9 @@ def credentials(host: str) -> Credentials | None:
         hosts += [f"https://{host}", f"https://{host}/v2/"]
         for name in hosts:
             if (helper := config.get("credHelpers", {}).get(name) or config.get("credsStore")) and (
-                found := _from_helper(helper, name)
+                login := _ask_helper(helper, name)
             ):
-                return found
+                return login
             if text := config.get("auths", {}).get(name, {}).get("auth"):
                 user, colon, password = base64.b64decode(text).decode().partition(":")
                 return (user, password) if colon else None
@@ -87,31 +92,31 @@ def credentials(host: str) -> Credentials | None:
     return None
 
 
-def _from_helper(helper: str, host: str) -> Credentials | None:
-    """What the program that keeps docker's passwords says."""
+def _ask_helper(helper: str, host: str) -> Login | None:
+    """Ask the program that keeps docker's passwords, such as docker-credential-pass."""
     if (program := shutil.which(f"docker-credential-{helper}")) is None:
         return None
     try:
         done = subprocess.run(
             [program, "get"], input=host.encode(), capture_output=True, check=False, timeout=SECONDS
         )
-        found = json.loads(done.stdout)
-        return str(found["Username"]), str(found["Secret"])
+        answer = json.loads(done.stdout)
+        return str(answer["Username"]), str(answer["Secret"])
     except (subprocess.SubprocessError, ValueError, KeyError):
         return None
 
 
-def _sign(challenge: str, known: Credentials | None) -> Signed:
-    """What to put onto a request that was answered with this challenge."""
+def _answer_challenge(challenge: str, login: Login | None) -> Sign:
+    """Return what signs a request that a registry has answered with 401 and this challenge."""
     kind, _, rest = challenge.partition(" ")
-    said = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-    if kind.lower() != "bearer" or "realm" not in said:
-        return _basic(known) if known else _unsigned
-    asked = {name: said[name] for name in ("service", "scope") if name in said}
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+    if kind.lower() != "bearer" or "realm" not in parameters:
+        return _sign_basic(login) if login else _leave_unsigned
+    query = {name: parameters[name] for name in ("service", "scope") if name in parameters}
     answer = requests.get(
-        said["realm"],
-        params=asked,
-        auth=_basic(known) if known else _unsigned,
+        parameters["realm"],
+        params=query,
+        auth=_sign_basic(login) if login else _leave_unsigned,
         timeout=SECONDS,
     )
     try:
@@ -119,31 +124,31 @@ def _sign(challenge: str, known: Credentials | None) -> Signed:
         token = document.get("token") or document.get("access_token")
     except (ValueError, AttributeError):
         token = None
-    return _header(f"Bearer {token}") if token else _unsigned
+    return _sign_header(f"Bearer {token}") if token else _leave_unsigned
 
 
-def _basic(known: Credentials) -> Signed:
-    return _header("Basic " + base64.b64encode(":".join(known).encode()).decode())
+def _sign_basic(login: Login) -> Sign:
+    return _sign_header("Basic " + base64.b64encode(":".join(login).encode()).decode())
 
 
-def _header(value: str) -> Signed:
-    def signed(request: PreparedRequest) -> PreparedRequest:
+def _sign_header(value: str) -> Sign:
+    def sign(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = value
         return request
 
-    return signed
+    return sign
 
 
-def _unsigned(request: PreparedRequest) -> PreparedRequest:
-    """As it is: requests would else look into ~/.netrc."""
+def _leave_unsigned(request: PreparedRequest) -> PreparedRequest:
+    """Return the request as it is: requests would else look into ~/.netrc."""
     return request
 
 
-def _head(url: str, signed: Signed) -> Response:
+def _head(url: str, sign: Sign) -> Response:
     return requests.head(
         url,
         headers={"Accept": ", ".join(_TYPES)},
-        auth=signed,
+        auth=sign,
         timeout=SECONDS,
         allow_redirects=True,
     )

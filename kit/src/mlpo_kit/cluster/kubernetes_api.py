@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -15,10 +16,15 @@ from mlpo_kit.errors import PipelineError, find_root_cause
 
 SECONDS = 5  # to wait for an answer
 UNKNOWN = object()  # what this user may not know
+Document = dict[str, Any]
 
 
 class KubernetesApi:
-    """Answers what is there; raises PipelineError where nobody answers, or not to this user."""
+    """Answers what is there; raises PipelineError where nobody answers, or not to this user.
+
+    Answers are documents, with whatever fields they have: the client's classes know those of one
+    release only.
+    """
 
     def __init__(self) -> None:
         """Read the configuration; raises PipelineError where there is none."""
@@ -42,35 +48,130 @@ class KubernetesApi:
         self._core = self._client.CoreV1Api(self._connection)
 
     def get(self, method: str, *arguments: str, **options: str) -> Any:
-        """What a method of the core API returns; None for what is not there, or UNKNOWN."""
+        """Call a method of the core API, such as `read_namespace`.
+
+        Returns the document, None for what is not there, or UNKNOWN.
+        """
         return self._call(partial(getattr(self._core, method), *arguments, **options))
 
     def may_create(self, group: str, resource: str, namespace: str) -> bool:
         """Whether this user may create such objects."""
-        asked = {"group": group, "resource": resource, "namespace": namespace, "verb": "create"}
+        attributes = {
+            "group": group,
+            "resource": resource,
+            "namespace": namespace,
+            "verb": "create",
+        }
         client = self._client.AuthorizationV1Api(self._connection)
-        review = {"spec": {"resourceAttributes": asked}}
-        found = self._call(partial(client.create_self_subject_access_review, review))
-        return found in (None, UNKNOWN) or bool(found["status"]["allowed"])
+        review = {"spec": {"resourceAttributes": attributes}}
+        answer = self._call(partial(client.create_self_subject_access_review, review))
+        return answer in (None, UNKNOWN) or bool(answer["status"]["allowed"])
 
-    def _call(self, method: Callable[..., Any]) -> Any:
-        """The document: whatever fields it has; the client's classes know those of one release."""
+    def find_refusal(self, document: Document, namespace: str) -> str | None:
+        """Say why Kubernetes would not take an object, as `kubectl apply --dry-run=server` does.
+
+        Nothing is made. Returns None where it would, or where this user may not try. `namespace` is
+        that of an object that names none.
+        """
+        if "name" not in document["metadata"]:  # Kubernetes is to make one up
+            return None
+        version, kind = document["apiVersion"], document["kind"]
+        resource = self._find_resource(version, kind)
+        if resource is UNKNOWN:
+            return None
+        if resource is None:
+            return f"{self.host} has no {kind} in {version}: install what brings it"
+        path = f"/api/{version}" if version == "v1" else f"/apis/{version}"
+        if resource["namespaced"]:
+            path += f"/namespaces/{document['metadata'].get('namespace', namespace)}"
+        path += f"/{resource['name']}/{document['metadata']['name']}"
+        query = {
+            "dryRun": "All",
+            "fieldManager": "mlpo",
+            "fieldValidation": "Strict",
+            "force": "true",  # of what kubectl has applied, too
+        }
         try:
-            return json.loads(method(_request_timeout=SECONDS, _preload_content=False).data)
+            self._send(self._make_request("PATCH", path, list(query.items()), document))
+        except self._client.ApiException as error:
+            message = _read_message(error)
+            may_not = error.status == 403 and " cannot " in message  # in the words of RBAC
+            return None if may_not or "does not support dry run" in message else message
+        return None
+
+    def _find_resource(self, version: str, kind: str) -> Any:
+        """How the API names the objects of a kind, such as `jobs`; None where it has none."""
+        path = "/api/v1" if version == "v1" else f"/apis/{version}"
+        answer = self._call(self._make_request("GET", path))
+        if answer in (None, UNKNOWN):
+            return answer
+        whole = [one for one in answer["resources"] if "/" not in one["name"]]  # no jobs/status
+        return next((one for one in whole if one["kind"] == kind), None)
+
+    def _make_request(
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]] | None = None,
+        body: Document | None = None,
+    ) -> Callable[..., Any]:
+        """A request that the client has no method for."""
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
+        return partial(
+            self._connection.call_api,
+            path,
+            method,
+            query_params=query or [],
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+        )
+
+    def _call(self, request: Callable[..., Any]) -> Any:
+        """Return the document, None for what is not there, or UNKNOWN."""
+        try:
+            return self._send(request)
         except self._client.ApiException as error:
             if error.status == 404:
                 return None
             if error.status == 403:
                 return UNKNOWN
-            if error.status == 401:
-                raise PipelineError(
-                    f"Kubernetes at {self.host} does not know you, or no longer: log in again, as "
-                    "for kubectl"
-                ) from None
             raise PipelineError(
                 f"Kubernetes at {self.host} answers {error.status} {error.reason}"
+            ) from None
+
+    def _send(self, request: Callable[..., Any]) -> Any:
+        """Return the document; raises PipelineError where nobody answers, else ApiException."""
+        try:
+            return json.loads(request(_request_timeout=SECONDS, _preload_content=False).data)
+        except self._client.ApiException as error:
+            if error.status != 401:
+                raise
+            raise PipelineError(
+                f"Kubernetes at {self.host} does not know you, or no longer: log in again, as "
+                "for kubectl"
             ) from None
         except import_module("urllib3.exceptions").HTTPError as error:
             raise PipelineError(
                 f"Kubernetes at {self.host} can't be reached: {find_root_cause(error)}"
             ) from None
+
+
+def _read_message(error: Any) -> str:
+    """What Kubernetes says to a request that it does not take."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return f"it answers {error.status} {error.reason}"
+
+
+def parse_amount(text: Any) -> Decimal | None:
+    """Parse a quantity of Kubernetes, such as 500m or 4Gi; None where it is none."""
+    try:
+        amount: Decimal = import_module("kubernetes.utils").parse_quantity(text)
+    except ValueError:
+        return None
+    return amount

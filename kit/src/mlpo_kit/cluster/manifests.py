@@ -13,12 +13,14 @@ import yaml
 
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.schemas import check_document
 from mlpo_kit.cluster.workloads import PRUNE, render_workloads
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import write_text
 
+Files = dict[str, list[Manifest]]  # the documents of each file, by its name without its ending
 FOLDER = "build/manifests"  # in the project
 KUBERNETES = "1.35"  # the oldest release that gets fixes: what it takes, later ones take
 MADE = "# Made by `make manifests` from deploy/cluster.yaml and configs/: change those.\n"
@@ -28,41 +30,45 @@ def render_manifests(
     settings: BaseSettings,
     cluster: Cluster,
     profile: str,
-    own: dict[str, list[Manifest]],
+    own: Files,
     prune: Sequence[str] | None = PRUNE,
-) -> dict[str, list[Manifest]]:
-    """Render what a cluster is given, by the file's name without its ending.
+) -> Files:
+    """Render what a cluster is given for a profile: every project's, and the orchestrator's `own`.
 
-    `own` are the orchestrator's. `prune` is what Python starts at night: None where the
-    orchestrator does that.
+    `prune` is what Python starts at night: None where the orchestrator does that.
     """
     if settings.compute != "kubernetes":
         return own
     return {**render_workloads(settings, cluster, profile, prune), **own}
 
 
-def check_manifests(
-    found: dict[str, list[Manifest]], cluster: Cluster, version: str, besides: list[str]
-) -> str:
-    """Say that nothing is wrong; raises PipelineError that names all that is.
+def check_manifests(files: Files, version: str, more_problems: Sequence[str] = ()) -> str:
+    """Check manifests with the schemas of a release of Kubernetes, such as 1.35.
 
-    `version` is the release of Kubernetes; `besides` is what somebody else found.
+    Returns the sentence that they are fine. Raises PipelineError that names the first problem of
+    each document, and `more_problems`. Kinds of extensions are not looked at.
     """
-    from mlpo_kit.cluster.checks import problems  # its schemas are there for development only
-
-    wrong = problems(found, cluster, version) + besides
-    if wrong:
-        raise PipelineError("the manifests have problems:\n  - " + "\n  - ".join(wrong))
-    count = sum(map(len, found.values()))
+    problems = [
+        f"{stem}.yaml: {document['kind']} {document['metadata'].get('name')}: {problem}"
+        for stem, documents in files.items()
+        for document in documents
+        if (problem := check_document(document, version))
+    ]
+    if problems := [*problems, *more_problems]:
+        raise PipelineError("the manifests have problems:\n  - " + "\n  - ".join(problems))
+    count = sum(map(len, files.values()))
     return f"{count} manifests for Kubernetes {version}: no problems found"
 
 
-def write_manifests(found: dict[str, list[Manifest]], above: dict[str, str]) -> list[Path]:
-    """Write each file whole, and remove those of an earlier call that are none any more."""
+def write_manifests(files: Files, comments: dict[str, str]) -> list[Path]:
+    """Write each file to build/manifests/, and remove those of earlier calls that are none now.
+
+    `comments` stand above the manifests, by the file's name. Returns the paths.
+    """
     folder = find_project().root / FOLDER
     texts = {
-        folder / f"{stem}.yaml": MADE + above.get(stem, "") + to_yaml(documents)
-        for stem, documents in sorted(found.items())
+        folder / f"{stem}.yaml": MADE + comments.get(stem, "") + to_yaml(documents)
+        for stem, documents in sorted(files.items())
     }
     for path, text in texts.items():
         write_text(path, text)
@@ -73,7 +79,7 @@ def write_manifests(found: dict[str, list[Manifest]], above: dict[str, str]) -> 
 
 
 def to_yaml(documents: list[Manifest]) -> str:
-    """The documents of one file, the same text for the same documents."""
+    """Format the documents of one file: the same text for the same documents."""
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
     return text
 
@@ -85,9 +91,9 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _format_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _format_text)

@@ -1,4 +1,4 @@
-"""What a namespace has for a run, and what is missing: asked of Kubernetes.
+"""What a namespace has for a run, and what is missing: Kubernetes is asked.
 
 Of what this user may not read nothing is said: that is no problem of the run.
 """
@@ -9,130 +9,157 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.cluster.kubernetes_api import UNKNOWN, KubernetesApi
-from mlpo_kit.cluster.pod_checks import quantity
+from mlpo_kit.cluster.description import FILE, Cluster
+from mlpo_kit.cluster.kubernetes_api import UNKNOWN, KubernetesApi, parse_amount
+from mlpo_kit.cluster.manifests import Files
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.runs.pipeline import load_pipeline
 
-Answer = tuple[bool, str]  # whether that is fine, and what it is
+Answer = tuple[bool, str]  # whether that is fine, and the sentence
 MIB = 2**20
 
 
-def ask(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Ask all that can be known before a run; raises PipelineError where nobody answers."""
-    api, name = KubernetesApi(), cluster.namespace
-    allowed = api.may_create("batch", "jobs", name)
-    if api.get("read_namespace", name) is None:
-        yield False, f"there is no namespace {name} at {api.host}: kubectl create namespace {name}"
+def ask_kubernetes(
+    settings: BaseSettings, cluster: Cluster, files: Files | None = None
+) -> Iterator[Answer]:
+    """Ask Kubernetes all that can be known before a run.
+
+    With the manifests of `files`, also whether it would take them. Raises PipelineError where
+    nobody answers.
+    """
+    api, namespace = KubernetesApi(), cluster.namespace
+    may_create = api.may_create("batch", "jobs", namespace)
+    if api.get("read_namespace", namespace) is None:
+        create = f"kubectl create namespace {namespace}"
+        yield False, f"there is no namespace {namespace} at {api.host}: {create}"
         return
-    wrong = [*_missing(api, cluster), *_quotas(api, settings, cluster)]
-    if not allowed:
-        wrong.append(f"you may not create jobs in the namespace {name}: ask who runs the cluster")
-    yield from ((False, sentence) for sentence in wrong)
-    if not wrong:
-        yield True, f"the namespace {name} at {api.host} takes jobs, and has what they need"
-    if nodes := _nodes(api, settings, cluster):
-        yield True, nodes
+    problems = [
+        *find_missing_objects(api, cluster),
+        *find_full_quotas(api, settings, cluster),
+        *find_refused_manifests(api, cluster, files or {}),
+    ]
+    if not may_create:
+        problems.append(
+            f"you may not create jobs in the namespace {namespace}: ask who runs the cluster"
+        )
+    yield from ((False, sentence) for sentence in problems)
+    if not problems:
+        yield True, f"the namespace {namespace} at {api.host} takes jobs, and has what they need"
+    if sentence := describe_gpu_nodes(api, settings, cluster):
+        yield True, sentence
 
 
-def _missing(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
-    """What deploy/cluster.yaml names and is not there."""
-    space, kubectl = cluster.namespace, f"kubectl -n {cluster.namespace}"
+def find_missing_objects(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
+    """Find what deploy/cluster.yaml names and the namespace does not have."""
+    namespace, kubectl = cluster.namespace, f"kubectl -n {cluster.namespace}"
     for name, variables in cluster.secrets.items():
-        secret = api.get("read_namespaced_secret", name, space)
+        secret = api.get("read_namespaced_secret", name, namespace)
         if secret is None:
             values = " ".join(f"--from-literal={key}=..." for key in variables)
             create = f"{kubectl} create secret generic {name} {values}"
-            yield f"there is no secret {name} in the namespace {space}: {create}"
+            yield f"there is no secret {name} in the namespace {namespace}: {create}"
         elif secret is not UNKNOWN:
             data = secret.get("data") or {}
             for key in sorted(variables.keys() - data.keys()):
                 yield (
-                    f"the secret {name} has no key {key}, which secrets of deploy/cluster.yaml "
+                    f"the secret {name} has no key {key}, which secrets of {FILE} "
                     f"names; it has: {', '.join(sorted(data)) or 'none'}"
                 )
     for name in cluster.pull_secrets:
-        if api.get("read_namespaced_secret", name, space) is None:
+        if api.get("read_namespaced_secret", name, namespace) is None:
             create = f"{kubectl} create secret docker-registry {name} --docker-server=..."
-            yield f"there is no pull secret {name} in the namespace {space}: {create}"
-    if claim := cluster.volume_claim:
-        found = api.get("read_namespaced_persistent_volume_claim", claim, space)
-        if found is None:
+            yield f"there is no pull secret {name} in the namespace {namespace}: {create}"
+    if volume := cluster.volume_claim:
+        claim = api.get("read_namespaced_persistent_volume_claim", volume, namespace)
+        if claim is None:
             yield (
-                f"there is no volume claim {claim} in the namespace {space}: create it, so that "
-                "several pods may write to it at once (ReadWriteMany)"
+                f"there is no volume claim {volume} in the namespace {namespace}: create it, so "
+                "that several pods may write to it at once (ReadWriteMany)"
             )
-        elif found is not UNKNOWN and found["status"].get("phase") == "Lost":
-            yield f"the volume of the claim {claim} is lost: {kubectl} describe pvc {claim}"
+        elif claim is not UNKNOWN and claim["status"].get("phase") == "Lost":
+            yield f"the volume of the claim {volume} is lost: {kubectl} describe pvc {volume}"
     account = cluster.service_account
-    if account and api.get("read_namespaced_service_account", account, space) is None:
+    if account and api.get("read_namespaced_service_account", account, namespace) is None:
         create = f"{kubectl} create serviceaccount {account}"
-        yield f"there is no service account {account} in the namespace {space}: {create}"
+        yield f"there is no service account {account} in the namespace {namespace}: {create}"
 
 
-def _quotas(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> Iterator[str]:
-    """The quotas that leave no room for the stage that asks for most."""
-    found = api.get("list_namespaced_resource_quota", cluster.namespace)
-    for quota in [] if found in (None, UNKNOWN) else found["items"]:
+def find_full_quotas(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> Iterator[str]:
+    """Find the quotas that leave no room for the stage that requests most."""
+    quotas = api.get("list_namespaced_resource_quota", cluster.namespace)
+    for quota in [] if quotas in (None, UNKNOWN) else quotas["items"]:
         spec, status = quota.get("spec", {}), quota.get("status", {})
         if "scopes" in spec or "scopeSelector" in spec:  # of some pods only
             continue
-        used = status.get("used", {})
-        for key, value in status.get("hard", {}).items():
-            most, taken = quantity(value), quantity(used.get(key, "0"))
-            stage, needed = _largest(key, settings, cluster)
-            if most is None or taken is None or needed <= most - taken:
+        for key, text in status.get("hard", {}).items():
+            limit, used = parse_amount(text), parse_amount(status.get("used", {}).get(key, "0"))
+            stage, needed = find_largest_stage(key, settings, cluster)
+            if limit is None or used is None or needed <= limit - used:
                 continue
             advice = "wait until others are done, or ask for more"
-            if needed > most:
+            if needed > limit:
                 advice = "ask for more, or say less in resources of the profile"
             yield (
                 f"the quota {quota['metadata']['name']} of the namespace {cluster.namespace} "
-                f"leaves {_shown(key, most - taken)} of {_shown(key, most)} {key}, and {stage} "
-                f"needs {_shown(key, needed)}: {advice}"
+                f"leaves {_format_amount(key, limit - used)} of {_format_amount(key, limit)} "
+                f"{key}, and {stage} needs {_format_amount(key, needed)}: {advice}"
             )
 
 
-def _largest(key: str, settings: BaseSettings, cluster: Cluster) -> tuple[str, Decimal]:
-    """The stage that takes most of what a quota counts, and how much."""
-    name = key.removeprefix("requests.").removeprefix("limits.")
+def find_largest_stage(key: str, settings: BaseSettings, cluster: Cluster) -> tuple[str, Decimal]:
+    """Find the stage that takes most of what a quota counts, such as limits.memory; and how much.
 
-    def amount(stage: str, asked: Resources) -> Decimal:
+    A stage takes that much in each of its pods: `nodes` of its section, else one.
+    """
+    counted = key.removeprefix("requests.").removeprefix("limits.")
+
+    def measure(stage: str, request: Resources) -> Decimal:
         amounts = {
-            "cpu": asked.cpu,
-            "memory": asked.memory_mb * MIB,
-            cluster.gpu_type: asked.gpu,
+            "cpu": request.cpu,
+            "memory": request.memory_mb * MIB,
+            cluster.gpu_type: request.gpu,
             "pods": 1,
         }
         pods = getattr(getattr(settings, stage, None), "nodes", 1)
-        return Decimal(pods * amounts.get(name, 0))
+        return Decimal(pods * amounts.get(counted, 0))
 
-    asked = {name: Resources() for name in load_pipeline()} | settings.resources
-    needed, stage = max((amount(*one), one[0]) for one in asked.items())
-    return stage, needed
+    requests = {stage: Resources() for stage in load_pipeline()} | settings.resources
+    amount, stage = max((measure(stage, request), stage) for stage, request in requests.items())
+    return stage, amount
 
 
-def _shown(key: str, number: Decimal) -> str:
+def _format_amount(key: str, number: Decimal) -> str:
     return f"{int(number) // MIB}Mi" if key.endswith("memory") else f"{number.normalize():f}"
 
 
-def _nodes(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> str | None:
-    """How many nodes could run the stage with most GPUs, if one has any and that may be known."""
+def describe_gpu_nodes(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> str | None:
+    """Say how many nodes could run the stage with most GPUs.
+
+    None where no stage has any, or this user may not know.
+    """
     stage, needed = max(
-        ((name, asked.gpu) for name, asked in settings.resources.items()),
-        key=lambda one: one[1],
+        ((name, request.gpu) for name, request in settings.resources.items()),
+        key=lambda pair: pair[1],
         default=("", 0),
     )
-    wanted = ",".join(f"{key}={value}" for key, value in cluster.node_selector.items())
-    found: Any = api.get("list_node", label_selector=wanted) if needed else UNKNOWN
-    if found in (None, UNKNOWN):
+    labels = ",".join(f"{key}={value}" for key, value in cluster.node_selector.items())
+    nodes: Any = api.get("list_node", label_selector=labels) if needed else UNKNOWN
+    if nodes in (None, UNKNOWN):
         return None
-    held = [node.get("status", {}).get("allocatable", {}) for node in found["items"]]
-    offers = [quantity(one.get(cluster.gpu_type, "0")) for one in held]
+    allocatable = [node.get("status", {}).get("allocatable", {}) for node in nodes["items"]]
+    offers = [parse_amount(amounts.get(cluster.gpu_type, "0")) for amounts in allocatable]
     count = sum(1 for offer in offers if offer is not None and offer >= needed)
-    like = f"{needed} {cluster.gpu_type}" + (f" and the labels {wanted}" if wanted else "")
+    wanted = f"{needed} {cluster.gpu_type}" + (f" and the labels {labels}" if labels else "")
     if not count:
-        return f"no node has {like} now: {stage} waits until one is added"
-    return f"{count} of the nodes have {like}, for {stage}"
+        return f"no node has {wanted} now: {stage} waits until one is added"
+    return f"{count} of the nodes have {wanted}, for {stage}"
+
+
+def find_refused_manifests(api: KubernetesApi, cluster: Cluster, files: Files) -> Iterator[str]:
+    """Find the manifests that Kubernetes would not take, by a dry run on its server."""
+    for stem, documents in files.items():
+        for document in documents:
+            if refusal := api.find_refusal(document, cluster.namespace):
+                name = document["metadata"]["name"]
+                yield f"{stem}.yaml: Kubernetes would refuse {document['kind']} {name}: {refusal}"

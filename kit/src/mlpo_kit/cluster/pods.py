@@ -12,6 +12,7 @@ from typing import Any
 
 from mlpo_kit.cluster import image
 from mlpo_kit.cluster.description import Cluster
+from mlpo_kit.cluster.patches import patch_pod as patch_pod  # noqa: PLC0414 (for adapters)
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 
@@ -20,16 +21,16 @@ Manifest = dict[str, Any]
 USER = 10001  # of deploy/Dockerfile
 QUEUE = "kueue.x-k8s.io/queue-name"
 COMPONENT = "app.kubernetes.io/component"
-TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 (in a pod, where nobody else is)
+TMP, SHM = "/tmp", "/dev/shm"
 
 
-def environment(cluster: Cluster, asked: Resources | None = None) -> list[Manifest]:
-    """The variables of a container, those from secrets last.
+def environment(cluster: Cluster, request: Resources | None = None) -> list[Manifest]:
+    """Return `env` of a container, its variables from secrets last.
 
-    With as many threads of the CPU as it holds cores: left alone, torch starts one for each core of
-    the node.
+    With a `request`, torch gets as many threads of the CPU as cores are requested: left alone, it
+    starts one for each core of the node.
     """
-    threads = {"OMP_NUM_THREADS": str(asked.cpu)} if asked else {}
+    threads = {"OMP_NUM_THREADS": str(request.cpu)} if request else {}
     values = {**threads, **cluster.environment}
     return [
         *({"name": name, "value": value} for name, value in values.items()),
@@ -41,16 +42,16 @@ def environment(cluster: Cluster, asked: Resources | None = None) -> list[Manife
     ]
 
 
-def resources(cluster: Cluster, asked: Resources) -> Manifest:
-    """Requests and limits, the same: what is promised is there, and more is not taken."""
-    amounts = {"cpu": str(asked.cpu), "memory": f"{asked.memory_mb}Mi"}
-    if asked.gpu:
-        amounts[cluster.gpu_type] = str(asked.gpu)
+def resources(cluster: Cluster, request: Resources) -> Manifest:
+    """Return `resources` of a container: requests and limits, which are the same."""
+    amounts = {"cpu": str(request.cpu), "memory": f"{request.memory_mb}Mi"}
+    if request.gpu:
+        amounts[cluster.gpu_type] = str(request.gpu)
     return {"requests": amounts, "limits": dict(amounts)}
 
 
 def container_security() -> Manifest:
-    """The `securityContext` of a container."""
+    """Return `securityContext` of a container: no root, no privilege, a root that is read-only."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -63,34 +64,34 @@ def container_security() -> Manifest:
 
 
 def pod_security() -> Manifest:
-    """The `securityContext` of a pod: its volumes belong to the user of the image."""
+    """Return `securityContext` of a pod: its volumes belong to the user of the image."""
     return {"fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
-def volumes(cluster: Cluster, settings: BaseSettings, asked: Resources) -> list[Manifest]:
-    """The volumes that `mounts` puts into the container."""
-    found: list[Manifest] = [{"name": "tmp", "emptyDir": {}}]
-    if asked.gpu:
+def volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> list[Manifest]:
+    """Return `volumes` of a pod: those that `mounts` puts into its container."""
+    volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}]
+    if request.gpu:
         memory = {"medium": "Memory", "sizeLimit": f"{cluster.shared_memory_mb}Mi"}
-        found.append({"name": "shm", "emptyDir": memory})
+        volumes.append({"name": "shm", "emptyDir": memory})
     if not settings.is_remote:
         claim = {"claimName": cluster.volume_claim}
-        found.append({"name": "store", "persistentVolumeClaim": claim})
-    return found
+        volumes.append({"name": "store", "persistentVolumeClaim": claim})
+    return volumes
 
 
-def mounts(settings: BaseSettings, asked: Resources) -> list[Manifest]:
-    """Where a container has the volumes: /tmp, shared memory with a GPU, the store on a path."""
-    found = [{"name": "tmp", "mountPath": TMP}]
-    if asked.gpu:
-        found.append({"name": "shm", "mountPath": SHM})
+def mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
+    """Return `volumeMounts` of a container: /tmp, with a GPU /dev/shm, a store that is a path."""
+    mounts = [{"name": "tmp", "mountPath": TMP}]
+    if request.gpu:
+        mounts.append({"name": "shm", "mountPath": SHM})
     if not settings.is_remote:
-        found.append({"name": "store", "mountPath": settings.storage_root})
-    return found
+        mounts.append({"name": "store", "mountPath": settings.storage_root})
+    return mounts
 
 
 def tolerations(cluster: Cluster) -> list[Manifest]:
-    """Of a task with a GPU: what lets it onto the nodes that keep other tasks away."""
+    """Return `tolerations` of a pod with a GPU: what lets it onto nodes that keep others away."""
     return [
         {
             name: value
@@ -102,17 +103,17 @@ def tolerations(cluster: Cluster) -> list[Manifest]:
 
 
 def container(
-    name: str, command: list[str], cluster: Cluster, settings: BaseSettings, asked: Resources
+    name: str, command: list[str], cluster: Cluster, settings: BaseSettings, request: Resources
 ) -> Manifest:
-    """A container that runs a command in the project's image."""
+    """Return a container that runs a command in the project's image, as Kubernetes has it."""
     return {
         "name": name,
         "image": image.name_image(cluster),
         "command": command,
-        "env": environment(cluster, asked),
-        "resources": resources(cluster, asked),
+        "env": environment(cluster, request),
+        "resources": resources(cluster, request),
         "securityContext": container_security(),
-        "volumeMounts": mounts(settings, asked),
+        "volumeMounts": mounts(settings, request),
     }
 
 
@@ -120,22 +121,25 @@ def pod_spec(
     work: Manifest,
     cluster: Cluster,
     settings: BaseSettings,
-    asked: Resources,
+    request: Resources,
     calls_api: bool = False,
 ) -> Manifest:
-    """The `spec` of a pod around one container; `calls_api`: it talks to Kubernetes itself."""
+    """Return `spec` of a pod around one container, before `patch_pod`.
+
+    `calls_api` gives it the means to talk to Kubernetes itself.
+    """
     spec: Manifest = {
         "automountServiceAccountToken": calls_api,
         "enableServiceLinks": False,  # or a Service named mlflow would set MLFLOW_PORT
         "securityContext": pod_security(),
         "containers": [work],
-        "volumes": volumes(cluster, settings, asked),
+        "volumes": volumes(cluster, settings, request),
     }
     if cluster.service_account:
         spec["serviceAccountName"] = cluster.service_account
     if cluster.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in cluster.pull_secrets]
-    if asked.gpu:
+    if request.gpu:
         spec["tolerations"] = tolerations(cluster)
         if cluster.node_selector:
             spec["nodeSelector"] = dict(cluster.node_selector)
@@ -143,17 +147,17 @@ def pod_spec(
 
 
 def queue_labels(cluster: Cluster) -> dict[str, str]:
-    """The label by which Kueue admits a job, where there is a queue. It belongs on the job."""
+    """Return the label by which Kueue admits a job, where there is a queue; it is the job's."""
     return {QUEUE: cluster.queue} if cluster.queue else {}
 
 
 def labels(settings: BaseSettings, component: str) -> dict[str, str]:
-    """The labels by which people and selectors find an object: whose it is, and what for."""
+    """Return the labels by which people and selectors find an object: whose it is, what for."""
     return {"app.kubernetes.io/name": object_name(settings.project), COMPONENT: component}
 
 
 def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str) -> Manifest:
-    """The `metadata` of an object of ours."""
+    """Return `metadata` of an object with a name: also its namespace and its labels."""
     managed = {"app.kubernetes.io/managed-by": "mlpo"}
     return {
         "name": name,
@@ -163,10 +167,10 @@ def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str
 
 
 def object_name(text: str, limit: int = 40) -> str:
-    """A name that Kubernetes takes for any object, as near to `text` as can be.
+    """Return a name that Kubernetes takes for any object, as near to `text` as can be.
 
-    The default leaves room for what is put behind it. Where more than case and underscores had to
-    go, a hash keeps it apart from what would else have the same name.
+    The default `limit` of letters leaves room for what is put behind it. Where more than case and
+    underscores had to go, a hash keeps it apart from what would else have the same name.
     """
     plain = text.lower().replace("_", "-")
     name = re.sub("[^a-z0-9]+", "-", plain).strip("-")

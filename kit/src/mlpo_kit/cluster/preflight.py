@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 
 import requests
 
-from mlpo_kit.cluster import image, image_registry, namespace
-from mlpo_kit.cluster.description import Cluster, find_examples
-from mlpo_kit.cluster.namespace import Answer
+from mlpo_kit.cluster import image, image_registry
+from mlpo_kit.cluster.description import FILE, Cluster, find_examples
+from mlpo_kit.cluster.manifests import Files
+from mlpo_kit.cluster.namespace import Answer, ask_kubernetes
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
 from mlpo_kit.errors import PipelineError, find_root_cause
 from mlpo_kit.store import open_store
@@ -23,17 +25,30 @@ SECONDS = 5  # to wait for an answer
 
 
 def find_obstacles(
-    settings: BaseSettings, cluster: Cluster, skip: Collection[str] = ()
+    settings: BaseSettings,
+    cluster: Cluster,
+    skip: Collection[str] = (),
+    files: Files | None = None,
 ) -> list[str]:
-    """Why a run could not start, a sentence for each reason."""
-    return [sentence for fine, sentence in ask_all(settings, cluster, skip) if not fine]
+    """Find why a run could not start: a sentence for each reason, with what to do.
+
+    The arguments are those of `ask_all`.
+    """
+    return [sentence for fine, sentence in ask_all(settings, cluster, skip, files) if not fine]
 
 
 def ask_all(
-    settings: BaseSettings, cluster: Cluster, skip: Collection[str] = ()
+    settings: BaseSettings,
+    cluster: Cluster,
+    skip: Collection[str] = (),
+    files: Files | None = None,
 ) -> Iterator[Answer]:
-    """All questions but those of `skip`; each answer says whether that is fine, and what it is."""
-    for name, question in QUESTIONS.items():
+    """Ask all QUESTIONS but those of `skip`; each answer is whether that is fine, and a sentence.
+
+    With manifests in `files`, Kubernetes is asked whether it would take them.
+    """
+    questions = QUESTIONS | {"kubernetes": partial(ask_kubernetes, files=files)}
+    for name, question in questions.items():
         if name in skip or (name == "kubernetes" and settings.compute != "kubernetes"):
             continue
         try:
@@ -43,7 +58,7 @@ def ask_all(
 
 
 def ask_files(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Whether the files of the project say what is yours, for good."""
+    """Ask the project's files whether they name what is yours, and a base that stays the same."""
     for place, value in find_examples(cluster, settings).items():
         yield False, f"{place} is an example, {value}: name your own"
     base = image.read_base_image()
@@ -56,9 +71,9 @@ def ask_files(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
 
 
 def ask_store(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Whether this user may write to the store."""
-    if not settings.is_remote or _is_example("storage_root", settings, cluster):
-        return  # on a volume that only pods have; or files() says so
+    """Ask the store whether this user may write to it."""
+    if not settings.is_remote or _is_example("storage_root in the profile", settings, cluster):
+        return  # on a volume that only pods have; or ask_files says so
     key = f"preflight/{uuid.uuid4().hex}"
     store = open_store(settings)
     store.write(key, b"may this be written?\n")
@@ -67,9 +82,9 @@ def ask_store(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
 
 
 def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Whether the MLflow server answers, and to this user."""
+    """Ask the MLflow server whether it answers this user."""
     uri = (os.environ.get(REGISTRY_VARIABLE) or cluster.mlflow_uri).rstrip("/")
-    if _is_example("mlflow_uri", settings, cluster) and uri == cluster.mlflow_uri:
+    if _is_example(f"mlflow_uri in {FILE}", settings, cluster) and uri == cluster.mlflow_uri:
         return
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
@@ -100,16 +115,16 @@ def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
 
 
 def ask_image(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Whether the image of the code as it is now is in its registry."""
-    if _is_example("image", settings, cluster):
+    """Ask the registry of images whether it has the image of the code as it is now."""
+    if _is_example(f"image in {FILE}", settings, cluster):
         return
     name = image.name_image(cluster)
-    image_registry.check(name)
+    image_registry.check_image(name)
     yield True, f"the image {name} is in its registry"
 
 
-def _is_example(name: str, settings: BaseSettings, cluster: Cluster) -> bool:
-    return any(place.startswith(name) for place in find_examples(cluster, settings))
+def _is_example(place: str, settings: BaseSettings, cluster: Cluster) -> bool:
+    return place in find_examples(cluster, settings)
 
 
 Question = Callable[[BaseSettings, Cluster], Iterator[Answer]]
@@ -117,6 +132,6 @@ QUESTIONS: dict[str, Question] = {
     "files": ask_files,
     "store": ask_store,
     "registry": ask_registry,
-    "kubernetes": namespace.ask,
+    "kubernetes": ask_kubernetes,
     "image": ask_image,
 }

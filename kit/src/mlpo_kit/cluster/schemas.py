@@ -1,121 +1,105 @@
 """Kubernetes' own schemas of its objects, of a release.
 
-They are in the package kubernetes-validate, which is there for development only.
+They are in the package kubernetes-validate, which is there for development only. Of the kinds of
+extensions (Argo, JobSet, Kubeflow Trainer) it knows nothing, and nothing is said of them here.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable
 from importlib import import_module
-from importlib.resources import files
 from typing import Any
 
-from mlpo_kit.cluster.found_pods import PLACEHOLDER
-from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.runs.pipeline import suggest
 
-POD = "io.k8s.api.core.v1.PodSpec"
+Document = dict[str, Any]
 
 
-def is_built_in(document: Manifest, version: str) -> bool:
-    """Whether Kubernetes itself has the group of a document, and not an extension of it."""
+def is_extension(document: Document) -> bool:
+    """Whether Kubernetes itself does not have the group of a document, by the group's name."""
     group = str(document.get("apiVersion")).rpartition("/")[0]
-    return "." not in group or any(group == known for known, *_ in _kinds(version))
+    return "." in group and not group.endswith(".k8s.io")
 
 
-def misfits(document: Manifest, version: str) -> Iterator[str]:
-    """What in a document of a built-in group the release would not take."""
-    group, _, name = str(document.get("apiVersion")).rpartition("/")
-    kind, kinds = str(document.get("kind")), _kinds(version)
-    if (found := kinds.get((group, name, kind))) is not None:
-        yield from _errors(document, found, version)
-        return
-    others = [f"{g}/{v}".lstrip("/") for g, v, k in kinds if k == kind]
-    if others:
-        yield f"apiVersion {document.get('apiVersion')} has no {kind}: it is in {', '.join(others)}"
-    else:
-        yield f"Kubernetes {version} has no kind {kind}" + _suggestion(kind, [k for *_, k in kinds])
+def check_document(document: Document, version: str) -> str | None:
+    """Say what a release of Kubernetes, such as 1.35, would not take in a document.
 
-
-def pod_misfits(spec: Manifest, version: str) -> Iterator[str]:
-    """What in the `spec` of a pod the release would not take."""
-    yield from _errors(spec, POD, version)
-
-
-def _errors(document: Manifest, definition: str, version: str) -> Iterator[str]:
-    for error in _validator(definition, version).iter_errors(document):
-        if isinstance(error.instance, str) and PLACEHOLDER.search(error.instance):
-            continue
-        place = ".".join(map(str, error.absolute_path))
-        yield f"{place}: {_message(error)}" if place else _message(error)
-
-
-def _message(error: Any) -> str:
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = [name for name in error.instance if name not in known]
-        return "; ".join(f"there is no field {name}{_suggestion(name, known)}" for name in unknown)
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"{' and '.join(missing)} is missing"
-    if error.validator == "oneOf":
-        kinds = [one["type"][0] for one in error.validator_value]
-        return f"{error.instance!r} is neither {' nor '.join(kinds)}"
-    if error.validator == "type":
-        wanted = error.validator_value
-        return f"{error.instance!r} is no {wanted if isinstance(wanted, str) else wanted[0]}"
-    return str(error.message)
-
-
-def _suggestion(name: object, known: Any) -> str:
-    near = difflib.get_close_matches(str(name), known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-@cache
-def _validator(definition: str, version: str) -> Any:
-    registry = import_module("referencing").Registry()
-    schemas = import_module("referencing.jsonschema")
-    resource = schemas.DRAFT202012.create_resource(_definitions(version))
-    kind = import_module("jsonschema").Draft202012Validator
-    schema = {"$ref": f"kubernetes:#/$defs/{definition}"}
-    return kind(schema, registry=registry.with_resource("kubernetes:", resource))
-
-
-@cache
-def _kinds(version: str) -> dict[tuple[str, str, str], str]:
-    """The definition of each kind, by group, version and kind."""
-    return {
-        (kind["group"], kind["version"], kind["kind"]): name
-        for name, definition in _definitions(version)["$defs"].items()
-        for kind in definition.get("x-kubernetes-group-version-kind", [])
-    }
-
-
-@cache
-def _definitions(version: str) -> Any:
-    """The definitions of a release, such as 1.35. Raises PipelineError where there are none."""
+    Returns the first problem, or None where there is none, or the kind is an extension's. Raises
+    PipelineError where there are no schemas of that release.
+    """
+    if is_extension(document):
+        return None
+    kind, validate = document["kind"], load_validator()
     try:
-        folder = files("kubernetes_validate") / "kubernetes-json-schema"
+        validate.validate(document, version, strict=True)
+    except validate.SchemaNotFoundError:
+        return f"Kubernetes {version} has no {kind} in apiVersion {document['apiVersion']}"
+    except validate.ValidationError as error:
+        return describe_error(error)
+    except (validate.utils.VersionNotSupportedError, IndexError):  # newer, or older, than all
+        known = list_releases()
+        raise PipelineError(
+            f"there are no schemas of Kubernetes {version}: there are those of {known[0]} to "
+            f"{known[-1]}"
+        ) from None
+    return None
+
+
+def check_pod_spec(spec: Document, version: str | None = None) -> str | None:
+    """Say what a release, or the newest one, would not take in the `spec` of a pod; or None."""
+    whole = {"containers": [], **spec}  # where somebody else adds them
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": whole}
+    problem = check_document(pod, version or list_releases()[-1])
+    return problem.removeprefix("spec: ").removeprefix("spec.") if problem else None
+
+
+def are_installed() -> bool:
+    """Whether the schemas are here: not where only what a run needs is installed."""
+    try:
+        import_module("kubernetes_validate")
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def load_validator() -> Any:
+    """Import kubernetes-validate; raises PipelineError where it is not installed."""
+    try:
+        return import_module("kubernetes_validate")
     except ModuleNotFoundError:
         raise PipelineError(
             "kubernetes-validate, which has Kubernetes' schemas, is not installed: `make setup` "
             "installs it with what is for development"
         ) from None
-    found = {
-        ".".join(match.groups()): place
-        for place in folder.iterdir()
-        if (match := re.fullmatch(r"v(\d+)\.(\d+)\.\d+-local-strict", place.name))
-    }
-    wanted = ".".join(version.removeprefix("v").split(".")[:2])
-    if wanted not in found:
-        known = sorted(found, key=lambda release: [int(part) for part in release.split(".")])
-        raise PipelineError(
-            f"there are no schemas of Kubernetes {version}: there are those of {known[0]} to "
-            f"{known[-1]}"
-        )
-    return json.loads((found[wanted] / "_definitions.json").read_text(encoding="utf-8"))
+
+
+def list_releases() -> list[str]:
+    """List the releases whose schemas are there, the oldest first, such as 1.35."""
+    versions = load_validator().utils.all_versions()
+    return list(dict.fromkeys(".".join(version.split(".")[:2]) for version in versions))
+
+
+def describe_error(error: Any) -> str:
+    """Describe what a schema refuses, with where that is: `spec.replicas: 'two' is no integer`."""
+    place = ".".join(map(str, error.absolute_path))
+    return f"{place}: {_describe(error)}" if place else _describe(error)
+
+
+def _describe(error: Any) -> str:
+    if error.validator == "additionalProperties":
+        known: Iterable[str] = error.schema.get("properties", {})
+        unknown = [name for name in error.instance if name not in known]
+        return "; ".join(f"there is no field {name}{suggest(name, known)}" for name in unknown)
+    if error.validator == "required":
+        missing = re.match("'(.*)' is a required property", error.message)
+        return f"{missing[1]} is missing" if missing else str(error.message)
+    if error.validator == "oneOf":
+        kinds = [choice["type"][0] for choice in error.validator_value]
+        return f"{error.instance!r} is neither {' nor '.join(kinds)}"
+    if error.validator == "type":
+        wanted = error.validator_value
+        kind = wanted if isinstance(wanted, str) else wanted[0]
+        return f"{error.instance!r} is no {kind}"
+    return str(error.message)

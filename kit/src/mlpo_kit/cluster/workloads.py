@@ -12,7 +12,7 @@ from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings, find_profile
 
 PRUNE = ("-m", "mlpo_kit.cli", "prune")
-PRUNE_ASKS = Resources(cpu=1, memory_mb=2048)
+PRUNE_REQUEST = Resources(cpu=1, memory_mb=2048)
 
 # What to know of a file; it stands above the manifests.
 NOTES = {
@@ -34,7 +34,7 @@ NOTES = {
 
 
 def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
-    """What stands above the manifests in each file."""
+    """Return the comments that stand above the manifests, by the file's name: how to use them."""
     name = pods.object_name(settings.project)
     return {
         stem: note.format(namespace=cluster.namespace, name=name) for stem, note in NOTES.items()
@@ -44,18 +44,21 @@ def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
 def render_workloads(
     settings: BaseSettings, cluster: Cluster, profile: str, prune: Sequence[str] | None = PRUNE
 ) -> dict[str, list[Manifest]]:
-    """The manifests that every project has."""
-    mounted = _settings(settings, cluster, profile)
-    found = {
-        "serving": [mounted, *_serving(settings, cluster, mounted, find_profile(profile).stem)]
-    }
+    """Render the manifests that every project has, by the file's name: `serving` and `prune`.
+
+    The pods are those that deploy/patches.py makes of them. `prune` is what Python starts at night,
+    None where there is to be no such job.
+    """
+    stem = find_profile(profile).stem
+    config = _render_settings(settings, cluster, profile)
+    files = {"serving": [config, *_render_serving(settings, cluster, config, stem)]}
     if prune is not None:
-        command = ["python", *prune, "--profile", find_profile(profile).stem, "--apply"]
-        found["prune"] = [mounted, _prune(settings, cluster, mounted, command)]
-    return found
+        command = ["python", *prune, "--profile", stem, "--apply"]
+        files["prune"] = [config, _render_prune(settings, cluster, config, command)]
+    return files
 
 
-def _settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifest:
+def _render_settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifest:
     """The settings as they are on disk. Others have another name, so that pods change with them."""
     files = sorted({find_profile("base"), find_profile(profile)}, key=lambda path: path.name)
     data = {path.name: path.read_text(encoding="utf-8") for path in files}
@@ -70,25 +73,25 @@ def _settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifes
     }
 
 
-def _pod(
-    settings: BaseSettings, cluster: Cluster, mounted: Manifest, asked: Resources, work: Manifest
+def _render_pod(
+    settings: BaseSettings, cluster: Cluster, config: Manifest, request: Resources, work: Manifest
 ) -> Manifest:
-    """A pod with the settings where the project looks for them."""
-    spec = pods.pod_spec(work, cluster, settings, asked)
-    source = {"name": mounted["metadata"]["name"]}
+    """The `spec` of a pod with the settings where the project looks for them, not patched yet."""
+    spec = pods.pod_spec(work, cluster, settings, request)
+    source = {"name": config["metadata"]["name"]}
     spec["volumes"].append({"name": "settings", "configMap": source})
     mount = {"name": "settings", "mountPath": "/app/configs", "readOnly": True}
     work["volumeMounts"].append(mount)
     return spec
 
 
-def _serving(
-    settings: BaseSettings, cluster: Cluster, mounted: Manifest, profile: str
+def _render_serving(
+    settings: BaseSettings, cluster: Cluster, config: Manifest, profile: str
 ) -> list[Manifest]:
     """A Deployment of the champion, how many may be missing, and the Service in front."""
     name, component = pods.object_name(settings.project), "server"
     command = ["python", "-m", "mlpo_kit.cli", "serve", "--profile", profile]
-    command += ["--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 (behind the Service)
+    command += ["--host", "0.0.0.0", "--port", "8000"]
     work = pods.container(component, command, cluster, settings, cluster.server)
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     work |= {
@@ -108,7 +111,8 @@ def _serving(
         "labelSelector": selector,
     }
     metadata = pods.metadata(cluster, settings, component, name)
-    pod = _pod(settings, cluster, mounted, cluster.server, work)
+    pod = _render_pod(settings, cluster, config, cluster.server, work)
+    pod["topologySpreadConstraints"] = [spread]
     deployment = {
         "replicas": cluster.replicas,
         "revisionHistoryLimit": 3,
@@ -116,7 +120,7 @@ def _serving(
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
         "template": {
             "metadata": {"labels": metadata["labels"]},
-            "spec": {**pod, "topologySpreadConstraints": [spread]},
+            "spec": pods.patch_pod(pod, component),
         },
     }
     service = {
@@ -136,14 +140,15 @@ def _serving(
     ]
 
 
-def _prune(
-    settings: BaseSettings, cluster: Cluster, mounted: Manifest, command: list[str]
+def _render_prune(
+    settings: BaseSettings, cluster: Cluster, config: Manifest, command: list[str]
 ) -> Manifest:
     """A CronJob that applies the retention policy."""
     name = f"{pods.object_name(settings.project)}-prune"
-    work = pods.container("prune", command, cluster, settings, PRUNE_ASKS)
+    work = pods.container("prune", command, cluster, settings, PRUNE_REQUEST)
     metadata = pods.metadata(cluster, settings, "prune", name)
-    pod = {**_pod(settings, cluster, mounted, PRUNE_ASKS, work), "restartPolicy": "Never"}
+    pod = {**_render_pod(settings, cluster, config, PRUNE_REQUEST, work), "restartPolicy": "Never"}
+    pod = pods.patch_pod(pod, "prune")
     job = {
         "backoffLimit": 2,
         "activeDeadlineSeconds": 6 * 3600,

@@ -30,8 +30,8 @@ def merge(base: Document, top: Document) -> Document:
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = merge(below, value) if both else value
+        is_section = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = merge(merged[key], value) if is_section else value
     return merged
 
 

@@ -15,7 +15,7 @@ from mlpo_kit.errors import PipelineError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # names the project's folder, instead of the working folder
 ORCHESTRATORS = ("metaflow", "kubeflow", "zenml")
@@ -100,6 +100,7 @@ def _read_table(path: Path) -> dict[str, Any] | None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise PipelineError(f"{path} is not valid TOML: {error}") from None
+    return document

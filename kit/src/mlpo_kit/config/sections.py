@@ -37,13 +37,13 @@ def section(cls: type[T]) -> type[T]:
     return made
 
 
-def find_operational(cls: type[Any], prefix: str) -> Iterator[str]:
+def find_operational(cls: Any, prefix: str) -> Iterator[str]:
     """Name the settings of a section that are marked OPERATIONAL: `train.loader_threads`."""
-    for name, hint in _find_hints(cls).items():
-        if _is_operational(hint):
+    for name, (kind, is_operational) in _find_fields(cls).items():
+        if is_operational:
             yield f"{prefix}.{name}"
-        elif is_dataclass(hint) and isinstance(hint, type):
-            yield from find_operational(hint, f"{prefix}.{name}")
+        elif is_dataclass(kind) and isinstance(kind, type):
+            yield from find_operational(kind, f"{prefix}.{name}")
 
 
 def drop_operational(value: Any) -> Any:
@@ -52,11 +52,10 @@ def drop_operational(value: Any) -> Any:
     Those of the sections in it are left out, too, also in lists and mappings.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        hints = _find_hints(type(value))
         return {
-            item.name: drop_operational(getattr(value, item.name))
-            for item in fields(value)
-            if not _is_operational(hints.get(item.name))
+            name: drop_operational(getattr(value, name))
+            for name, (_, is_operational) in _find_fields(type(value)).items()
+            if not is_operational
         }
     if isinstance(value, Mapping):
         return {to_jsonable_python(key): drop_operational(item) for key, item in value.items()}
@@ -66,23 +65,23 @@ def drop_operational(value: Any) -> Any:
 
 
 @cache
-def _find_hints(cls: type[Any]) -> dict[str, Any]:
-    """The types of a dataclass's fields, with what they are annotated with."""
-    known = getattr(cls, "__pydantic_fields__", None)
-    if known is None:
-        return typing.get_type_hints(cls, include_extras=True)
-    # pydantic has resolved the names in them, those of classes in functions too
-    return {
-        name: Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        for name, field in known.items()
-    }
+def _find_fields(cls: Any) -> dict[str, tuple[Any, bool]]:
+    """The types of a dataclass's fields, and whether each is OPERATIONAL."""
+    if known := getattr(cls, "__pydantic_fields__", None):
+        # pydantic has resolved the names in them, those of classes in functions too
+        return {
+            name: (field.annotation, OPERATIONAL in field.metadata or _is_marked(field.annotation))
+            for name, field in known.items()
+        }
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {item.name: (hints[item.name], _is_marked(hints[item.name])) for item in fields(cls)}
 
 
-def _is_operational(hint: Any) -> bool:
+def _is_marked(hint: Any) -> bool:
     """Whether a type, or one that it is made of, is marked OPERATIONAL."""
     if OPERATIONAL in getattr(hint, "__metadata__", ()):
         return True
-    return any(_is_operational(part) for part in typing.get_args(hint) if part is not hint)
+    return any(_is_marked(part) for part in typing.get_args(hint) if part is not hint)
 
 
 @section

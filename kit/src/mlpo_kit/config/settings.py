@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -213,8 +213,12 @@ def _describe(place: Place, kind: str, message: str, cls: Any) -> str:
 def _find_names(cls: Any, place: Place) -> list[str]:
     """The names of the settings in the section at a place; none where that can't be told."""
     for step in place:
-        field = getattr(cls, "__pydantic_fields__", {}).get(step)
-        cls = None if field is None else field.annotation
+        known = getattr(cls, "__pydantic_fields__", None)
+        if known is None:  # a mapping or a list of sections, or one that may be left out
+            sections = [part for part in get_args(cls) if hasattr(part, "__pydantic_fields__")]
+            cls = next(iter(sections), None)
+        else:
+            cls = known[step].annotation if step in known else None
     return list(getattr(cls, "__pydantic_fields__", ()))
 
 

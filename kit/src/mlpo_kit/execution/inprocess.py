@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlpo_kit.execution.observers import Observer
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.pipeline import Stage
 from mlpo_kit.runs.workspace import Run
@@ -19,14 +20,16 @@ def collect_inputs(stage: Stage[Any], results: Mapping[str, Any]) -> dict[str, A
     return inputs
 
 
-def run_pipeline(run: Run, last: str | None = None) -> dict[str, Any]:
+def run_pipeline(
+    run: Run, last: str | None = None, observers: Sequence[Observer] = ()
+) -> dict[str, Any]:
     """Run every stage in its order, or those up to `last`; returns the results by stage name.
 
     After a refusal the stages behind it do not run.
     """
     results: dict[str, Any] = {}
     for stage in run.pipeline.values():
-        result = run_stage(run, stage, **collect_inputs(stage, results))
+        result = run_stage(run, stage, observers=observers, **collect_inputs(stage, results))
         results[stage.name] = result
         verdict = getattr(result, "verdict", None)
         if stage.name == last or (verdict is not None and not verdict.is_passed):

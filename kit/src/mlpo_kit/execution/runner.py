@@ -24,11 +24,11 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
+from mlpo_kit.execution.states import describe_error
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import Stage
 from mlpo_kit.runs.records import (
     Record,
-    State,
     is_of_older_project,
     read_record,
     read_records,
@@ -95,7 +95,7 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
                     _save_entry(run, stage, inputs, known.parts, record)
                 Workspace(run, stage.place, record.key).drop_checkpoints()
         except BaseException as error:
-            record = replace(record, **_describe_error(error), ended=time.time(), values={})
+            record = replace(record, **describe_error(error), ended=time.time(), values={})
             save_record(run.store, run.pipeline, record)
             _tell_ended(observers, run, record)
             raise
@@ -201,7 +201,7 @@ def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
 def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
     """What the result depends on; None when it also depends on what can't be told."""
     section = getattr(run.settings, stage.name)
-    parts = collect_parts(stage.module, section, inputs)
+    parts = collect_parts(stage.module, section, inputs, run.settings)
     if stage.source is None:
         return parts
     module, _, function = stage.source.partition(":")
@@ -269,25 +269,6 @@ def _save_entry(
         place=place,
     )
     entries.save_entry(run.store, entry)
-
-
-def _describe_error(error: BaseException) -> dict[str, Any]:
-    """The state and the reason of a stage that raised."""
-    if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "reason": "somebody interrupted it"}
-    reason = str(error) if isinstance(error, PipelineError) else repr(error)
-    state: State = "out of memory" if _is_out_of_memory(error) else "failed"
-    return {"state": state, "reason": reason}
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory was the cause, of this machine or of a GPU, whose library is not imported."""
-    while error is not None:
-        names = {cls.__name__ for cls in type(error).__mro__}
-        if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
-            return True
-        error = error.__cause__
-    return False
 
 
 def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:

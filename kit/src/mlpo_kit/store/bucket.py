@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fsspec
+import fsspec  # type: ignore[import-untyped,unused-ignore]
 
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.store.base import SCHEME, SCRATCH, Item, Ref, Store, verify_content
@@ -60,7 +60,10 @@ class BucketStore(Store):
         """List the objects under the prefix."""
         with self._explain_errors():
             found = self._fs.find(f"{self._root}/{prefix}", detail=True)
+        below = f"{self._root}/{prefix}".rstrip("/") + "/"
         for path, facts in found.items():
+            if not path.startswith(below):  # the object that is called so itself
+                continue
             when = facts.get("LastModified") or facts.get("mtime")
             modified = when.timestamp() if hasattr(when, "timestamp") else float(when or 0)
             yield Item(path[len(self._root) + 1 :], int(facts["size"]), modified)

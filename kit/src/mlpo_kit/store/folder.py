@@ -69,6 +69,8 @@ class FolderStore(Store):
 
     def delete_tree(self, prefix: str) -> None:
         """Remove a folder with all that is in it."""
+        if not (self.root / prefix).is_dir():
+            return
         shutil.rmtree(self.root / prefix, ignore_errors=True)
         if (self.root / prefix).exists():  # let the error be seen
             shutil.rmtree(self.root / prefix)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from mlpo_kit.config import OPERATIONAL, BaseSettings, TrainingSettings, section
 from pydantic import Field
+
+from mlpo_kit.config import OPERATIONAL, BaseSettings, TrainingSettings, section
 
 
 @section

@@ -1,0 +1,66 @@
+"""What is wrong with a YAML file that a dataclass describes, by line, and what was meant."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from mlpo_kit.runs.pipeline import suggest
+
+Place = Sequence[str | int]  # such as ("tolerations", 0, "key")
+
+
+def describe_mistakes(error: ValidationError, kind: type[Any], text: str, file: str) -> list[str]:
+    """Describe each problem that pydantic found, such as `file:3: nodes: there is no such name`.
+
+    `kind` is the dataclass that the file's `text` was to become; the first line comes first.
+    """
+    mistakes = []
+    for problem in error.errors():
+        place = problem["loc"]
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "unexpected_keyword_argument":
+            known = list_names(kind, place[:-1])
+            message = f"there is no such name{suggest(str(place[-1]), known)}"
+        line = find_line(text, place)
+        where = f"{file}:{line}" if line else file
+        name = ".".join(str(part) for part in place)
+        mistakes.append((line or 0, ": ".join(filter(None, (where, name, message)))))
+    return [sentence for _, sentence in sorted(mistakes)]
+
+
+def list_names(kind: Any, place: Place) -> list[str]:
+    """List the names that may stand at a place in a document that `kind` describes."""
+    for part in place:
+        if is_dataclass(kind):
+            kind = typing.get_type_hints(kind).get(str(part))
+        else:  # a list or a mapping: what it holds
+            kind = (typing.get_args(kind) or (None,))[-1]
+        if type(None) in typing.get_args(kind):  # `Batch | None`
+            kind = typing.get_args(kind)[0]
+    return [field.name for field in fields(kind)] if is_dataclass(kind) else []
+
+
+def find_line(text: str, place: Place) -> int | None:
+    """Find the line of a place in a YAML text, counted from 1.
+
+    Of what is not there it is the line of what lacks it; None where that is the whole document.
+    """
+    node, line = yaml.compose(text, Loader=yaml.SafeLoader), None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            item = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            if item is None:
+                break
+            line, node = item[0].start_mark.line + 1, item[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

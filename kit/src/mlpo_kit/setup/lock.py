@@ -1,0 +1,70 @@
+"""Resolve pyproject.toml into the lock files: `make lock`.
+
+requirements-cuda.lock is the whole resolution; requirements.lock leaves out torch and its CUDA
+parts, for machines without an NVIDIA GPU; requirements-dev.lock has the development tools;
+requirements-kit.lock names the one wheel in vendor/. Pins that are in the files stay where they
+still fit. Needs the network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import vendored
+from .environment import SetupError, create_environment, python_of, uv_environment
+from .install import check_project
+
+KIT = re.compile(r"mlpo-kit==")
+CUDA_ONLY = re.compile(r"(torch|triton|nvidia-(?!ml-py)[a-z0-9-]+|cuda-[a-z0-9-]+)==")
+WHOLE, SMALL, DEV = "requirements-cuda.lock", "requirements.lock", "requirements-dev.lock"
+
+
+def main() -> None:
+    """Write all four; raises SetupError, and leaves them as they were, where one can't be had."""
+    project = Path.cwd()
+    check_project(project)
+    wheel = vendored.find_wheel(project)
+    create_environment(project)
+    python = python_of(project)
+    with tempfile.TemporaryDirectory(prefix=".locks-", dir=project) as name:
+        folder = Path(name)
+        for old in (WHOLE, DEV):
+            if (project / old).exists():
+                shutil.copyfile(project / old, folder / old)  # for its pins
+        # Its version is exact: no index has one with a `+`, so no other kit can be meant.
+        kit = f"mlpo-kit=={vendored.version_of(wheel)}\n"
+        compile_lock(python, project, folder / WHOLE, "pyproject.toml", "-", stdin=kit)
+        whole = without(KIT, (folder / WHOLE).read_text(encoding="utf-8"))
+        (folder / WHOLE).write_text(whole, encoding="utf-8")
+        tools = ("--group", "pyproject.toml:dev", "-c", str(folder / WHOLE))
+        compile_lock(python, project, folder / DEV, *tools)
+        (folder / SMALL).write_text(without(CUDA_ONLY, whole), encoding="utf-8")
+        (folder / vendored.LOCK).write_text(vendored.pin_of(wheel), encoding="utf-8")
+        for lock in (WHOLE, SMALL, DEV, vendored.LOCK):
+            os.replace(folder / lock, project / lock)
+
+
+def compile_lock(python: Path, project: Path, output: Path, *sources: str, stdin: str = "") -> None:
+    """One universal, hashed resolution that names no download host. Raises SetupError."""
+    flags = "--universal --python-version 3.10 --generate-hashes --no-annotate --no-header -q"
+    environment = uv_environment(python)
+    links = [vendored.VENDOR, *environment.get("UV_FIND_LINKS", "").split(",")]
+    environment["UV_FIND_LINKS"] = ",".join(filter(None, links))
+    command = [str(python), "-m", "uv", "pip", "compile", *flags.split(), *sources]
+    done = subprocess.run(
+        [*command, "-o", str(output)], cwd=project, env=environment, input=stdin, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SetupError(f"{output.name} could not be resolved; the files are as they were")
+
+
+def without(packages: re.Pattern[str], lock: str) -> str:
+    """A lock's text without the blocks of some packages."""
+    blocks = re.split(r"^(?=[a-zA-Z0-9])", lock, flags=re.MULTILINE)
+    return "".join(block for block in blocks if not packages.match(block))

@@ -1,0 +1,169 @@
+"""Build the kit's wheel: for mlpo, for pip and uv (PEP 517), and of sources that were ejected.
+
+The same sources give the same bytes everywhere: any Python, folder, date, umask. So entries have
+fixed dates and modes, and nothing is compressed, as zlib's output differs between its versions;
+git, mlpo's own wheel and image registries compress it themselves. The hash of all that goes into
+the wheel, this file included, is part of a development version: two wheels never share one.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import os
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ABOUT = ("pyproject.toml", "README.md", "LICENSE")  # beside src/
+WHEEL = "Wheel-Version: 1.0\nGenerator: mlpo-kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def write_wheel(root: Path, folder: Path) -> Path:
+    """Build the wheel of the sources in `root` into `folder`, and return its path.
+
+    Raises FileNotFoundError when `root` holds no sources of the kit.
+    """
+    sources = read_sources(root)
+    package = {
+        name.removeprefix("src/"): content
+        for name, content in sources.items()
+        if name.startswith("src/")
+    }
+    return pack(sources, package, folder)
+
+
+def read_sources(root: Path) -> dict[str, bytes]:
+    """All that a wheel is made of, by path relative to `root`; caches and hidden files are not."""
+    paths = [root / name for name in ABOUT]
+    for path in (root / "src" / "mlpo_kit").rglob("*"):
+        inside = path.relative_to(root).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
+        if path.is_file() and not hidden and not path.name.endswith((".pyc", "~")):
+            paths.append(path)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def version_of(sources: Mapping[str, bytes]) -> str:
+    """The version of these sources; one in development ends in `+h` and 8 digits of their hash."""
+    base = str(read_toml(sources)["tool"]["wheel_builder"]["version"])
+    digest = hashlib.sha256()
+    for name, content in sorted(sources.items()):
+        digest.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
+    # "h": eight digits alone would be a number, and lose their zeros.
+    return f"{base}+h{digest.hexdigest()[:8]}" if ".dev" in base else base
+
+
+def read_toml(sources: Mapping[str, bytes]) -> dict[str, Any]:
+    """The content of pyproject.toml."""
+    return tomllib.loads(sources["pyproject.toml"].decode())
+
+
+def pack(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Path) -> Path:
+    """Write a wheel that installs `package`, with the metadata of `sources`."""
+    version = version_of(sources)
+    about = f"mlpo_kit-{version}.dist-info"
+    files = {
+        **package,
+        f"{about}/METADATA": metadata(sources, version).encode(),
+        f"{about}/WHEEL": WHEEL.encode(),
+        f"{about}/licenses/LICENSE": sources["LICENSE"],
+        f"{about}/pyproject.toml": sources["pyproject.toml"],  # for `eject`
+    }
+    if scripts := read_toml(sources)["project"].get("scripts"):
+        lines = "".join(f"{name} = {target}\n" for name, target in sorted(scripts.items()))
+        files[f"{about}/entry_points.txt"] = f"[console_scripts]\n{lines}".encode()
+    files[f"{about}/RECORD"] = record(files, f"{about}/RECORD").encode()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as wheel:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            wheel.writestr(entry, content)
+    return write_whole(folder / f"mlpo_kit-{version}-py3-none-any.whl", archive.getvalue())
+
+
+def metadata(sources: Mapping[str, bytes], version: str) -> str:
+    """METADATA: what pyproject.toml says, with README.md as the description."""
+    project = read_toml(sources)["project"]
+    lines = [
+        "Metadata-Version: 2.4",
+        f"Name: {project['name']}",
+        f"Version: {version}",
+        f"Summary: {project['description']}",
+        f"Keywords: {','.join(project['keywords'])}",
+        *(f"Classifier: {classifier}" for classifier in project["classifiers"]),
+        f"License-Expression: {project['license']}",
+        *(f"License-File: {name}" for name in project["license-files"]),
+        f"Requires-Python: {project['requires-python']}",
+        *(f"Requires-Dist: {requirement}" for requirement in requirements(project)),
+        *(f"Provides-Extra: {extra}" for extra in project["optional-dependencies"]),
+        "Description-Content-Type: text/markdown",
+    ]
+    return "\n".join(lines) + "\n\n" + sources["README.md"].decode()
+
+
+def requirements(project: Mapping[str, Any]) -> Iterator[str]:
+    """What the kit needs, that of its extras with their marker."""
+    yield from project["dependencies"]
+    for extra, wanted in project["optional-dependencies"].items():
+        for requirement in wanted:
+            name, _, marker = (part.strip() for part in requirement.partition(";"))
+            yield f"{name} ; {f'({marker}) and ' if marker else ''}extra == '{extra}'"
+
+
+def record(files: Mapping[str, bytes], own: str) -> str:
+    """RECORD: each file with its hash and size; its own line has neither."""
+    lines = []
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+        lines.append(f"{name},sha256={digest},{len(content)}\n")
+    return "".join(lines) + f"{own},,\n"
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_bytes(content)
+    return half.replace(path)
+
+
+# What pip, uv and build call (PEP 517 and 660), with the root of the sources as working folder.
+
+
+def build_wheel(folder: str, settings: Any = None, prepared: Any = None) -> str:
+    """Build the wheel; returns its name."""
+    return write_wheel(Path.cwd(), Path(folder)).name
+
+
+def build_editable(folder: str, settings: Any = None, prepared: Any = None) -> str:
+    """Build a wheel that leads to the sources; returns its name."""
+    root = Path.cwd()
+    link = {"_mlpo_kit.pth": f"{root / 'src'}\n".encode()}
+    return pack(read_sources(root), link, Path(folder)).name
+
+
+def build_sdist(folder: str, settings: Any = None) -> str:
+    """Build the archive of the sources; returns its name."""
+    sources = read_sources(Path.cwd())
+    version = version_of(sources)
+    stem = f"mlpo_kit-{version}"
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, content in {**sources, "PKG-INFO": metadata(sources, version).encode()}.items():
+            entry = tarfile.TarInfo(f"{stem}/{name}")
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    compressed = gzip.compress(archive.getvalue(), mtime=0)
+    return write_whole(Path(folder) / f"{stem}.tar.gz", compressed).name

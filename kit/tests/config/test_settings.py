@@ -1,0 +1,215 @@
+"""Settings: every problem is named at once, with the file that it is in and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pytest
+from conftest import forget_toy
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from mlpo_kit import PipelineError
+from mlpo_kit.config import OPERATIONAL, Project, load_settings, section
+from mlpo_kit.config.documents import merge, set_value
+from mlpo_kit.config.sections import drop_operational, find_operational
+from mlpo_kit.config.settings import check_registry_is_shared, check_settings, read_profile
+
+
+def fail(profile: str = "local", changes: Sequence[str] = ()) -> str:
+    """What a person reads where the settings are wrong."""
+    with pytest.raises(PipelineError) as caught:
+        load_settings(profile, changes)
+    return str(caught.value)
+
+
+def test_a_profile_lies_over_the_base_and_an_option_over_both(toy: Project) -> None:
+    (toy.configs / "mine.yaml").write_text("train: {epochs: 5, patience: 2}\n")
+    settings = load_settings("mine", ["train.epochs=9"])
+    assert (settings.train.epochs, settings.train.patience) == (9, 2)
+    assert settings.train.learning_rate == 0.003  # of base.yaml
+    assert load_settings(str(toy.configs / "mine.yaml")).train.epochs == 5
+    assert read_profile("mine")["train"] == {"epochs": 5, "learning_rate": 0.003, "patience": 2}
+
+
+def test_every_bad_setting_is_named_at_once_with_its_file(toy: Project) -> None:
+    (toy.configs / "mine.yaml").write_text(
+        "train: {epochs: 0, epoch: 3}\n"
+        "resources: {trian: {cpu: 1}, train: {gpus: 1}}\n"
+        "caching: {always_run: [evalute, register]}\n"
+        "nonsense: 1\n"
+    )
+    base = toy.configs / "base.yaml"
+    base.write_text(base.read_text() + "ingest: {rows: many}\n")
+    assert fail("mine", ["evaluate.devise=cpu"]) == (
+        "these settings are wrong:\n"
+        "  --set evaluate.devise=cpu: evaluate.devise: there is no such setting; "
+        "did you mean device?\n"
+        "  configs/base.yaml: ingest.rows: Input should be a valid integer, unable to parse string "
+        "as an integer\n"
+        "  configs/mine.yaml: caching.always_run: no cached stage is called 'evalute'; "
+        "did you mean evaluate?\n"
+        "  configs/mine.yaml: caching.always_run: no cached stage is called 'register'; "
+        "there is: ingest, preprocess, validate, train, evaluate\n"
+        "  configs/mine.yaml: nonsense: there is no such setting\n"
+        "  configs/mine.yaml: resources.train.gpus: there is no such setting; did you mean gpu?\n"
+        "  configs/mine.yaml: resources.trian: there is no such stage; did you mean train?\n"
+        "  configs/mine.yaml: train.epoch: there is no such setting; did you mean epochs?\n"
+        "  configs/mine.yaml: train.epochs: Input should be greater than 0"
+    )
+
+
+def test_a_setting_without_a_default_is_asked_for(toy: Project) -> None:
+    (toy.configs / "base.yaml").write_text("storage_root: .\n")
+    assert fail() == "these settings are wrong:\n  project: this setting has no default: set it"
+
+
+def test_what_contradicts_itself_is_named_at_once(toy: Project) -> None:
+    changes = ["compute=batch", "retention.keep_days=3", "resources={train: {gpu: 2}}"]
+    assert fail(changes=changes) == (
+        "these settings are wrong:\n"
+        "  resources.train asks for a GPU and train may do without: say train.device: cuda\n"
+        "  resources.train.gpu is 2, and train starts 1 process: one for each GPU "
+        "(train.processes)\n"
+        "  compute is batch, and storage_root, ., is a folder of this machine: set it to a bucket "
+        "that all stages reach, s3://...\n"
+        "  caching.max_age_days (14) must be less than retention.keep_days (3)"
+    )
+
+
+def test_an_eighth_stage_may_be_named(toy: Project) -> None:
+    pipeline = toy.root / "src" / "toy" / "pipeline.py"
+    stage = '    Stage("audit", Validated, splits="preprocess.splits"),\n    # These two'
+    pipeline.write_text(pipeline.read_text().replace("    # These two", stage))
+    forget_toy()
+    settings = load_settings("local", ["resources={audit: {cpu: 2}}", "caching.always_run=[audit]"])
+    assert settings.resources["audit"].cpu == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train: {epochs: 1", "is not valid YAML: line 2: expected ',' or '}', but got '<stream"),
+        ("a: b: c", "is not valid YAML: line 1: mapping values are not allowed here"),
+        ("- 1", "must hold `name: value` lines"),
+        ("text", "must hold `name: value` lines"),
+    ],
+)
+@pytest.mark.parametrize("name", ["base", "local"])
+def test_a_file_that_is_no_mapping_is_named(toy: Project, name: str, text: str, words: str) -> None:
+    (toy.configs / f"{name}.yaml").write_text(text + "\n")
+    assert fail().startswith(f"configs/{name}.yaml {words}")
+    assert "\n" not in fail()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("train.epochs", "'train.epochs' is not of the form section.name=value"),
+        ("train..epochs=1", "'train..epochs=1' is not of the form section.name=value"),
+        ("=1", "'=1' is not of the form section.name=value"),
+        ("train.epochs={", "'train.epochs={' is not valid YAML after the =: line 1: "),
+    ],
+)
+def test_an_option_of_another_form_is_explained(toy: Project, assignment: str, words: str) -> None:
+    assert fail(changes=[assignment]).startswith(words)
+
+
+def test_a_profile_that_is_not_there_is_suggested(toy: Project) -> None:
+    assert fail("lokal") == (f"there is no profile 'lokal' in {toy.configs}; did you mean local?")
+    assert fail("xyz") == (
+        f"there is no profile 'xyz' in {toy.configs}; there is: base, cluster, local, sweep"
+    )
+
+
+def test_a_missing_base_is_named(toy: Project) -> None:
+    (toy.configs / "base.yaml").unlink()
+    assert fail() == (
+        f"there is no {toy.configs}/base.yaml: it holds the settings that profiles change"
+    )
+
+
+def test_a_registry_of_one_machine_is_refused_on_a_cluster(
+    toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    settings = load_settings("cluster")
+    with pytest.raises(PipelineError, match="MLFLOW_TRACKING_URI to the MLflow server"):
+        check_registry_is_shared(settings)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    check_registry_is_shared(settings)
+
+
+@section
+class Inner:
+    """A section in a section."""
+
+    size: int = 1
+    threads: Annotated[int, OPERATIONAL] = 1
+
+
+@section
+class Outer:
+    """A section."""
+
+    rate: float = 0.1
+    wait: Annotated[float, OPERATIONAL] = 1.0
+    perhaps: Annotated[int, OPERATIONAL] | None = None
+    inner: Inner = Inner()
+    other: Inner | None = None
+    many: tuple[Inner, ...] = (Inner(),)
+    named: dict[str, Inner] = Field(default_factory=dict)
+    knobs: Annotated[Inner, OPERATIONAL] = Inner()
+
+
+def test_operational_settings_are_named() -> None:
+    names = ["outer.wait", "outer.perhaps", "outer.inner.threads", "outer.knobs"]
+    assert list(find_operational(Outer, "outer")) == names
+
+
+def test_operational_settings_are_dropped_wherever_they_are() -> None:
+    value = Outer(other=Inner(size=3), named={"a": Inner(size=4)})
+    assert drop_operational(value) == {
+        "rate": 0.1,
+        "inner": {"size": 1},
+        "other": {"size": 3},
+        "many": [{"size": 1}],
+        "named": {"a": {"size": 4}},
+    }
+
+
+documents: Any = st.recursive(
+    st.integers() | st.sampled_from(["", "x"]),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+mappings = st.dictionaries(st.sampled_from("abc"), documents, max_size=3)
+
+
+@given(mappings, mappings)
+def test_a_layer_lies_over_another_section_by_section(one: Any, two: Any) -> None:
+    before = repr((one, two))
+    left = merge(one, two)
+    assert repr((one, two)) == before  # neither is changed
+    assert merge(one, {}) == merge({}, one) == one
+    assert merge(left, left) == left
+    for key, value in two.items():
+        assert left[key] == (merge(one[key], value) if is_both(one.get(key), value) else value)
+
+
+def is_both(one: Any, two: Any) -> bool:
+    return isinstance(one, dict) and isinstance(two, dict)
+
+
+@given(mappings, st.lists(st.sampled_from("abc"), min_size=1, max_size=3), st.integers())
+def test_a_value_that_is_set_is_there(document: Any, place: list[str], value: int) -> None:
+    found = set_value(document, f"{'.'.join(place)}={value}")
+    for name in place:
+        found = found[name]
+    assert found == value
+
+
+def test_checking_a_document_needs_no_file(toy: Project) -> None:
+    assert check_settings({"project": "x"}).train.epochs == 20

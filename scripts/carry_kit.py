@@ -1,0 +1,32 @@
+"""Put the wheel of mlpo-kit into mlpo's own: a hook of hatchling, when mlpo's wheel is built."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CarryKit(BuildHookInterface):  # type: ignore[type-arg]
+    """The kit's wheel as data of mlpo; an editable mlpo builds it when it is needed."""
+
+    folder: str = ""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the kit's wheel of kit/, and have it packed."""
+        if version == "editable":
+            return
+        kit = Path(self.root) / "kit"
+        builder = runpy.run_path(str(kit / "src" / "mlpo_kit" / "setup" / "wheel_builder.py"))
+        self.folder = tempfile.mkdtemp()
+        wheel = builder["write_wheel"](kit, Path(self.folder))
+        build_data["force_include"][str(wheel)] = f"mlpo_cli/_data/kit/{wheel.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Delete what was built on the way."""
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)

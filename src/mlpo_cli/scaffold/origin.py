@@ -1,0 +1,49 @@
+"""Keep what made a project, and what was generated, in its .mlpo/: a later mlpo merges with it.
+
+answers.yaml      an answers document: `mlpo new --answers` gives the project once more
+versions.yaml     of mlpo and of its rules
+generated.sha256  the hash of every generated file, for `sha256sum -c`
+generated.zip     every generated file, but for those that are replaced and never merged:
+                  locks and the kit's wheel, of which the hash is enough
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlpo_cli.scaffold.place import files_of
+
+FOLDER = ".mlpo"
+
+
+def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write .mlpo/ into a project that is complete but for it.
+
+    The same project gives the same bytes: nothing is compressed, as zlib's output differs between
+    its versions, and git compresses it anyway.
+    """
+    files = {name: tree / name for name in files_of(tree)}
+    folder = tree / FOLDER
+    folder.mkdir()
+    _write_yaml(folder / "answers.yaml", "The answers that made this project", answers)
+    _write_yaml(folder / "versions.yaml", "The versions that made it", versions)
+    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {n}\n" for n, path in files.items())
+    (folder / "generated.sha256").write_text("".join(sums), encoding="utf-8")
+    with zipfile.ZipFile(folder / "generated.zip", "w", zipfile.ZIP_STORED) as archive:
+        for name, path in files.items():
+            if not name.endswith((".lock", ".whl")):
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                runs = path.stat().st_mode & 0o100
+                entry.create_system, entry.external_attr = 3, (0o100755 if runs else 0o100644) << 16
+                archive.writestr(entry, path.read_bytes())
+
+
+def _write_yaml(path: Path, title: str, document: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    path.write_text(f"# {title}; please don't edit it.\n{text}", encoding="utf-8")
