@@ -14,15 +14,6 @@ from typing import Any
 
 MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
 MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
-# What src/ alone is asked: it is the same in all projects, so those of one orchestrator do, and in
-# test-full of all. What talks to Kubernetes is asked everywhere: each lock has another client.
-BUT_SRC = "ARGS=" + " ".join(
-    f"--ignore=tests/test_{name}.py"
-    for name in (
-        *("cache", "data", "kit", "learner", "nodes", "pipeline"),
-        *("space", "stages", "sweep", "train", "usage"),
-    )
-)
 # No user name, as in many containers; and nothing of the `make test` that may run these tests.
 NOT_PASSED_ON = (
     *("USER", "USERNAME", "SUDO_USER", "LOGNAME"),
@@ -73,14 +64,20 @@ class Project:
     def champion(self) -> int | None:
         """The number of the version that is served, asked of the registry itself."""
         code = (
-            "from my_project import settings; from my_project.kit.registry import Registry;"
-            "s = settings.load(); c = Registry(s.register.model_name, s.local_root).champion();"
-            "print(c.number if c else None)"
+            "from mlpo_kit.config import load_settings;"
+            "from mlpo_kit.models.registry import open_registry;"
+            "champion = open_registry(load_settings()).champion();"
+            "print(champion.number if champion else None)"
         )
         python = self.path / ".venv" / "bin" / "python"
         environment = {**os.environ, "PYTHONPATH": str(self.path / "src")}
         done = subprocess.run(
-            [python, "-c", code], env=environment, capture_output=True, text=True, check=True
+            [python, "-c", code],
+            cwd=self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return json.loads(done.stdout.strip().splitlines()[-1].replace("None", "null"))
 
