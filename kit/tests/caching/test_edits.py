@@ -507,6 +507,7 @@ print(json.dumps([[step.verdict, step.reason] for step in plan_run(run)[:5]]))
 """
 
 
+@pytest.mark.slow
 def test_an_update_of_the_installed_kit_counts_where_its_behaviour_changed(
     toy: Project, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Each verb on the small project: its answer on stdout, talk on stderr, the exit code for scripts."""
+"""Each verb on the small project: its answer on stdout, talk on stderr, the exit code."""
 
 from __future__ import annotations
 

@@ -183,15 +183,15 @@ def test_exit_codes_say_how_a_run_ended(
 
 
 HEAVY = ("torch", "mlflow", "metaflow", "kfp", "zenml", "sklearn", "pyarrow", "kubernetes")
-LOADED = """
+LOADED = f"""
 import sys
 from mlpo_kit.cli.__main__ import main
 try:
     main(sys.argv[1:])
 except SystemExit:
     pass
-print("loaded:", [name for name in %r if name in sys.modules], file=sys.stderr)
-""" % (HEAVY,)
+print("loaded:", [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
 
 
 @pytest.mark.parametrize(

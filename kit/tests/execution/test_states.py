@@ -129,6 +129,7 @@ def test_what_a_stage_raises_decides_its_state(
     assert (record.state, record.reason) == (state, reason)
 
 
+@pytest.mark.slow
 def test_torchs_own_error_is_one_of_memory(make_run: MakeRun) -> None:
     torch = pytest.importorskip("torch")
     assert end_with(torch.cuda.OutOfMemoryError("x"), make_run()).state == "out of memory"

@@ -7,7 +7,6 @@ time. In each store there is also what an older project left.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,20 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from history_parts import (
+    DAY,
+    RESULTS,
+    SIZES,
+    Crash,
+    Fragile,
+    find_references,
+    get_end,
+    make_earlier,
+    read_older,
+    read_raw_records,
+    write_payload,
+)
 
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.settings import check_settings, parse_profile
@@ -26,54 +39,11 @@ from mlpo_kit.models.registry import open_registry
 from mlpo_kit.retention import prune
 from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.runs.pipeline import Stage, load_pipeline
-from mlpo_kit.runs.usage import Usage
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import open_store
-from mlpo_kit.store.folder import FolderStore
 
-DAY = 86400
-SIZES = {"ingest": 400, "preprocess": 800, "validate": 50, "train": 4000, "evaluate": 200}
 MADE_UP = (*SIZES, "deploy")  # register is the project's own
-OLDER_RUN = "1795890303807212"  # in tests/data/older-project.tar.xz
 GOOD = ("completed", "reused")
-
-
-class Crash(BaseException):
-    """The process is killed, as far as the program can tell."""
-
-
-class Fragile(FolderStore):
-    """A folder whose user dies after so many changes."""
-
-    left: int | None = None
-
-    @classmethod
-    def count(cls) -> bool:
-        """One change more; whether it is the last."""
-        if cls.left is not None:
-            cls.left -= 1
-        return cls.left == 0
-
-    def write(self, key: str, content: bytes) -> None:
-        """Write, or die before."""
-        if self.count():
-            raise Crash
-        super().write(key, content)
-
-    def delete(self, keys: Any) -> None:
-        """Delete one by one, and perhaps not all."""
-        for key in keys:
-            if self.count():
-                raise Crash
-            super().delete([key])
-
-    def delete_tree(self, prefix: str) -> None:
-        """Delete a folder, or a part of it."""
-        if self.count():
-            for item in list(self.files(prefix))[:1]:
-                super().delete([item.key])
-            raise Crash
-        super().delete_tree(prefix)
 
 
 class World:
@@ -134,7 +104,7 @@ class World:
         """The run that was started last ends in the stage that it was in, or dies there."""
         for run_id in list(self.in_flight)[-1:]:
             del self.in_flight[run_id]
-            records = raw(self.folder / "runs" / run_id)
+            records = self.records(run_id)
             last = records[max(records, key=self.names.index)] if records else None
             if last is not None:
                 path = self.folder / "runs" / run_id / f"{last['stage']}.json"
@@ -149,10 +119,10 @@ class World:
             if path.is_file() and "registry" not in path.parts and not path.name.startswith("."):
                 times = path.stat().st_mtime - days * DAY
                 if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "retention"):
-                    path.write_text(json.dumps(earlier(json.loads(path.read_text()), days)))
+                    path.write_text(json.dumps(make_earlier(json.loads(path.read_text()), days)))
                 os.utime(path, (times, times))
         for run_id in list(self.in_flight):
-            ends = [end_of(record) for record in raw(self.folder / "runs" / run_id).values()]
+            ends = [get_end(record) for record in self.records(run_id).values()]
             if not ends or time.time() - max(ends) > self.policy["max_run_hours"] * 3600 - 60:
                 del self.in_flight[run_id]
 
@@ -179,7 +149,7 @@ class World:
         self.spoilt |= {str(p.relative_to(self.folder)) for p in gone}
         # A run in flight that needs it can't go on; that is not retention's doing.
         for other in list(self.in_flight):
-            if refs(raw(self.folder / "runs" / other)) & {str(p) for p in self.spoilt}:
+            if find_references(self.records(other)) & {str(p) for p in self.spoilt}:
                 del self.in_flight[other]
 
     def mark(self, which: int, how: str) -> None:
@@ -230,7 +200,7 @@ class World:
         for key in needed:
             assert (self.folder / key).is_file(), f"{key} is alive and gone"
         for run_id in alive:
-            assert raw(self.folder / "runs" / run_id), f"{run_id} is alive and has no records"
+            assert self.records(run_id), f"{run_id} is alive and has no records"
         if waiting:
             left = self.entries()
             assert entries == left, f"a run is in flight and {entries - left} went"
@@ -275,9 +245,9 @@ class World:
     def alive(self) -> tuple[set[str], set[str]]:
         """The runs that neither age nor size may take, and the files that must stay as they are."""
         ends = {
-            run_id: max(map(end_of, records.values()), default=0.0)
+            run_id: max(map(get_end, records.values()), default=0.0)
             for run_id in self.ids()
-            if (records := raw(self.folder / "runs" / run_id)) and not self.is_dead(run_id)
+            if (records := self.records(run_id)) and not self.is_dead(run_id)
         }
         order = sorted(ends, key=lambda run_id: (ends[run_id], run_id))
         green = [run_id for run_id in order if self.status(run_id) == "completed"]
@@ -307,20 +277,23 @@ class World:
             numbers |= set(history[place - 1 : place]) if place else set()
         return {n: found[n].tags["uri"].removeprefix("store://") for n in numbers}
 
+    def records(self, run_id: str) -> dict[str, dict[str, Any]]:
+        return read_raw_records(self.folder / "runs" / run_id)
+
     def ids(self) -> list[str]:
         return sorted(child.name for child in (self.folder / "runs").glob("r*"))
 
     def status(self, run_id: str) -> str:
-        states = [record["state"] for record in raw(self.folder / "runs" / run_id).values()]
+        states = [record["state"] for record in self.records(run_id).values()]
         if set(states) - {*GOOD}:
             return "failed"
         return "completed" if len(states) == len(self.names) else "incomplete"
 
     def is_fresh(self, run_id: str) -> bool:
         """Whether it may be between two stages."""
-        records = raw(self.folder / "runs" / run_id)
+        records = self.records(run_id)
         limit = time.time() - self.policy["max_run_hours"] * 3600
-        fresh = any(end_of(record) > limit for record in records.values())
+        fresh = any(get_end(record) > limit for record in records.values())
         return self.status(run_id) == "incomplete" and fresh and not self.is_dead(run_id)
 
     def is_dead(self, run_id: str) -> bool:
@@ -335,7 +308,7 @@ class World:
             for run_id in run_ids
             for path in (self.folder / "runs" / run_id).glob("*/*")
         }
-        return own.union(*(refs(raw(self.folder / "runs" / run_id)) for run_id in run_ids))
+        return own.union(*(find_references(self.records(run_id)) for run_id in run_ids))
 
     def payloads(self) -> list[Path]:
         return [path for path in (self.folder / "runs").glob("r*/*/*") if path.is_file()]
@@ -386,85 +359,11 @@ class World:
             if stage.name == "deploy":
                 self.registry.promote(inputs["version"])
                 return stage.result(alias="champion", version=inputs["version"])
-            values = RESULTS[stage.name](lambda name: write(work, name, section, inputs))
+            values = RESULTS[stage.name](lambda name: write_payload(work, name, section, inputs))
             return stage.result(**values)
 
         make.__module__ = stage.module
         return make
-
-
-def write(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> Any:
-    """A payload of the size that its stage's has: a line of JSON, as a history is."""
-    text = f"{work.stage} {section} {[getattr(ref, 'sha256', '') for ref in inputs.values()]}"
-    line = json.dumps({"epoch": 1, "val_loss": 0.1, "of": 0.0})
-    digest = hash_text(text)
-    work.path(name).write_text(f'{line[:-1]}, "made": {digest}}}'.ljust(SIZES[work.stage]))
-    return work.ref(name)
-
-
-USAGE = Usage("cpu", 0, 1.0, 0.9, 0.0, 1)
-RESULTS: dict[str, Any] = {
-    "ingest": lambda ref: {"dataset": ref("data"), "version": "v", "rows": 1},
-    "preprocess": lambda ref: {"splits": ref("splits"), "rows": {"train": 1}},
-    "validate": lambda ref: {"report": ref("report")},
-    "train": lambda ref: {
-        "model": ref("model"),
-        "history": ref("history"),
-        "best_epoch": 1,
-        "val_loss": 0.1,
-        "val_accuracy": 0.9,
-        "samples_per_second": 1.0,
-        "device": "cpu",
-        "usage": USAGE,
-    },
-    "evaluate": lambda ref: {
-        "report": ref("report"),
-        "predictions": ref("rows"),
-        "metrics": {"accuracy": 0.9},
-        "usage": USAGE,
-    },
-}
-
-
-def hash_text(text: str) -> int:
-    """A number that tells texts apart."""
-    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
-
-
-def read_older(folder: Path) -> dict[str, bytes]:
-    """All that an older project left in the store: its runs, entries, checkpoints."""
-    paths = [path for path in folder.glob(f"runs/{OLDER_RUN}/**/*") if path.is_file()]
-    for path in [*folder.glob("cache/*/*.json"), *folder.glob("checkpoints/*/index.json")]:
-        if f'"{OLDER_RUN}' in path.read_text():
-            paths += [path] if "cache" in path.parts else list(path.parent.glob("*"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def raw(folder: Path) -> dict[str, dict[str, Any]]:
-    """The records of a run as they are in the files; damaged ones left out."""
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
-
-
-def refs(records: dict[str, dict[str, Any]]) -> set[str]:
-    """The files that records name."""
-    return {
-        ref["uri"].removeprefix("store://")
-        for record in records.values()
-        for group in ("inputs", "outputs")
-        for ref in record[group].values()
-    }
-
-
-def end_of(record: dict[str, Any]) -> float:
-    return float(record["ended"] or record["started"])
-
-
-def earlier(document: Any, days: float) -> Any:
-    """A record, cache entry or tombstone, with its times so many days ago."""
-    for name in ("started", "ended", "created", "pruned"):
-        if isinstance(document.get(name), float):
-            document[name] -= days * DAY
-    return document
 
 
 def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.models.registry import open_registry

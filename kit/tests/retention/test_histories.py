@@ -14,9 +14,10 @@ import pytest
 
 pytest.importorskip("hypothesis")
 from conftest import copy_toy, forget_toy
+from history_parts import Fragile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from retention_world import Fragile, act
+from retention_world import act
 
 from mlpo_kit.caching import key
 from mlpo_kit.execution import runner
@@ -106,7 +107,7 @@ def check_history(act_out: Act, events: Any, policy: Any) -> None:
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=10, **QUIET)
+@settings(max_examples=5, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
 def test_after_some_histories_what_lives_is_whole(
     act_out: Act, events: Any, policy: dict[str, Any]

@@ -164,6 +164,7 @@ def check_steps(store: Store, steps: list[tuple[str, str, bytes]]) -> None:
     assert store.children("x") == sorted({key.split("/")[1] for key in known})
 
 
+@pytest.mark.slow
 def test_many_objects_odd_names_and_large_ones(server: dict[str, str]) -> None:
     store = BucketStore(f"s3://{BUCKET}/many", 3600)
     keys = [f"many/{number}/a b+%41é.json" for number in range(1100)]  # more than one page
@@ -196,6 +197,7 @@ print(json.dumps(refresh_latest(run.store, run.pipeline)))
 """
 
 
+@pytest.mark.slow
 def test_machines_that_share_a_bucket_hand_over_and_reuse(
     toy: Project, server: dict[str, str]
 ) -> None:
@@ -245,6 +247,7 @@ except PipelineError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

@@ -151,6 +151,24 @@ def test_steps_are_made_of_the_result_types(project: Project) -> None:
 
 
 @zenml
+def test_a_training_waits_for_all_checks_and_nothing_passes_the_gate_early(
+    project: Project,
+) -> None:
+    from mlpo_kit.zenml.drawing import draw, load_training
+
+    training = load_training()
+    drawn = draw(training.copy())
+    assert {"validate", "preprocess"} <= drawn["train_lookup"].upstream_steps
+    assert "train_lookup" in drawn["train"].upstream_steps
+    assert "register" in drawn["deploy"].upstream_steps
+    swept = draw(training.copy(), trials=2)
+    assert list(swept)[3:6] == ["trial_1", "trial_2", "choose"]
+    assert "validate" in swept["trial_2"].upstream_steps
+    assert swept["choose"].upstream_steps == {"trial_1", "trial_2"}
+    assert "choose" in swept["evaluate"].upstream_steps
+
+
+@zenml
 def test_another_process_in_another_folder_loads_a_step_by_its_source(
     project: Project, tmp_path: Any
 ) -> None:
@@ -230,6 +248,8 @@ def test_a_pod_with_another_kit_than_the_launchers_says_what_to_do() -> None:
     [
         ("import mlpo_kit.zenml", {"zenml", "torch", "mlflow", "numpy", "pydantic"}),
         ("import mlpo_kit.zenml.adapter as a; a.VERBS", {"zenml", "torch", "mlflow"}),
+        ("import mlpo_kit.zenml.submit, mlpo_kit.zenml.dashboard", {"zenml", "torch", "fsspec"}),
+        ("import mlpo_kit.zenml.stacks, mlpo_kit.zenml.prune", {"zenml", "torch", "mlflow"}),
         ("from mlpo_kit.zenml.steps import train", {"torch", "mlflow"}),
         ("from mlpo_kit.zenml import main, note_failure, Settings", {"torch", "mlflow"}),
     ],

@@ -52,7 +52,7 @@ def write_samples(settings: Any, classes: int = 0, per_class: int = 100) -> str:
 
 def read_digits() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Read the digits of scikit-learn: uint8 [1797, 8, 8], their int64 [1797], the ten names."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
@@ -74,7 +74,7 @@ def _write_table(path: Path, rows: np.ndarray, numbers: np.ndarray, label: str) 
     if path.suffix == ".npz":
         np.savez_compressed(path, x=rows.astype(np.float32), y=numbers)
         return
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
     from pyarrow import parquet
 
     columns = {f"pixel_{i}": rows[:, i] for i in range(rows.shape[1])}

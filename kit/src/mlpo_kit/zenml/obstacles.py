@@ -11,7 +11,6 @@ from mlpo_kit.cluster.kubernetes_api import KubernetesApi
 from mlpo_kit.cluster.preflight import find_obstacles
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError, find_root_cause
-from mlpo_kit.store.bucket import BucketStore
 from mlpo_kit.zenml.cluster import ZenmlCluster, name_account
 
 
@@ -64,6 +63,8 @@ def _check_account(settings: BaseSettings, cluster: ZenmlCluster) -> None:
 
 
 def _check_artifact_store(_: BaseSettings, cluster: ZenmlCluster) -> None:
+    from mlpo_kit.store.bucket import BucketStore  # takes half a second to import
+
     try:
         BucketStore(cluster.zenml.artifact_store, 0)  # is it there, and ours?
     except PipelineError as error:

@@ -1,36 +1,35 @@
-"""Metaflow's live card of the training step: `python pipeline/flow.py card server`."""
+"""Metaflow's live card of a training: `make card` shows it as it grows."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metaflow.cards import Markdown, ProgressBar, VegaChart
 
-if TYPE_CHECKING:
-    from {{ package }}.stages.train import Epoch
+TRAINING_CARD = "training"  # the id of the card that is filled
 
 
 class TrainingCard:
     """A progress bar and the loss curves, redrawn after each epoch."""
 
-    def __init__(self, card: Any, epochs: int) -> None:
+    def __init__(self, card: Any, epochs: int | None) -> None:
+        """Fill an empty card; `epochs` is how many there will be at most, where that is known."""
         self._card = card
         self._epochs: list[dict[str, Any]] = []
         self._bar = ProgressBar(max=epochs, label="epoch")
-        self._chart = VegaChart(self._curves())
+        self._chart = VegaChart(self._draw_curves())
         for part in (Markdown("# Training"), self._bar, self._chart):
             card.append(part)
         card.refresh()
 
-    def update(self, epoch: Epoch) -> None:
-        """Show one more epoch."""
-        self._epochs.append(asdict(epoch))
-        self._bar.update(epoch.epoch)
-        self._chart.update(self._curves())
+    def add_epoch(self, epoch: dict[str, Any]) -> None:
+        """Show one more epoch: its number, and what was measured, such as `train_loss`."""
+        self._epochs.append(epoch)
+        self._bar.update(epoch["epoch"])
+        self._chart.update(self._draw_curves())
         self._card.refresh()
 
-    def _curves(self) -> dict[str, Any]:
+    def _draw_curves(self) -> dict[str, Any]:
         """Training and validation loss over the epochs, as a Vega-Lite chart."""
         return {
             "$schema": "https://vega.github.io/schema/vega-lite/v5.json",

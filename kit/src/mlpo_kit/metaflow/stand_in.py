@@ -1,4 +1,4 @@
-"""Stands in for AWS while a workflow is compiled: takes the code package, and forgets it."""
+"""Stand in for AWS while a workflow is compiled: take the code package, and forget it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ ANSWERS: dict[str, dict[str, Any]] = {  # of AWS Batch and Step Functions, by th
 }
 
 
-class Aws(ThreadingHTTPServer):
+class StandIn(ThreadingHTTPServer):
     """As much of S3, AWS Batch and Step Functions as Metaflow asks for."""
 
     def __init__(self) -> None:
+        """Listen on any free port of this machine."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.job_definitions: list[dict[str, Any]] = []  # that Metaflow registered
 
     @property
     def variables(self) -> dict[str, str]:
-        """What leads Metaflow here."""
+        """The variables that lead Metaflow here."""
         address = f"http://127.0.0.1:{self.server_port}"
         return {
             "AWS_ENDPOINT_URL": address,
@@ -39,7 +40,7 @@ class Aws(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Aws
+    server: StandIn
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
@@ -76,9 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Aws]:
-    """Serves while the block runs."""
-    with Aws() as server:
+def stand_in() -> Iterator[StandIn]:
+    """Stand in for AWS while the block runs."""
+    with StandIn() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()

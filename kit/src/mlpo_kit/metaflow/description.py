@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
-from pydantic.dataclasses import dataclass
 
-from mlpo_kit.cluster.description import Cluster, check_filled_in, read
+from mlpo_kit.cluster.description import Cluster, check_filled_in, read_cluster
+from mlpo_kit.config.sections import section
+from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.config.sections import STRICT
-from {{ package }}.settings import Settings
 
+VERSION_VARIABLE = "MLPO_KIT_VERSION"  # the kit's version where a run or a workflow was started
 Role = Annotated[str, Field(pattern="^arn:[^:]+:iam::.+$")]
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Batch:
+@section
+class BatchDescription:
     """The queues of AWS Batch, and who may do what there."""
 
     job_queue: str
@@ -28,28 +29,32 @@ class Batch:
     table: str | None = None  # in DynamoDB: a sweep's
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Own:
+@section
+class MetaflowDescription:
     """What only Metaflow needs to know."""
 
     datastore: Annotated[str, Field(pattern="^s3://.+$")]
     metadata_url: Annotated[str, Field(pattern="^https?://.+$")] | None = None
     disk_mb: PositiveInt = 10240  # of a pod
     schedule: str | None = None  # of the workflow
-    batch: Batch | None = None
+    batch: BatchDescription | None = None
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@section
 class MetaflowCluster(Cluster):
     """The cluster, with Metaflow's part."""
 
-    metaflow: Own
+    metaflow: MetaflowDescription
 
     @property
-    def of_a_task(self) -> dict[str, str]:
+    def task_environment(self) -> dict[str, str]:
         """The variables of a task; Metaflow adds its own."""
-        # The image has all that a task needs, and nobody may install anything there.
-        return {**super().environment, "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1"}
+        return {
+            **super().environment,
+            # The image has all that a task needs, and nobody may install anything there.
+            "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
+            VERSION_VARIABLE: version("mlpo-kit"),
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,15 +69,15 @@ class MetaflowCluster(Cluster):
         return {**super().environment, **own}
 
 
-def find(settings: Settings) -> MetaflowCluster:
-    """The cluster for a profile; raises PipelineError where the two don't fit."""
-    cluster = read(MetaflowCluster, settings)
-    if found := problems(cluster, settings):
+def read_metaflow_cluster(settings: BaseSettings) -> MetaflowCluster:
+    """Read the cluster for a profile; raises PipelineError where the two don't fit."""
+    cluster = read_cluster(MetaflowCluster, settings)
+    if found := find_problems(cluster, settings):
         raise PipelineError("\n  ".join(["deploy/cluster.yaml does not do:", *found]))
     return cluster
 
 
-def check_examples(cluster: MetaflowCluster, settings: Settings) -> None:
+def check_examples(cluster: MetaflowCluster, settings: BaseSettings) -> None:
     """Raise PipelineError while the examples of a new project are still in it."""
     check_filled_in(cluster, settings)
     if "//example-bucket" in (datastore := cluster.metaflow.datastore):
@@ -81,16 +86,16 @@ def check_examples(cluster: MetaflowCluster, settings: Settings) -> None:
         )
 
 
-def problems(cluster: MetaflowCluster, settings: Settings) -> list[str]:
-    """What Metaflow would find out late, or never."""
-    own, found = cluster.metaflow, []
-    for secret, keys in cluster.secrets.items():
-        found += [
-            f"secrets.{secret}: Metaflow hands over a key under its own name: call it {variable} "
-            f"in the secret, not {key}"
-            for key, variable in keys.items()
-            if key != variable
-        ]
+def find_problems(cluster: MetaflowCluster, settings: BaseSettings) -> list[str]:
+    """Find what Metaflow would find out late, or never."""
+    own = cluster.metaflow
+    found = [
+        f"secrets.{secret}: Metaflow hands over a key under its own name: call it {variable} "
+        f"in the secret, not {key}"
+        for secret, keys in cluster.secrets.items()
+        for key, variable in keys.items()
+        if key != variable
+    ]
     if settings.compute == "batch":
         asks = any(asked.gpu for asked in settings.resources.values())
         if own.batch is None:
@@ -106,13 +111,15 @@ def problems(cluster: MetaflowCluster, settings: Settings) -> list[str]:
     return found
 
 
-def variables(cluster: MetaflowCluster) -> dict[str, str]:
-    """What Metaflow must find before it is imported, on the machine that starts a run."""
+def list_variables(cluster: MetaflowCluster) -> dict[str, str]:
+    """List what Metaflow must find before it is imported, on the machine that starts a run."""
     own = {
         "METAFLOW_KUBERNETES_NAMESPACE": cluster.namespace,
         "METAFLOW_KUBERNETES_JOB_TTL_SECONDS_AFTER_FINISHED": str(cluster.ttl_seconds),
         # Its container would be the only one of a workflow without a security context.
         "METAFLOW_ARGO_WORKFLOWS_CREATE_ENABLE_ERROR_MSG_CAPTURE": "false",
+        # Argo 3.6 and later know `schedules`; Argo 4 knows nothing else.
+        "METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES": "true",
     }
     if batch := cluster.metaflow.batch:
         own["METAFLOW_SFN_IAM_ROLE"] = batch.step_functions_role

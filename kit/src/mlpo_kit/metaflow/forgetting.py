@@ -1,61 +1,51 @@
-"""Delete what is too old, and what Metaflow itself keeps of it: `make prune`."""
+"""Forget runs: what Metaflow itself keeps of those that retention gives up.
+
+Metaflow is imported where it is needed: after most runs there is nothing to delete.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
-from fsspec.core import url_to_fs
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.metaflow.description import list_variables, read_metaflow_cluster
+from mlpo_kit.metaflow.variants import list_flow_names
+from mlpo_kit.store.files import read_json, write_json
 
-from mlpo_kit.retention.prune import main
-from mlpo_kit.store.base import read_json, write_json
-from {{ package }}.settings import Settings
-
-from cluster import find, variables
-
-# No two runs have the same id.
-FLOWS = ("TrainFlow", "StraightFlow", "SweepFlow", "NodesFlow")
 KEPT = ("/_meta", "/_parameters")  # a run's date and tags, and what `resume` starts it again with
 
-# Metaflow is imported where it is needed: after most runs there is nothing to delete.
 
-
-def tell(settings: Settings) -> None:
-    """Tell Metaflow where its datastore is, unless that was done: in a pod, by the manifest."""
-    if settings.compute != "local" and "METAFLOW_DATASTORE_SYSROOT_S3" not in os.environ:
-        os.environ.update(variables(find(settings)))
-
-
-def kept(settings: Settings) -> set[str]:
-    """The ids of the runs that are tagged `keep`."""
-    tell(settings)
+def find_kept_runs(settings: BaseSettings) -> set[str]:
+    """Find the ids of the runs that are tagged `keep`."""
+    _locate_datastore(settings)
     from metaflow import Flow, namespace
     from metaflow.exception import MetaflowNotFound
 
     namespace(None)
     found: set[str] = set()
-    for flow in FLOWS:
+    for flow in list_flow_names():
         with suppress(MetaflowNotFound):  # no run yet
             found |= {run.id for run in Flow(flow).runs("keep")}
     return found
 
 
-def forget(settings: Settings, run_ids: Collection[str]) -> None:
+def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     """Tag the runs `pruned`, and delete their cards and what Metaflow keeps of their tasks.
 
     Their artifacts stay: they are small, and other runs share them.
     """
-    tell(settings)
+    _locate_datastore(settings)
+    from fsspec.core import url_to_fs
     from metaflow.exception import MetaflowNotFound
 
-    for flow, run_id in product(FLOWS, run_ids):
-        with suppress(MetaflowNotFound):  # of the other flow, or somebody deleted it
-            mark(flow, run_id)
-        for place in places(flow, run_id):
+    for flow, run_id in product(list_flow_names(), run_ids):  # no two runs have the same id
+        with suppress(MetaflowNotFound):  # of another flow, or somebody deleted it
+            _mark_pruned(flow, run_id)
+        for place in _list_places(flow, run_id):
             files, path = url_to_fs(place)
             with suppress(FileNotFoundError):
                 for name in files.ls(path, detail=False):
@@ -63,7 +53,13 @@ def forget(settings: Settings, run_ids: Collection[str]) -> None:
                         files.rm(name, recursive=True)
 
 
-def mark(flow: str, run_id: str) -> None:
+def _locate_datastore(settings: BaseSettings) -> None:
+    """Tell Metaflow where its datastore is, unless that was done: in a pod, by the manifest."""
+    if settings.compute != "local" and "METAFLOW_DATASTORE_SYSROOT_S3" not in os.environ:
+        os.environ.update(list_variables(read_metaflow_cluster(settings)))
+
+
+def _mark_pruned(flow: str, run_id: str) -> None:
     """Tag a run `pruned`, without a change of its date."""
     from metaflow import Run, get_metadata, namespace
 
@@ -77,8 +73,8 @@ def mark(flow: str, run_id: str) -> None:
         write_json(path, {**read_json(path), "ts_epoch": int(run_id) // 1000})
 
 
-def places(flow: str, run_id: str) -> Iterator[str]:
-    """Where Metaflow keeps the tasks and the cards of a run."""
+def _list_places(flow: str, run_id: str) -> Iterator[str]:
+    """List where Metaflow keeps the tasks and the cards of a run."""
     from metaflow.metaflow_config import DEFAULT_DATASTORE
     from metaflow.plugins import DATASTORES
     from metaflow.plugins.cards.card_datastore import CardDatastore
@@ -88,7 +84,3 @@ def places(flow: str, run_id: str) -> Iterator[str]:
     cards = CardDatastore.get_storage_root(DEFAULT_DATASTORE)
     yield f"{root}/{flow}/{run_id}"
     yield f"{cards or root}/{flow}/runs/{run_id}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(forget, kept))

@@ -1,0 +1,64 @@
+"""What Metaflow offers to the command line. Importing this imports no Metaflow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from mlpo_kit.cluster.manifests import FOLDER
+from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.workloads import PRUNE
+from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.metaflow import forgetting, launch
+from mlpo_kit.metaflow.compilation import compile_workflow, find_job_problems
+from mlpo_kit.metaflow.description import MetaflowCluster
+from mlpo_kit.store.files import write_json
+
+if TYPE_CHECKING:
+    from mlpo_kit.cli.options import RunOptions
+
+CLUSTER = MetaflowCluster
+PRUNE_COMMAND = PRUNE
+VERBS = {
+    name: f"mlpo_kit.metaflow.verbs.{name.replace('-', '_')}"
+    for name in ("resume", "card", "workflow", "trigger", "workflow-delete", "flow")
+}
+
+
+def run(options: RunOptions) -> int:
+    """Run the flow, or its sweep; returns the exit code."""
+    return launch.run_flow(options)
+
+
+def find_kept_runs(settings: BaseSettings) -> Collection[str]:
+    """Find the runs that are tagged `keep`."""
+    return forgetting.find_kept_runs(settings)
+
+
+def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
+    """Delete what Metaflow keeps of runs."""
+    forgetting.forget_runs(settings, run_ids)
+
+
+def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:
+    """Render the WorkflowTemplate of Argo; what is for Step Functions has a file of its own."""
+    made = compile_workflow(document)
+    if settings.compute == "batch":
+        write_json(find_project().root / FOLDER / "step-functions.json", made)
+        return {}
+    return {"workflow": [made["workflow"]]}
+
+
+def find_manifest_problems(settings: BaseSettings, document: dict[str, Any]) -> list[str]:
+    """Find what is wrong with a state machine; Argo's workflow is checked with the manifests."""
+    if settings.compute != "batch":
+        return []
+    return find_job_problems(compile_workflow(document)["workflow"])
+
+
+def compare_pipeline() -> list[str]:
+    """Compare the flow with PIPELINE; returns where they disagree, in words."""
+    from mlpo_kit.metaflow.comparison import find_disagreements, load_flow
+
+    return find_disagreements(load_flow())

@@ -1,0 +1,1 @@
+"""The verbs that only Metaflow has: one verb, one file."""

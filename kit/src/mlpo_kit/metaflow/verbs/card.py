@@ -1,0 +1,26 @@
+"""Show Metaflow's live cards in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.metaflow.launch import prepare, start_flow
+from mlpo_kit.metaflow.variants import VARIANT, choose_variant, find_newest_variant
+from mlpo_kit.metaflow.verbs.options import add_options
+
+HELP = "show Metaflow's live cards at http://127.0.0.1:8324"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile; what else there is belongs to `card server`."""
+    add_options(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve the cards of the flow that was started last from here, until Ctrl-C."""
+    settings = load_settings(chosen.profile)
+    wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
+    prepare(settings, "card")
+    return start_flow(["card", "server", *chosen.more], choose_variant(settings, wanted))

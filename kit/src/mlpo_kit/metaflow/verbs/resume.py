@@ -1,0 +1,32 @@
+"""Go on after the step that failed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from mlpo_kit.cli.table import print_newest_run
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.metaflow.launch import prepare, start_flow
+from mlpo_kit.metaflow.variants import VARIANT, choose_variant, find_newest_variant
+from mlpo_kit.metaflow.verbs.options import add_options, add_skip
+
+HELP = "go on after the step that failed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile, and what not to ask before."""
+    add_options(parser)
+    add_skip(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Resume the run that was started last from here, with the settings that it has."""
+    settings, began = load_settings(chosen.profile), time.time()
+    wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
+    prepare(settings, "resume", chosen.skip)
+    code = start_flow(["resume", *chosen.more], choose_variant(settings, wanted))
+    if settings.compute == "local":
+        print_newest_run(settings, since=began)
+    return code

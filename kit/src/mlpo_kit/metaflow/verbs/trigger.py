@@ -1,0 +1,34 @@
+"""Start the workflow once."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlpo_kit.cli.options import add_changes
+from mlpo_kit.config.settings import check_settings, find_profile, read_profile
+from mlpo_kit.metaflow.changes import apply_late_changes
+from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
+from mlpo_kit.metaflow.variants import choose_variant
+from mlpo_kit.metaflow.verbs.options import add_options
+from mlpo_kit.runs.pipeline import load_pipeline
+
+HELP = "start the workflow once; --set train.epochs=5"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile, and other settings for this start."""
+    add_options(parser, profile="cluster")
+    add_changes(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Start it; refuse a setting that was fixed when it was made."""
+    document = read_profile(chosen.profile)
+    settings = check_settings(document)
+    command = name_workflow_command(settings, "trigger")
+    check_settings(apply_late_changes(document, chosen.set, load_pipeline().training_stage))
+    prepare(settings, "trigger")
+    profile = ["--config", "config", str(find_profile(chosen.profile))]
+    changes = [word for change in chosen.set for word in ("--set", change)]
+    variant = choose_variant(settings, chosen.variant, compiles=True)
+    return start_flow([*profile, *command, *changes, *chosen.more], variant)
