@@ -10,6 +10,7 @@ import yaml
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes_pb
 from kfp.pipeline_spec import pipeline_spec_pb2 as pipeline_pb
+
 from mlpo_kit.kubeflow.traps import find_traps
 
 Document = dict[str, Any]

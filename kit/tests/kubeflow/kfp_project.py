@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import copy_toy
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.documents import Document, merge
 from mlpo_kit.config.project import Project

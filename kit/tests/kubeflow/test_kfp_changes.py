@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kfp_project import KUBEFLOW
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import read_profile
 from mlpo_kit.errors import PipelineError

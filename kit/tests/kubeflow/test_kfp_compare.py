@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import forget_toy
 from kfp_project import KUBEFLOW, RunFolder, edit_pipeline
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.kubeflow.adapter import compare_pipeline
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from kfp_project import KIT, KUBEFLOW
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.generate import make_stage

@@ -10,14 +10,15 @@ import pytest
 from conftest import MakeRun
 from kfp_project import KUBEFLOW, kfp_user
 from kfp_server import FakeApi, serve_api
+from pydantic_core import to_json
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.kubeflow import prune_pipeline, server
 from mlpo_kit.kubeflow.prune import forget_runs, prune_store
-from mlpo_kit.retention.inventory import TOMBSTONES
+from mlpo_kit.retention.marks import TOMBSTONES
 from mlpo_kit.store import open_store
-from pydantic_core import to_json
 
 __all__ = ["kfp_user"]
 pytestmark = KUBEFLOW

@@ -15,6 +15,7 @@ from kfp_project import (
     read_error,
 )
 from kfp_server import FakeApi, serve_api
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import read_profile

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import MakeRun
 from kfp_project import KUBEFLOW
+
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.kubeflow.executing import run_request, run_requester
 from mlpo_kit.kubeflow.training_request import write_request

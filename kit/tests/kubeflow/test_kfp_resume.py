@@ -14,8 +14,9 @@ import torch
 import yaml
 from kfp_project import KIT
 from killing import LONG, kill_in_training
-from mlpo_kit.config.documents import merge
 from scaffold import QUICK, render_project
+
+from mlpo_kit.config.documents import merge
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from kfp_project import KUBEFLOW, STAGES, RunFolder, read_error
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 

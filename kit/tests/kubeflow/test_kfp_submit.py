@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from kfp_project import KUBEFLOW, NIGHTLY, change_yaml, kfp_user, read_error
 from kfp_server import FakeApi, find_specification, serve_api
+
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 

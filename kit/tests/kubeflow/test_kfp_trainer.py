@@ -16,6 +16,7 @@ from conftest import MakeRun
 from kfp_kubernetes import FakeKubernetes, serve_kubernetes
 from kfp_project import KIT, KUBEFLOW
 from kubernetes import client
+
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError

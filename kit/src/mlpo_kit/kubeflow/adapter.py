@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.prune import find_kept_runs, forget_runs
-
-if TYPE_CHECKING:
-    from mlpo_kit.cli.options import RunOptions
 
 __all__ = [
     "CLUSTER",
@@ -34,9 +31,10 @@ VERBS = {
 }
 
 
-def run(options: RunOptions) -> int:
+def run(options: Any) -> int:
     """Run the pipeline, or a sweep, on this machine; returns the exit code.
 
+    `options` are the RunOptions of the command line, which is a layer above this one.
     Raises PipelineError when a stage fails, or a setting is wrong.
     """
     from mlpo_kit.kubeflow.running import run_here

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
-from mlpo_kit.cluster.description import Cluster, Name, read_cluster
+from mlpo_kit.cluster.description import Cluster, Name, match, read_cluster
 from mlpo_kit.config.sections import section
 from mlpo_kit.errors import PipelineError
 
@@ -15,7 +15,9 @@ from mlpo_kit.errors import PipelineError
 class KubeflowCluster(Cluster):
     """What the cluster offers, and what everything that runs there gets."""
 
-    api: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""  # of KFP, as its pods reach it
+    api: Annotated[
+        str, match(r"(https?://.+)?", "URL such as http://ml-pipeline.kubeflow:8888")
+    ] = ""  # of KFP, as its pods reach it
     runtime: Name = "torch-distributed"  # of Kubeflow Trainer, where train.nodes is more than 1
     volume_gib: PositiveInt = 100  # of the claim that `make manifests` writes for volume_claim
     storage_class: Name | None = None  # of it, if not the cluster's default; for ReadWriteMany

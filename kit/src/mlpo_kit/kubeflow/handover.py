@@ -8,14 +8,13 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from mlpo_kit.caching.key import hash_project_code
+from mlpo_kit.caching.key import find_kit_version, hash_project_code
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.changes import apply_run_settings
 from mlpo_kit.kubeflow.ports import CONFUSION, METRICS, Port, Ports, find_inputs, find_numbers
@@ -44,9 +43,9 @@ def check_code(given: Given) -> None:
 
     On this machine nothing is compared: it is the same.
     """
-    if given["kit"] and given["kit"] != version("mlpo-kit"):
+    if given["kit"] and given["kit"] != find_kit_version():
         raise PipelineError(
-            f"this image holds mlpo-kit {version('mlpo-kit')}, and the pipeline was compiled with "
+            f"this image holds mlpo-kit {find_kit_version()}, and the pipeline was compiled with "
             f"{given['kit']}: `make image push`, then submit again"
         )
     if given["code"] and given["code"] != hash_project_code():

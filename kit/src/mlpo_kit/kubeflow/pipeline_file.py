@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,9 @@ LATER_TYPES = re.compile(r"^from __future__ import .*\bannotations\b", re.MULTIL
 def main(pipeline: Any) -> None:
     """Run the project's pipeline: `python pipeline/training.py --set train.epochs=5`.
 
-    It is `mlpo-kit run`; the process ends with its exit code.
+    It becomes `mlpo-kit run`, which imports the file again.
     """
-    # The command line is a layer above this one.
-    command_line = import_module("mlpo_kit.cli.__main__")
-    sys.exit(command_line.main(["run", *sys.argv[1:]]))
+    os.execv(sys.executable, [sys.executable, "-m", "mlpo_kit.cli", "run", *sys.argv[1:]])
 
 
 def load_pipeline_file() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpo_kit.config.sections import Resources
-from mlpo_kit.errors import PipelineError
+from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.generate import make_stage
 from mlpo_kit.kubeflow.placement import (
@@ -18,7 +18,7 @@ from mlpo_kit.kubeflow.placement import (
 from mlpo_kit.kubeflow.ports import REQUEST, find_ports, find_requester
 from mlpo_kit.kubeflow.tracing import Tracing, find_tracing
 from mlpo_kit.kubeflow.trainjob import render_trainjob
-from mlpo_kit.runs.pipeline import Pipeline, Stage, suggest
+from mlpo_kit.runs.pipeline import Pipeline, Stage
 
 
 def add_task(name: str, /, settings: Any = "", use_cache: Any = True, **inputs: Any) -> Any:

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 from kfp import dsl
 
-from mlpo_kit.caching.key import hash_project_code
+from mlpo_kit.caching.key import find_kit_version, hash_project_code
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.pipeline_file import name_lines
@@ -54,7 +53,7 @@ class Tracing:
             "profile": "" if self.profile is None else json.dumps(self.profile),
             # Compared where a task runs in an image; here it is the same code.
             "code": hash_project_code() if there else "",
-            "kit": version("mlpo-kit") if there else "",
+            "kit": find_kit_version() if there else "",
         }
 
 

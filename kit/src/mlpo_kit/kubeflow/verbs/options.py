@@ -5,17 +5,27 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mlpo_kit.cli.options import add_changes, add_profile
 from mlpo_kit.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlpo_kit.kubeflow.compiling import Compiled
 
 
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a profile."""
+    parser.add_argument("--profile", default="cluster", help="a file of configs/, or a path")
+
+
 def add_compile_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which pipeline is compiled."""
-    add_profile(parser, default="cluster")
-    add_changes(parser)
+    add_profile(parser)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        help="another value for this pipeline, such as train.epochs=5; may be repeated",
+    )
     parser.add_argument(
         "--no-cache", action="store_true", help="every stage does its work, whatever is known"
     )

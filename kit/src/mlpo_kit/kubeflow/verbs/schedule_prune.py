@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.cli.options import add_profile
 from mlpo_kit.config.settings import read_profile
-from mlpo_kit.kubeflow.verbs.options import add_cron, check_cron
+from mlpo_kit.kubeflow.verbs.options import add_cron, add_profile, check_cron
 
 HELP = "delete there what retention gives up, at set times"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whose store, and when."""
-    add_profile(parser, default="cluster")
+    add_profile(parser)
     add_cron(parser)
 
 
