@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile

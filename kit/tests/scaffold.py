@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from jinja2 import Environment
+
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile

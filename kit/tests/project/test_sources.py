@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
+from pyarrow import parquet
+from scaffold import MakeRun
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.testing.samples import write_samples
 from mlpo_kit.testing.synthetic import pictures
-from PIL import Image
-from pyarrow import parquet
-from scaffold import MakeRun
 
 pytestmark = pytest.mark.usefixtures("project")
 

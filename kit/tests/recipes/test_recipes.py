@@ -5,11 +5,13 @@ A recipe is a folder here: changes.diff, and files that take the place of the pa
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,17 +23,30 @@ RECIPES = Path(__file__).parent
 TESTS = ("tests/test_data.py", "tests/test_model.py", "tests/test_pipeline.py")
 
 
-def follow_recipe(root: Path, recipe: str) -> None:
-    """Make the recipe's changes in a project."""
+def find_orchestrator() -> str | None:
+    """The orchestrator that is installed here, where its adapter is there, too."""
+    for distribution, name in (("metaflow", "metaflow"), ("kfp", "kubeflow"), ("zenml", "zenml")):
+        with suppress(PackageNotFoundError):
+            version(distribution)
+            return name if find_spec(f"mlpo_kit.{name}") else None
+    return None
+
+
+def follow_recipe(root: Path, recipe: str, orchestrator: str) -> None:
+    """Make the recipe's changes in a project, also those of its pipeline file."""
     folder = RECIPES / recipe
     for path in sorted(folder.rglob("*.py")):
         shutil.copy(path, root / "src" / PACKAGE / path.relative_to(folder))
-    changes = (folder / "changes.diff").read_text(encoding="utf-8")
-    command = ["patch", "--strip=1", "--forward", "--silent"]
-    done = subprocess.run(
-        command, cwd=root, input=changes, text=True, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    for path in (folder / "changes.diff", folder / f"{orchestrator}.diff"):
+        if path.is_file():
+            done = subprocess.run(
+                ["patch", "--strip=1", "--forward", "--silent", f"--input={path}"],
+                cwd=root,
+                text=True,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
     (root / "configs" / "resnet50.yaml").unlink()  # the profile of a network that is gone
 
 
@@ -64,10 +79,10 @@ def run_tests(root: Path, *more: str) -> str:
 def test_the_projects_own_tests_stay_green(
     tmp_path: Path, recipe: str | None, data_source: str
 ) -> None:
-    root = render_project(tmp_path / "project", data_source=data_source)
+    orchestrator = find_orchestrator()
+    root = tmp_path / "project"
+    render_project(root, orchestrator or "metaflow", data_source)
     if recipe:
-        follow_recipe(root, recipe)
-    more = []
-    if recipe == "eighth" or importlib.util.find_spec("mlpo_kit.metaflow") is None:
-        more = ["-k", "not pipeline_file"]  # an eighth stage has its step there, too
+        follow_recipe(root, recipe, orchestrator or "metaflow")
+    more = [] if orchestrator else ["-k", "not pipeline_file"]
     assert " failed" not in run_tests(root, *more)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import MakeRun
+
 from mlpo_kit.config import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
