@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import make_project, read_latest, run_flow, run_kit, write_profile
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.changes import (
     apply_late_changes,

@@ -16,6 +16,7 @@ import yaml
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import call, make_project, run_flow, run_kit, run_well
+
 from mlpo_kit.metaflow.compilation import find_job_problems
 
 pytestmark = pytest.mark.slow
