@@ -478,7 +478,7 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
 
     resources = {"registre": {"memory_mb": 2048}}
     (team / "configs" / "typo.yaml").write_text(yaml.safe_dump({"resources": resources}))
-    assert "resources.registre: there is no such step" in refuse("run", "--profile", "typo")
+    assert "resources.registre: there is no such stage" in refuse("run", "--profile", "typo")
     done = run_flow(team, "--config", "config", "configs/team.yaml", "run")
     assert done.returncode == 1
     assert "METAFLOW_DATASTORE_SYSROOT_S3=s3://models/metaflow" in done.stderr
