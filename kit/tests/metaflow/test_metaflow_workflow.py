@@ -499,7 +499,8 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
     assert "call it AWS_SECRET_ACCESS_KEY in the secret, not key" in shown
     assert "metaflow.batch: name the queues" in shown
     described(metaflow=own)
-    assert "is an example, s3://example-bucket/metaflow" in refuse("run", "--profile", "team")
+    shown = refuse("run", "--profile", "team")
+    assert "metaflow.datastore in deploy/cluster.yaml: s3://example-bucket/metaflow" in shown
     assert not list(team.glob(".metaflow/*Flow")), "no run"
 
 

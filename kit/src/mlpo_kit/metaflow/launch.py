@@ -15,6 +15,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from mlpo_kit.cluster.description import check_filled_in
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import (
     BaseSettings,
@@ -25,7 +26,6 @@ from mlpo_kit.config.settings import (
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.description import (
     MetaflowCluster,
-    check_examples,
     list_variables,
     read_metaflow_cluster,
 )
@@ -86,7 +86,7 @@ def prepare(settings: BaseSettings, verb: str, skip: Collection[str] = ()) -> No
     if settings.compute == "local":
         return
     cluster = read_metaflow_cluster(settings)
-    check_examples(cluster, settings)
+    check_filled_in(cluster, settings)
     os.environ.update(list_variables(cluster))
     if settings.compute == "batch":
         check_region()
