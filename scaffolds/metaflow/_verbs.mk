@@ -1,3 +1,5 @@
+# VARIANT=sweep is about the flow of a sweep, in these commands and in manifests and validate.
+export MLPO_KIT_VARIANT := $(or $(VARIANT),$(MLPO_KIT_VARIANT))
 .PHONY: resume card workflow trigger workflow-delete
 
 resume: $(READY) ## go on after the step that failed

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mlpo_kit
 import yaml
 from conftest import copy_toy
+
+import mlpo_kit
 
 KIT = Path(mlpo_kit.__file__).parents[1]
 FLOW = "pipeline/flow.py"

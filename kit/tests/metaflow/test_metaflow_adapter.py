@@ -63,7 +63,7 @@ def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     shown = run_kit(root, "--help").stdout
     for verb in ("resume", "card", "workflow", "trigger", "workflow-delete", "flow"):
-        assert f"\n    {verb} " in shown or f"\n    {verb}\n" in shown
+        assert f"\n  {verb} " in shown
     done = run_kit(root, "trigger", "--profile", "local")
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing to trigger: this profile runs on this machine")

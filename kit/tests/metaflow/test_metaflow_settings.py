@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import make_project, read_latest, run_flow, run_kit, write_profile
+
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.changes import (
     apply_late_changes,
@@ -99,7 +100,7 @@ def test_a_bad_setting_stops_the_run_before_it_starts(tmp_path: Path) -> None:
 def test_resources_can_be_set_and_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     shown = run_flow(root, "run", "--set", "resources.trian={cpu: 2}")
-    assert "resources.trian: there is no such step" in shown.stdout + shown.stderr
+    assert "resources.trian: there is no such stage" in shown.stdout + shown.stderr
     done = run_flow(root, "resume", "--set", "train.epochs=1")
     assert done.returncode == 1
     assert done.stderr == (

@@ -16,6 +16,7 @@ import yaml
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import call, make_project, run_flow, run_kit, run_well
+
 from mlpo_kit.metaflow.compilation import find_job_problems
 
 pytestmark = pytest.mark.slow
@@ -477,7 +478,7 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
 
     resources = {"registre": {"memory_mb": 2048}}
     (team / "configs" / "typo.yaml").write_text(yaml.safe_dump({"resources": resources}))
-    assert "resources.registre: there is no such step" in refuse("run", "--profile", "typo")
+    assert "resources.registre: there is no such stage" in refuse("run", "--profile", "typo")
     done = run_flow(team, "--config", "config", "configs/team.yaml", "run")
     assert done.returncode == 1
     assert "METAFLOW_DATASTORE_SYSROOT_S3=s3://models/metaflow" in done.stderr
@@ -498,7 +499,8 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
     assert "call it AWS_SECRET_ACCESS_KEY in the secret, not key" in shown
     assert "metaflow.batch: name the queues" in shown
     described(metaflow=own)
-    assert "is an example, s3://example-bucket/metaflow" in refuse("run", "--profile", "team")
+    shown = refuse("run", "--profile", "team")
+    assert "metaflow.datastore in deploy/cluster.yaml: s3://example-bucket/metaflow" in shown
     assert not list(team.glob(".metaflow/*Flow")), "no run"
 
 

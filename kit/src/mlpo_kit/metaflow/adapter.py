@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlpo_kit.cluster.manifests import FOLDER
 from mlpo_kit.cluster.pods import Manifest
@@ -15,9 +15,6 @@ from mlpo_kit.metaflow.compilation import compile_workflow, find_job_problems
 from mlpo_kit.metaflow.description import MetaflowCluster
 from mlpo_kit.store.files import write_json
 
-if TYPE_CHECKING:
-    from mlpo_kit.cli.options import RunOptions
-
 CLUSTER = MetaflowCluster
 PRUNE_COMMAND = PRUNE
 VERBS = {
@@ -26,9 +23,16 @@ VERBS = {
 }
 
 
-def run(options: RunOptions) -> int:
+def run(options: Any) -> int:  # as the command line has them: RunOptions
     """Run the flow, or its sweep; returns the exit code."""
-    return launch.run_flow(options)
+    return launch.run_flow(
+        options.profile,
+        options.changes,
+        use_cache=options.use_cache,
+        sweep=options.sweep,
+        skip=options.skip,
+        more=options.more,
+    )
 
 
 def find_kept_runs(settings: BaseSettings) -> Collection[str]:

@@ -13,11 +13,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 from mlpo_kit.config.project import find_project
-from mlpo_kit.errors import PipelineError
+from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.metaflow.flow import HIT, PipelineFlow, get_pipeline, name_result
 from mlpo_kit.metaflow.generated import parse_step
 from mlpo_kit.metaflow.variants import FLOW_FILE
-from mlpo_kit.runs.pipeline import Pipeline, suggest
+from mlpo_kit.runs.pipeline import Pipeline
 
 
 @dataclass

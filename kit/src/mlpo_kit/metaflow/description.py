@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from mlpo_kit.cluster.description import Cluster, check_filled_in, read_cluster
+from mlpo_kit.cluster.description import Cluster, read_cluster
 from mlpo_kit.config.sections import section
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
@@ -75,15 +75,6 @@ def read_metaflow_cluster(settings: BaseSettings) -> MetaflowCluster:
     if found := find_problems(cluster, settings):
         raise PipelineError("\n  ".join(["deploy/cluster.yaml does not do:", *found]))
     return cluster
-
-
-def check_examples(cluster: MetaflowCluster, settings: BaseSettings) -> None:
-    """Raise PipelineError while the examples of a new project are still in it."""
-    check_filled_in(cluster, settings)
-    if "//example-bucket" in (datastore := cluster.metaflow.datastore):
-        raise PipelineError(
-            f"metaflow.datastore in deploy/cluster.yaml is an example, {datastore}: name your own"
-        )
 
 
 def find_problems(cluster: MetaflowCluster, settings: BaseSettings) -> list[str]:

@@ -28,7 +28,7 @@ HIT, MISS = "hit", "miss"
 log = logging.getLogger(__name__)
 
 
-class StageFailed(MetaflowException):
+class StageFailed(MetaflowException):  # type: ignore[misc]
     """A stage ended for a reason that a person can mend: Metaflow prints it without a traceback."""
 
     headline = "Stage failed"
@@ -56,7 +56,7 @@ def explain_errors() -> Iterator[None]:
 
 @placement()  # with brackets: without, this name would not be a class but its mutator
 @project(name=config_expr("config.project"))
-class PipelineFlow(FlowSpec):
+class PipelineFlow(FlowSpec):  # type: ignore[misc]
     """A flow whose steps run the stages of a pipeline.
 
         class TrainFlow(PipelineFlow):

@@ -13,43 +13,56 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mlpo_kit.cluster.description import check_filled_in
 from mlpo_kit.config.project import find_project
-from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, find_profile
+from mlpo_kit.config.settings import (
+    BaseSettings,
+    check_registry_is_shared,
+    find_profile,
+    load_settings,
+)
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.description import (
     MetaflowCluster,
-    check_examples,
     list_variables,
     read_metaflow_cluster,
 )
 from mlpo_kit.metaflow.variants import FLOW_FILE, SWEEP, VARIANT, choose_variant
-
-if TYPE_CHECKING:
-    from mlpo_kit.cli.options import RunOptions
 
 SCHEDULERS = {"kubernetes": "argo-workflows", "batch": "step-functions"}
 RUNS = ("run", "resume")
 INTERRUPTED = 130
 
 
-def run_flow(options: RunOptions) -> int:
-    """Run the flow, or its sweep; returns the exit code."""
-    settings = options.load_settings()
-    variant = choose_variant(settings, SWEEP if options.sweep else None)
-    profile = ["--config", "config", str(find_profile(options.profile))]
-    if options.sweep:
+def run_flow(
+    profile: str,
+    changes: Sequence[str] = (),
+    use_cache: bool = True,
+    sweep: str | None = None,
+    skip: Collection[str] = (),
+    more: Sequence[str] = (),
+) -> int:
+    """Run the flow of a profile, with `changes` such as `train.epochs=5`; returns the exit code.
+
+    `sweep` is the file of a sweep, by its name in configs/ or by a path, `skip` what a cluster is
+    not asked before, `more` for Metaflow's `run`.
+    """
+    settings = load_settings(profile, changes)
+    variant = choose_variant(settings, SWEEP if sweep else None)
+    options = ["--config", "config", str(find_profile(profile))]
+    if sweep:
         from mlpo_kit.search.sweep import plan_sweep, read_sweep
 
-        space = read_sweep(options.sweep)
+        space = read_sweep(sweep)
         plan_sweep(space, settings)  # before Metaflow starts: it is wrong, or it is not
-        profile += ["--config-value", "space", json.dumps(space)]
-    arguments = [word for change in options.changes for word in ("--set", change)]
-    if not options.use_cache:
+        options += ["--config-value", "space", json.dumps(space)]
+    arguments = [word for change in changes for word in ("--set", change)]
+    if not use_cache:
         arguments.append("--no-cache")
-    prepare(settings, "run", options.skip)
-    return start_flow([*profile, "run", *arguments, *options.more], variant)
+    prepare(settings, "run", skip)
+    return start_flow([*options, "run", *arguments, *more], variant)
 
 
 def name_workflow_command(settings: BaseSettings, verb: str) -> list[str]:
@@ -73,7 +86,7 @@ def prepare(settings: BaseSettings, verb: str, skip: Collection[str] = ()) -> No
     if settings.compute == "local":
         return
     cluster = read_metaflow_cluster(settings)
-    check_examples(cluster, settings)
+    check_filled_in(cluster, settings)
     os.environ.update(list_variables(cluster))
     if settings.compute == "batch":
         check_region()

@@ -32,7 +32,7 @@ SAFE = {  # as the pods of the cluster have it, but that Metaflow unpacks the co
 Decorators = dict[str, dict[str, Any]]  # of a step, by name, with their attributes
 
 
-class placement(FlowMutator):
+class placement(FlowMutator):  # type: ignore[misc]
     """Let each step run where the profile's `compute` says, with what its `resources` ask for.
 
     On this machine Metaflow ignores the resources; Kubernetes and AWS Batch obey. What a step's own

@@ -48,7 +48,7 @@ def find_default_space(_: object) -> str:
     return str(find_project().configs / "sweep.yaml")
 
 
-class checked_space(FlowMutator):
+class checked_space(FlowMutator):  # type: ignore[misc]
     """Refuse a wrong search space before anything runs; try as many at a time as it says."""
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.runs.pipeline import load_pipeline, suggest
+from mlpo_kit.errors import PipelineError, suggest
+from mlpo_kit.runs.pipeline import load_pipeline
 
 VARIANT = "MLPO_KIT_VARIANT"  # names the form
 PLAIN, SWEEP, NODES, STRAIGHT = "plain", "sweep", "nodes", "straight"

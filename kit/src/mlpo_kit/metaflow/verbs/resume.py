@@ -6,11 +6,15 @@ import argparse
 import os
 import time
 
-from mlpo_kit.cli.table import print_newest_run
-from mlpo_kit.config.settings import load_settings
+from mlpo_kit.config.settings import BaseSettings, load_settings
+from mlpo_kit.execution.table import format_run
 from mlpo_kit.metaflow.launch import prepare, start_flow
 from mlpo_kit.metaflow.variants import VARIANT, choose_variant, find_newest_variant
 from mlpo_kit.metaflow.verbs.options import add_options, add_skip
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.runs.records import find_last_start
+from mlpo_kit.runs.summary import refresh_latest
+from mlpo_kit.store import open_store
 
 HELP = "go on after the step that failed"
 
@@ -28,5 +32,14 @@ def run(chosen: argparse.Namespace) -> int:
     prepare(settings, "resume", chosen.skip)
     code = start_flow(["resume", *chosen.more], choose_variant(settings, wanted))
     if settings.compute == "local":
-        print_newest_run(settings, since=began)
+        _print_run(settings, began)
     return code
+
+
+def _print_run(settings: BaseSettings, since: float) -> None:
+    """Print what the resumed run did, as `run` does; nothing where it did not come to a stage."""
+    store = open_store(settings)
+    summary = refresh_latest(store, load_pipeline())
+    started = None if summary is None else find_last_start(store, summary["run_id"])
+    if summary is not None and started is not None and started >= since:
+        print(format_run(summary))  # noqa: T201

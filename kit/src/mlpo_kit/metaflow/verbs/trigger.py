@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.cli.options import add_changes
 from mlpo_kit.config.settings import check_settings, find_profile, read_profile
 from mlpo_kit.metaflow.changes import apply_late_changes
 from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
-from mlpo_kit.metaflow.verbs.options import add_options
+from mlpo_kit.metaflow.verbs.options import add_changes, add_options
 from mlpo_kit.runs.pipeline import load_pipeline
 
 HELP = "start the workflow once; --set train.epochs=5"

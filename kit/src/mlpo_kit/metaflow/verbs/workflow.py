@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.cli.options import add_changes
 from mlpo_kit.config.settings import find_profile, load_settings
 from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
-from mlpo_kit.metaflow.verbs.options import add_options, add_skip
+from mlpo_kit.metaflow.verbs.options import add_changes, add_options, add_skip
 
 HELP = "create or update the workflow on Argo, or with compute: batch on Step Functions"
 
