@@ -55,7 +55,7 @@ def prepare_environment(orchestrator: str) -> Path:
 
 
 def renew_project(project: Path, orchestrator: str) -> None:
-    """Generate the project anew around its environment; files that stay the same are not touched."""
+    """Generate the project anew around its environment; what stays the same is not touched."""
     fresh = ENVIRONMENTS / f".{orchestrator}-{os.getpid()}" / NAME
     fresh.parent.mkdir()
     try:

@@ -17,7 +17,7 @@ import urllib.request
 import pytest
 import yaml
 from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob
-from projects import BUT_SRC, MAXIMAL, MINIMAL, Project, bare_environment, generate
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def test_the_report_the_predictions_and_the_server_are_the_champions(green):
 
 def test_style_types_and_tests_of_a_minimal_project_pass(green):
     green.make("lint")
-    green.make("test", BUT_SRC)
+    green.make("test")
 
 
 def test_the_cluster_commands_work_up_to_the_cluster(green):

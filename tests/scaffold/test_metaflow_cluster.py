@@ -13,7 +13,7 @@ import pytest
 import yaml
 from environments import environment
 from projects import MINIMAL, bare_environment, generate
-from s3 import serving
+from s3 import serve_bucket
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def test_the_code_of_a_workflow_is_the_flow_and_the_image_has_the_rest(run, tmp_
         for name in ("files", "store", "registry", "kubernetes", "image")
         for word in ("--skip", name)
     ]
-    with serving(tmp_path, "models") as variables:
+    with serve_bucket(tmp_path, "models") as variables:
         printed = run("workflow", "--profile", "team", *skip, "--only-json", **variables)
     (step,) = (one for one in json.loads(printed)["spec"]["templates"] if one["name"] == "ingest")
     (url,) = (

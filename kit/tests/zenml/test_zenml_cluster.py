@@ -13,6 +13,8 @@ import yaml
 from cluster.lint import find_problems
 from cluster.samples import TRAIN, make_cluster, make_settings
 from cluster.services import SPACE, Services, configure, serving
+from zenrun import forget_pipeline
+
 from mlpo_kit import PipelineError
 from mlpo_kit.cluster import image, pods
 from mlpo_kit.cluster.manifests import render_manifests
@@ -29,7 +31,6 @@ from mlpo_kit.zenml.cluster import (
     read_zenml_cluster,
 )
 from mlpo_kit.zenml.obstacles import find_all_obstacles, find_context
-from zenrun import forget_pipeline
 
 pytestmark = pytest.mark.parametrize("toy", ["zenml"], indirect=True)
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from cluster.samples import make_cluster, make_settings
+from zenrun import forget_pipeline
+
 from mlpo_kit import PipelineError, load_pipeline
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, read_profile
@@ -16,7 +18,6 @@ from mlpo_kit.zenml.cluster import ZenmlCluster, ZenmlPart
 from mlpo_kit.zenml.configuration import build_options, decide, find_file
 from mlpo_kit.zenml.configuration_checks import find_problems
 from mlpo_kit.zenml.drawing import draw, load_training
-from zenrun import forget_pipeline
 
 pytestmark = pytest.mark.parametrize("toy", ["zenml"], indirect=True)
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from zenrun import KIT, forget_pipeline
+
 from mlpo_kit import PipelineError, load_pipeline
 from mlpo_kit.config.project import Project
 from mlpo_kit.zenml.adapter import compare_pipeline
 from mlpo_kit.zenml.interface import list_outputs, type_inputs
-from zenrun import KIT, forget_pipeline
 
 TRAINING = "pipeline/training.py"
 OWN_STEP = """

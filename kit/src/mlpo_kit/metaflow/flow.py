@@ -108,7 +108,7 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
         """
         run, stage = self.make_run(), self.pipeline[name]
         if (refusal := self._find_refusal(stage)) is not None:
-            print(f"{name}: there is nothing to do, as the candidate was refused: {refusal}")  # noqa: T201
+            print(f"{name}: there is nothing to do, as the candidate was refused: {refusal}")
             return None
         watching = self._watch_training(run) if name == self.pipeline.training_stage else {}
         with explain_errors():

@@ -49,7 +49,7 @@ def serve_model(
         url = f"http://{host}:{listener.getsockname()[1]}"
         if ready is not None:
             write_text(ready, url)
-        print(f"serving at {url} (try {url}/docs); stop with Ctrl-C", flush=True)  # noqa: T201
+        print(f"serving at {url} (try {url}/docs); stop with Ctrl-C", flush=True)
         config = uvicorn.Config(app, log_level="warning")
         uvicorn.Server(config).run(sockets=[listener])
 

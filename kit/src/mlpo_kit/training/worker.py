@@ -70,7 +70,7 @@ if __name__ == "__main__":
         main(sys.argv[1])
         code = 0
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)
     except Exception:
         traceback.print_exc()
     sys.stdout.flush()

@@ -42,4 +42,4 @@ def _print_run(settings: BaseSettings, since: float) -> None:
     summary = refresh_latest(store, load_pipeline())
     started = None if summary is None else find_last_start(store, summary["run_id"])
     if summary is not None and started is not None and started >= since:
-        print(format_run(summary))  # noqa: T201
+        print(format_run(summary))
