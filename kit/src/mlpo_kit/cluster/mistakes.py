@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from mlpo_kit.runs.pipeline import suggest
+from mlpo_kit.errors import suggest
 
 Place = Sequence[str | int]  # such as ("tolerations", 0, "key")
 

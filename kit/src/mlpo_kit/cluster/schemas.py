@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from mlpo_kit.errors import PipelineError
-from mlpo_kit.runs.pipeline import suggest
+from mlpo_kit.errors import PipelineError, suggest
 
 Document = dict[str, Any]
 

@@ -137,6 +137,10 @@ class Pipeline(Mapping[str, Stage[Any]]):
             return self._stages[name]
         raise PipelineError(f"there is no stage {name!r}{suggest(name, self._stages)}")
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a stage of that name."""
+        return name in self._stages
+
     def __iter__(self) -> Iterator[str]:
         """The stages' names, in their order."""
         return iter(self._stages)

@@ -129,7 +129,7 @@ def _build_job(
     told: Any,
     retries: int,
 ) -> Manifest:
-    from kubernetes.client import ApiClient  # type: ignore[import-untyped]
+    from kubernetes.client import ApiClient
     from zenml.integrations.kubernetes.kube_utils import sanitize_label
 
     job = orchestrator._prepare_job_manifest(

@@ -30,7 +30,7 @@ def find_all_obstacles(
 
 def find_context() -> str:
     """Find kubectl's context, whose cluster is asked and used."""
-    from kubernetes import config  # type: ignore[import-untyped]
+    from kubernetes import config
 
     try:
         file = os.environ.get("KUBECONFIG") or None

@@ -78,7 +78,7 @@ def give_up(client: Client, name: str) -> None:
 
     ZenML deletes the job of a run whose image can't be pulled, and leaves the rest as it was.
     """
-    from kubernetes.client import ApiException, BatchV1Api, CoreV1Api  # type: ignore[import-untyped]
+    from kubernetes.client import ApiException, BatchV1Api, CoreV1Api
     from urllib3.exceptions import HTTPError
     from zenml.enums import ExecutionStatus
     from zenml.models import PipelineRunUpdate
