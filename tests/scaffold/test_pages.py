@@ -10,7 +10,8 @@ from mlpo_cli.scaffold import available
 PAGES = ("README.md", "docs/cluster.md", "docs/manual.md")
 # Made by the commands that the pages are about, or the reader's own.
 MADE = re.compile(
-    r"build/|data/|<|my-profile|runs/|cache/|checkpoints/|registry/|retention/|report"
+    r"build/|data/|<|my-profile|configs/zenml/|patches|runs/|cache/|checkpoints/|registry/|retention/"
+    r"|report"
 )
 
 
