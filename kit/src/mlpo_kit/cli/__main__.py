@@ -17,7 +17,7 @@ from mlpo_kit.errors import PipelineError, suggest
 GROUPS = {
     "Runs": ("run", "sweep", "plan", "table", "report", "keep", "prune"),
     "Models": ("predict", "serve", "rollback"),
-    "This project": ("graph", "check", "sample-data"),
+    "This project": ("graph", "check", "sample-data", "eject", "restore"),
     "Clusters": ("image", "push", "manifests", "validate", "preflight"),
 }
 VERBS = {
