@@ -3,8 +3,9 @@
     python scripts/test_kit.py [--types] [PYTEST OPTION ...]
 
 The core and the Metaflow adapter run in Metaflow's locked environment, the two other adapters in
-theirs. With --types mypy checks the same parts instead, in the same environments. The options go
-to pytest in each. Exits with 1 where one of them failed; all of them run.
+theirs; the tests of setting up run with mlpo's own. With --types mypy checks the same parts instead,
+in the same environments. The options go to pytest in each. Exits with 1 where one of them failed; all
+of them run.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def run_tests(orchestrator: str, options: Sequence[str]) -> int:
     began = time.monotonic()
     tests = [f"tests/{orchestrator}"]
     if orchestrator == "metaflow":
-        others = [f"--ignore=tests/{name}" for name in ADAPTERS if name != orchestrator]
-        tests = ["tests", *others]
+        others = [*(name for name in ADAPTERS if name != orchestrator), "setup"]
+        tests = ["tests", *(f"--ignore=tests/{name}" for name in others)]
     workers = ["-n", "2", "--dist", "loadfile"]
     code = run(orchestrator, "pytest", *tests, *workers, *options)
     print(f"the kit in {orchestrator}'s environment: {time.monotonic() - began:.0f} s", flush=True)

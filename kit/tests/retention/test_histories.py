@@ -107,7 +107,8 @@ def check_history(act_out: Act, events: Any, policy: Any) -> None:
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=5, **QUIET)
+@pytest.mark.slow
+@settings(max_examples=25, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
 def test_after_some_histories_what_lives_is_whole(
     act_out: Act, events: Any, policy: dict[str, Any]
@@ -115,6 +116,7 @@ def test_after_some_histories_what_lives_is_whole(
     check_history(act_out, events, policy)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @settings(max_examples=200, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
