@@ -1,74 +1,87 @@
 """What an orchestrator costs: the first `make run` against the same stages in one process.
 
     python benchmarks/first_run.py [ROUNDS] [--orchestrator metaflow]
+    python benchmarks/first_run.py --project NEW --against OLD [--setup]
 
 Generates a project, sets it up, then alternates both over fresh stores and prints the medians and
-their ratio (the goal is at most 2.5). Both sides run byte-compiled code. Takes minutes.
+their ratio (the goal is at most 1.4), and the second, unchanged run. `--against` names another
+project that is set up, such as one that an earlier mlpo made: its first and second run take turns
+with ours. `--project` names ours, where it is set up, too; neither is changed, copies are run.
+`--setup` also times `make setup` of both, each into a fresh environment. Takes minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-IN_PROCESS = """
-from inprocess import run_all
-from my_project import settings
-from my_project.kit.workspace import Run
-run_all(Run("1", "none", settings.load()))
-"""
+from projects import (
+    IN_PROCESS,
+    OUTPUTS,
+    borrow_project,
+    find_python,
+    forget_runs,
+    make_project,
+    print_load,
+    print_ratio,
+    print_times,
+    time_command,
+)
+
+RUN = ("make", "run")
+PLAIN = "seven stages, one process"
 
 
-def main(rounds: int, orchestrator: str) -> None:
+def main(
+    rounds: int, orchestrator: str, project: Path | None, against: Path | None, setup: bool
+) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        new = [sys.executable, "-m", "mlpo_cli", "new", "my-project", "--orchestrator"]
-        subprocess.run([*new, orchestrator], cwd=folder, check=True, capture_output=True)
-        project = Path(folder) / "my-project"
-        setup = timed(["make", "setup"], project)
-        python = str(project / ".venv" / "bin" / "python")
-        flow, plain = [], []
-        for _ in range(rounds):
-            forget(project)
-            flow.append(timed(["make", "run"], project))
-            forget(project)
-            plain.append(timed([python, "-c", IN_PROCESS], project))
-        print(f"make setup                {setup:6.1f} s")
-        print(f"make run, first           {statistics.median(flow):6.1f} s  {seconds(flow)}")
-        print(f"seven stages, one process {statistics.median(plain):6.1f} s  {seconds(plain)}")
-        print(
-            f"ratio of the medians      {statistics.median(flow) / statistics.median(plain):6.2f}"
-        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ours = project or make_project(folder / "made", orchestrator)
+        sides = {"": borrow_project(ours, folder / "ours")}
+        if against is not None:
+            sides["other: "] = borrow_project(against, folder / "other")
+        plain = (find_python(ours), "-c", IN_PROCESS.format(profile="local"))
+        taken: dict[str, list[float]] = {}
+
+        def measure(what: str, seconds: float) -> None:
+            taken.setdefault(what, []).append(seconds)
+
+        for number in range(rounds):
+            for side, place in list(sides.items())[:: 1 if number % 2 else -1]:
+                if setup:
+                    measure(f"{side}make setup", time_setup(place, folder / "fresh"))
+                forget_runs(place)
+                measure(f"{side}make run, first", time_command(RUN, place))
+                measure(f"{side}make run, second", time_command(RUN, place))
+            forget_runs(sides[""])
+            measure(PLAIN, time_command(plain, sides[""]))
+        for what, values in sorted(taken.items()):
+            print_times(what, values)
+        print_ratio("first run / one process", taken["make run, first"], taken[PLAIN])
+        for what in sorted(taken):
+            if f"other: {what}" in taken:
+                print_ratio(f"ours / other, {what}", taken[what], taken[f"other: {what}"])
+        print_load()
 
 
-def timed(command: list[str], folder: Path) -> float:
-    """Wall seconds of a command that must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "tests")}
-    began = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-    return time.perf_counter() - began
-
-
-def forget(project: Path) -> None:
-    """Remove what runs left, so that the next one is a first run."""
-    for name in ("runs", "cache", "registry", ".metaflow", ".zenml", "local_outputs"):
-        shutil.rmtree(project / name, ignore_errors=True)
-
-
-def seconds(values: list[float]) -> str:
-    """All measurements, for the reader to see their spread."""
-    return "(" + ", ".join(f"{value:.1f}" for value in values) + ")"
+def time_setup(project: Path, folder: Path) -> float:
+    """Wall seconds of `make setup` in a copy that has no environment."""
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".venv", *OUTPUTS))
+    try:
+        return time_command(("make", "setup"), folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rounds", type=int, nargs="?", default=3)
     parser.add_argument("--orchestrator", default="metaflow")
+    parser.add_argument("--project", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--setup", action="store_true")
     main(**vars(parser.parse_args()))

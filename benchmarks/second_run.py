@@ -2,10 +2,10 @@
 
     python benchmarks/second_run.py [ROUNDS] [--orchestrator metaflow]
 
-The other side is the same project with the bodies of its first five stages empty: they return a
+The other side is the same project with the bodies of its cached stages empty: they return a
 constant, without key, lookup, verification or record. `register` and `deploy` are real on both.
 Alternates the two and prints the medians and their ratio (the goal is at most 1.2), and what it
-takes to compute a stage's key. Takes minutes.
+takes to compute a stage's key. Takes minutes. `--project` names a project that is set up already.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from first_run import seconds, timed
+from projects import (
+    INSTEAD,
+    KEY,
+    borrow_project,
+    find_python,
+    make_project,
+    print_load,
+    print_ratio,
+    print_times,
+    run,
+    time_command,
+)
 
 EMPTY = """
 
@@ -28,81 +36,69 @@ _CONSTANTS = __import__("json").loads(
 )
 
 
-def _constant(stage, look=run_stage):
+def _constant(stage):
     outputs, values = _CONSTANTS[stage.name]
-    return _result(stage, {{name: Ref(**ref) for name, ref in outputs.items()}}, values)
+    return _make_result(stage, {{name: Ref(**ref) for name, ref in outputs.items()}}, values)
 
 
-def run_stage(run, stage, real=run_stage, **inputs):
+def run_stage(run, stage, *, real=run_stage, **inputs):
     return _constant(stage) if stage.name in _CONSTANTS else real(run, stage, **inputs)
 
 
-def reuse(run, stage, **inputs):
-    return Hit(_constant(stage), {origin!r})
+def reuse_result(run, stage, *, real=reuse_result, **inputs):
+    known = stage.name in _CONSTANTS
+    return Hit(_constant(stage), {origin!r}) if known else real(run, stage, **inputs)
 """
-KEY = """
-import time
-from my_project import settings
-from my_project.kit import fingerprint
-section = settings.load().train
-began = time.perf_counter()
-fingerprint.parts_of("my_project.stages.train", section, {})
-print(time.perf_counter() - began)
-"""
+RUN = ("make", "run")
 
 
-def main(rounds: int, orchestrator: str) -> None:
+def main(rounds: int, orchestrator: str, project: Path | None) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        project, other = Path(folder) / "my-project", Path(folder) / "empty" / "my-project"
-        new = [sys.executable, "-m", "mlpo_cli", "new", "my-project", "--orchestrator"]
-        for place in (project, other):
-            place.parent.mkdir(exist_ok=True)
-            command = [*new, orchestrator]
-            subprocess.run(command, cwd=place.parent, check=True, capture_output=True)
-        timed(["make", "setup"], project)
-        timed(["make", "setup"], other)
-        timed(["make", "run"], project)
-        for name in ("runs", "registry"):
-            shutil.copytree(project / name, other / name)
-        empty_the_bodies(other, project)
-        timed(["make", "run"], other)  # makes what the orchestrator itself keeps
+    with tempfile.TemporaryDirectory() as name:
+        made = project or make_project(Path(name) / "made", orchestrator)
+        ours = borrow_project(made, Path(name) / "real")
+        run(RUN, ours)
+        other = borrow_project(made, Path(name) / "empty")
+        for folder in ("runs", "registry"):
+            shutil.copytree(ours / folder, other / folder)
+        empty_the_bodies(other, ours)
+        run(RUN, other)  # makes what the orchestrator itself keeps
         real, empty = [], []
         for _ in range(rounds):
-            real.append(timed(["make", "run"], project))
-            empty.append(timed(["make", "run"], other))
-        python = str(project / ".venv" / "bin" / "python")
-        done = subprocess.run([python, "-c", KEY], capture_output=True, text=True, check=True)
-        print(f"make run, unchanged       {statistics.median(real):6.1f} s  {seconds(real)}")
-        print(f"five empty bodies         {statistics.median(empty):6.1f} s  {seconds(empty)}")
-        print(
-            f"ratio of the medians      {statistics.median(real) / statistics.median(empty):6.2f}"
-        )
-        print(f"the key of one stage      {1000 * float(done.stdout):6.0f} ms")
+            real.append(time_command(RUN, ours))
+            empty.append(time_command(RUN, other))
+        key = [float(run((find_python(made), "-c", KEY), ours)) for _ in range(5)]
+        print_times("make run, unchanged", real)
+        print_times("cached stages are empty", empty)
+        print_ratio("ratio of the medians", real, empty)
+        print_times("the key of a stage", [1000 * seconds for seconds in key], "ms")
+        print_load()
 
 
 def empty_the_bodies(project: Path, ran: Path) -> None:
-    """Let the first five stages of a project return what they did in another's newest run."""
-    latest = json.loads((ran / "runs" / "latest.json").read_text())
+    """Let the cached stages of a project return what they did in another's newest run."""
+    latest = json.loads((ran / "runs" / "latest.json").read_text(encoding="utf-8"))
+    folder = ran / "runs" / latest["run_id"]
     records = {
-        stage["name"]: json.loads(
-            (ran / "runs" / latest["run_id"] / f"{stage['name']}.json").read_text()
-        )
-        for stage in latest["stages"][:5]
+        stage["name"]: json.loads((folder / f"{stage['name']}.json").read_text(encoding="utf-8"))
+        for stage in latest["stages"]
+        if stage["cache"] != "off"
     }
     constants = project / "constants.json"
     constants.write_text(
-        json.dumps(
-            {name: (record["outputs"], record["values"]) for name, record in records.items()}
-        )
+        json.dumps({name: (it["outputs"], it["values"]) for name, it in records.items()})
     )
-    runner = project / "src" / "my_project" / "kit" / "runner.py"
+    (kit,) = (project / ".venv" / "lib").glob("python*/site-packages/mlpo_kit")
+    place = project / INSTEAD / "mlpo_kit"
+    shutil.copytree(kit, place)
+    runner = place / "execution" / "runner.py"
     text = EMPTY.format(file=str(constants), origin=latest["run_id"])
-    runner.write_text(runner.read_text() + text)
+    runner.write_text(runner.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rounds", type=int, nargs="?", default=3)
     parser.add_argument("--orchestrator", default="metaflow")
+    parser.add_argument("--project", type=Path)
     main(**vars(parser.parse_args()))

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from projects import find_python, make_project
 
 INSIDE = Path(__file__).resolve().parent / "train_inside.py"
 
@@ -24,15 +25,10 @@ INSIDE = Path(__file__).resolve().parent / "train_inside.py"
 def main(rounds: int, jobs: list[str], device: str, project: Path | None) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
-        if project is None:
-            new = [sys.executable, "-m", "mlpo_cli", "new", "my-project", "--orchestrator"]
-            command = [*new, "metaflow"]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
-            project = Path(folder) / "my-project"
-            subprocess.run(["make", "setup"], cwd=project, check=True, capture_output=True)
-        python = str(project.resolve() / ".venv" / "bin" / "python")
+        place = project or make_project(Path(folder), "metaflow")
         for job in jobs:
-            subprocess.run([python, str(INSIDE), job, device, str(rounds)], cwd=folder, check=True)
+            command = [find_python(place), str(INSIDE), job, device, str(rounds)]
+            subprocess.run(command, cwd=place, check=True)
 
 
 if __name__ == "__main__":

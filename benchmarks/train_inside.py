@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from my_project import settings
-from my_project.data import load_digits
-from my_project.kit import device as devices
-from my_project.kit.arrays import load_note, map_arrays, save_arrays
-from my_project.kit.group import Group
-from my_project.kit.synthetic import pictures
-from my_project.kit.workspace import Run, Workspace
-from my_project.learner import Learner
-from my_project.model import Classifier, ModelSpec
-from my_project.settings import IngestSettings, TrainSettings
-from my_project.stages.train import fit
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from mlpo_kit import Run, Workspace, find_project
+from mlpo_kit.config import load_settings
+from mlpo_kit.store.arrays import load_note, map_arrays, save_arrays
+from mlpo_kit.testing.synthetic import pictures
+from mlpo_kit.training.device import choose_device, prepare_device
+from mlpo_kit.training.group import Group
+from mlpo_kit.training.learner import Learner
+
+PROJECT = find_project()
+data, model, train_stage = (
+    PROJECT.import_module(name) for name in ("data", "model", "stages.train")
+)
 RESNET = {"width": 64, "blocks": [3, 4, 6, 3], "block": "bottleneck", "stem": "large"}
 
 
 def job_of(name: str, on_gpu: bool) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """The rows of a job and its train settings; a CPU gets a smaller share of the larger job."""
     if name == "default":
-        digits = load_digits(IngestSettings())
+        digits = data.load_digits(load_settings().ingest)
         return digits.x, digits.y, {"epochs": 20 if on_gpu else 4}
     batches, size = (12, 256) if on_gpu else (3, 16)
     x, y = pictures(10, batches * size // 10 + 1, 224)
@@ -40,7 +41,7 @@ def job_of(name: str, on_gpu: bool) -> tuple[np.ndarray, np.ndarray, dict[str, A
     return x, y, {**train, "threads": 8 if on_gpu else 2}
 
 
-def ceiling(learner: Learner, x: torch.Tensor, y: torch.Tensor, steps: int) -> float:
+def ceiling(learner: Learner[Any], x: torch.Tensor, y: torch.Tensor, steps: int) -> float:
     """Samples/s where nothing but the step is done, after it has run once."""
     for warm_up in range(2):
         learner.step(x, y, seed=(warm_up,))
@@ -53,7 +54,7 @@ def ceiling(learner: Learner, x: torch.Tensor, y: torch.Tensor, steps: int) -> f
 
 
 def plain(
-    spec: ModelSpec, x: np.ndarray, y: np.ndarray, train: TrainSettings, device: torch.device
+    network: nn.Module, x: np.ndarray, y: np.ndarray, train: Any, device: torch.device
 ) -> float:
     """Samples/s of the loop that most tutorials show; the first epoch warms up."""
     torch.manual_seed(0)
@@ -61,17 +62,17 @@ def plain(
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("highest")
-    model = Classifier(spec).to(device)
+    network.to(device)
     rows = TensorDataset(torch.tensor(x).float(), torch.tensor(y))
     loader = DataLoader(rows, batch_size=train.batch_size, shuffle=True)
-    optimizer = torch.optim.AdamW(model.parameters(), train.learning_rate)
+    optimizer = torch.optim.AdamW(network.parameters(), train.learning_rate)
     loss_of = nn.CrossEntropyLoss()
     speeds = []
     for _ in range(train.epochs):
         began, running = time.perf_counter(), 0.0
         for inputs, labels in loader:
             optimizer.zero_grad()
-            loss = loss_of(model(inputs.to(device)), labels.to(device))
+            loss = loss_of(network(inputs.to(device)), labels.to(device))
             loss.backward()
             optimizer.step()
             running += loss.item()
@@ -81,37 +82,35 @@ def plain(
 
 def main(job: str, wanted: str, rounds: int) -> None:
     """Alternate the three and print the medians."""
-    device = devices.choose(wanted)
+    device = choose_device(wanted)
     x, y, train = job_of(job, device.type == "cuda")
     train = {**train, "device": device.type, "patience": 1000}
+    changes = [f"train.{name}={json.dumps(value)}" for name, value in train.items()]
     speeds: dict[str, list[float]] = {"plain": [], "ceiling": [], "stage": [], "whole": []}
-    usage = None
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            document = settings.read("local") | {"storage_root": folder}
-            document = {**document, "train": {**document["train"], **train}}
-            config = settings.from_document(document)
+            config = load_settings("local", [*changes, f"storage_root={folder}"])
             work = Workspace(Run(str(number), "none", config), "train")
             splits = split(work, x, y)
             arrays, note = map_arrays(work.open(splits)), load_note(work.open(splits))
-            spec = ModelSpec(tuple(x.shape[1:]), ("0",) * 10, **asdict(config.train.model))
+            shape, classes = tuple(x.shape[1:]), tuple(note["classes"])
+            spec = model.ModelSpec(shape, classes, **asdict(config.train.model))
             train_x, train_y = arrays["train_x"], arrays["train_y"]
-            speeds["plain"].append(plain(spec, train_x, train_y, config.train, device))
-            devices.prepare(device, config.train.threads)
+            network = model.Classifier(spec)
+            speeds["plain"].append(plain(network, train_x, train_y, config.train, device))
+            prepare_device(device, config.train.threads)
             size = config.train.batch_size
             steps = len(train_y) // size * (config.train.epochs - 1)
-            learner = Learner(spec, note, config.train, steps + 2, Group(device))
+            learner = learner_of(spec, note, config.train, steps + 2, device)
             batch = [torch.tensor(a[:size]).to(device) for a in (train_x, train_y)]
             speeds["ceiling"].append(ceiling(learner, *batch, steps))
-            del learner, batch
+            del learner, batch, network
             if device.type == "cuda":
                 torch.cuda.empty_cache()
-            done = fit(config.train, work, splits, Group(device))
-            assert done is not None
+            done = train_stage.fit(config.train, work, Group(device), None, splits)
             speeds["stage"].append(done.samples_per_second)
             rows = len(train_y) // size * size * config.train.epochs
             speeds["whole"].append(rows / done.usage.seconds)
-            usage = done
     middle = {name: statistics.median(values) for name, values in speeds.items()}
     words = {
         "plain": "a plain loop",
@@ -119,15 +118,28 @@ def main(job: str, wanted: str, rounds: int) -> None:
         "stage": "the train stage",
         "whole": "with validation and checkpoints",
     }
-    assert usage is not None
-    print(f"{job}: {usage.device}, {usage.precision}, rows: {usage.data}")
+    print(f"{job}: {done.device}, {done.precision}, rows: {done.data}")
     for name, values in speeds.items():
         listed = ", ".join(f"{value:,.1f}" for value in values)
         print(f"  {words[name]:<32} {middle[name]:10,.1f} samples/s  ({listed})")
     print(f"  stage / ceiling                  {middle['stage'] / middle['ceiling']:10.2f}")
     print(f"  stage / plain loop               {middle['stage'] / middle['plain']:10.2f}")
-    busy = usage.usage.busy_share
-    print(f"  busy, peak memory                {busy} {usage.usage.peak_memory / 2**20:,.0f} MiB")
+    busy, peak = done.usage.busy_share, done.usage.peak_memory / 2**20
+    print(f"  busy, peak memory                {busy} {peak:,.0f} MiB")
+
+
+def learner_of(
+    spec: Any, note: dict[str, Any], train: Any, steps: int, device: torch.device
+) -> Learner[Any]:
+    """What the train stage learns with."""
+    return Learner(
+        lambda: model.Classifier(spec).normalize_by(note["mean"], note["std"]),
+        loss=nn.CrossEntropyLoss(label_smoothing=train.label_smoothing),
+        score=train_stage.score,
+        settings=train,
+        steps=steps,
+        group=Group(device),
+    )
 
 
 def split(work: Workspace, x: np.ndarray, y: np.ndarray) -> Any:
@@ -140,5 +152,4 @@ def split(work: Workspace, x: np.ndarray, y: np.ndarray) -> Any:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path.cwd()))
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
