@@ -179,7 +179,7 @@ def test_what_an_installed_wheel_generates_runs(installed, tmp_path, tmp_path_fa
     made = run(installed.parent / "mlpo", *new, cwd=tmp_path)
     project = Project(Path(json.loads(made)["path"]))
     lent = borrow(project, environment("metaflow", tmp_path_factory))
-    project.make("run", "ARGS=--epochs 2", **lent)
+    project.make("run", "ARGS=--set train.epochs=2", **lent)
     assert project.latest()["model"]["version"] == 1
 
 

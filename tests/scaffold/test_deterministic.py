@@ -90,7 +90,7 @@ def test_where_mlpo_is_installed_makes_no_difference(usual, tmp_path):
     """A copy of it elsewhere, whose files nobody else may read, and that somebody worked in."""
     root = Path(mlpo_cli.__file__).parents[2]
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("src", "rules", "scaffolds"):
+    for name in ("src", "rules", "scaffolds", "kit"):
         shutil.copytree(root / name, tmp_path / "else where" / name, ignore=ignore)
     for cache in ("core/.mypy_cache", "metaflow/pipeline/__pycache__"):
         (tmp_path / "else where" / "scaffolds" / cache).mkdir()
