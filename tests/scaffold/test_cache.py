@@ -53,7 +53,7 @@ def ran(request, tmp_path_factory):
 def plan(project: Project, *options: str, **variables: str) -> tuple[str, str]:
     """The verdicts of the stages that the cache may serve, and the first reason to run."""
     variables = {"PYTHONPATH": str(project.path / "src"), **variables}
-    done = project.make("plan", f"ARGS=--json {' '.join(options)}", **variables)
+    done = project.make("plan", f"ARGS=--json {' '.join(options)}", check=True, **variables)
     steps = json.loads(done.stdout)["stages"]
     assert [step["verdict"] for step in steps[5:]] == ["run", "run"]  # register and deploy
     reasons = [step["reason"] for step in steps[:5] if step["verdict"] != "hit"]
