@@ -144,11 +144,6 @@ def build(orchestrator: str, cluster: Cluster, factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def metaflow(cluster, tmp_path_factory):
-    return build("metaflow", cluster, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
 def kubeflow(cluster, tmp_path_factory):
     return build("kubeflow", cluster, tmp_path_factory)
 
@@ -158,26 +153,26 @@ def layers(engine: engines.Engine, image: str) -> list[str]:
     return found
 
 
-def test_the_image_is_named_by_its_content_and_only_what_changed_is_built(metaflow):
-    engine, project = metaflow.cluster.engine, metaflow.project
-    assert re.fullmatch(rf"{engine.registry}/team/my_project:[0-9a-f]{{16}}-cpu", metaflow.image)
+def test_the_image_is_named_by_its_content_and_only_what_changed_is_built(kubeflow):
+    engine, project = kubeflow.cluster.engine, kubeflow.project
+    assert re.fullmatch(rf"{engine.registry}/team/my_project:[0-9a-f]{{16}}-cpu", kubeflow.image)
     pinned = (project.path / "deploy" / "base-image").read_text()
     assert re.fullmatch(rf"{engine.base}@sha256:[0-9a-f]{{64}}\n", pinned)
-    assert metaflow.make("image").stdout == f"{metaflow.image}\n"  # nothing to do
+    assert kubeflow.make("image").stdout == f"{kubeflow.image}\n"  # nothing to do
     with (project.path / "src" / "my_project" / "model.py").open("a") as file:
         file.write("\n# another thought\n")
-    edited = metaflow.make("image").stdout.splitlines()[-1]
-    assert edited != metaflow.image
-    assert moved_bytes(engine, layers(engine, metaflow.image), edited) < 200_000
+    edited = kubeflow.make("image").stdout.splitlines()[-1]
+    assert edited != kubeflow.image
+    assert moved_bytes(engine, layers(engine, kubeflow.image), edited) < 200_000
     project.edit("src/my_project/model.py", "\n# another thought\n", "")
 
 
-def test_another_library_leaves_the_layer_of_the_packages_as_it_is(metaflow, tmp_path):
+def test_another_library_leaves_the_layer_of_the_packages_as_it_is(kubeflow, tmp_path):
     """Its wheel first, then its sources in the place of it."""
-    engine = metaflow.cluster.engine
-    copied = shutil.copytree(metaflow.project.path, tmp_path / "copied", symlinks=True)
-    changed = replace(metaflow, project=Project(copied))
-    before = layers(engine, metaflow.image)
+    engine = kubeflow.cluster.engine
+    copied = shutil.copytree(kubeflow.project.path, tmp_path / "copied", symlinks=True)
+    changed = replace(kubeflow, project=Project(copied))
+    before = layers(engine, kubeflow.image)
     kept = {
         path: path.read_bytes() for path in (vendored.find_wheel(copied), copied / vendored.LOCK)
     }
@@ -199,7 +194,7 @@ def test_another_library_leaves_the_layer_of_the_packages_as_it_is(metaflow, tmp
     for path, content in kept.items():
         path.write_bytes(content)
     (copied / ".venv" / "ready").touch()
-    assert changed.make("image").stdout == f"{metaflow.image}\n"
+    assert changed.make("image").stdout == f"{kubeflow.image}\n"
 
 
 def moved_bytes(engine: engines.Engine, before: list[str], image: str) -> int:
@@ -212,9 +207,9 @@ def moved_bytes(engine: engines.Engine, before: list[str], image: str) -> int:
     return sum(sizes[: len(after) - same])
 
 
-def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
-    engine = metaflow.cluster.engine
-    config = engine.inspect(metaflow.image)["Config"]
+def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(kubeflow):
+    engine = kubeflow.cluster.engine
+    config = engine.inspect(kubeflow.image)["Config"]
     assert config["User"] == "10001:10001"
     assert config["Healthcheck"]["Test"][0] == "CMD"
     look = (
@@ -222,15 +217,15 @@ def test_the_image_runs_as_nobody_and_holds_no_secret_and_no_setting(metaflow):
         "grep -rls find-links /etc /app --include=pip.conf;"
         "touch /app/x 2>&1; python -c 'import torch; print(torch.__version__)'"
     )
-    said = engine.run("run", "--rm", "--read-only", metaflow.image, "sh", "-c", look).stdout
+    said = engine.run("run", "--rm", "--read-only", kubeflow.image, "sh", "-c", look).stdout
     assert said.startswith("10001\n")
     assert "configs" not in said
     assert "find-links" not in said
     assert "Read-only" in said or "denied" in said
-    everything = engine.run("history", "--no-trunc", metaflow.image).stdout + json.dumps(config)
-    for name in metaflow.cluster.variables:
+    everything = engine.run("history", "--no-trunc", kubeflow.image).stdout + json.dumps(config)
+    for name in kubeflow.cluster.variables:
         assert name not in everything
-    assert metaflow.cluster.pip.read_text().split()[-1] not in everything
+    assert kubeflow.cluster.pip.read_text().split()[-1] not in everything
 
 
 def check_that_it_was_a_whole_run(built: Built, orchestrator: str) -> None:
@@ -242,6 +237,48 @@ def check_that_it_was_a_whole_run(built: Built, orchestrator: str) -> None:
     assert latest["metrics"]["accuracy"] > 0.5
     for name in ("runs", "registry", "cache"):
         assert not (built.project.path / name).exists()
+
+
+KUBEFLOW = """
+import sys
+from kfp import local
+from mlpo_kit.config.settings import check_settings, read_profile
+from mlpo_kit.kubeflow.description import read_kubeflow_cluster
+from mlpo_kit.kubeflow.pipeline_file import load_pipeline_file
+from mlpo_kit.kubeflow.tracing import trace_pipeline
+document = read_profile("cluster")
+cluster = read_kubeflow_cluster(check_settings(document))
+local.init(local.DockerRunner(healthcheck={"test": ["NONE"]}), pipeline_root=sys.argv[1])
+trace_pipeline(load_pipeline_file(), document, cluster)()
+"""
+
+
+@pytest.fixture(scope="module")
+def artifacts(kubeflow, tmp_path_factory):
+    """The folder where KFP keeps what a run in its own runner for containers hands over.
+
+    The pipeline is the one that is compiled for a cluster, where the folder is KFP's bucket.
+    """
+    docker = tmp_path_factory.mktemp("docker")  # the client that KFP needs for it, and no project
+    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--target", str(docker)]
+    subprocess.run([*uv, "docker"], check=True)
+    root = tmp_path_factory.mktemp("artifacts")
+    root.chmod(0o777)  # the tasks are somebody else
+    paths = [kubeflow.environment["PYTHONPATH"], str(docker)]
+    said = kubeflow.python(KUBEFLOW, str(root), PYTHONPATH=os.pathsep.join(paths))
+    assert "SUCCESS" in said
+    return root
+
+
+def test_kubeflows_tasks_are_containers_that_share_no_disk(kubeflow, artifacts):
+    check_that_it_was_a_whole_run(kubeflow, "kubeflow")
+    (report,) = artifacts.glob("*/deploy/run_report")
+    assert report.read_text().startswith("<!doctype html>")
+
+
+@pytest.fixture(scope="module")
+def metaflow(cluster, tmp_path_factory):
+    return build("metaflow", cluster, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -265,46 +302,13 @@ def workflow(metaflow, tmp_path_factory):
     return run
 
 
+@pytest.mark.full
 def test_metaflows_steps_are_containers_that_share_no_disk(metaflow, workflow):
     """What Argo Workflows would start, command for command."""
     assert list(workflow.outputs) == [
         *("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
     ]
     check_that_it_was_a_whole_run(metaflow, "metaflow")
-
-
-KUBEFLOW = """
-import sys
-from kfp import local
-from mlpo_kit.config.settings import check_settings, read_profile
-from mlpo_kit.kubeflow.description import read_kubeflow_cluster
-from mlpo_kit.kubeflow.pipeline_file import load_pipeline_file
-from mlpo_kit.kubeflow.tracing import trace_pipeline
-document = read_profile("cluster")
-cluster = read_kubeflow_cluster(check_settings(document))
-local.init(local.DockerRunner(healthcheck={"test": ["NONE"]}), pipeline_root=sys.argv[1])
-trace_pipeline(load_pipeline_file(), document, cluster)()
-"""
-
-
-@pytest.mark.full
-def test_kubeflows_tasks_are_containers_that_share_no_disk(kubeflow, tmp_path):
-    """The pipeline as it is compiled for a cluster, in KFP's own runner for containers.
-
-    What KFP itself hands over, the references, is in a folder here: on a cluster, in its bucket.
-    """
-    docker = tmp_path / "docker"  # the client that KFP needs for it, and no project
-    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--target", str(docker)]
-    subprocess.run([*uv, "docker"], check=True)
-    root = tmp_path / "artifacts"
-    root.mkdir()
-    root.chmod(0o777)  # the tasks are somebody else
-    paths = [kubeflow.environment["PYTHONPATH"], str(docker)]
-    said = kubeflow.python(KUBEFLOW, str(root), PYTHONPATH=os.pathsep.join(paths))
-    assert "SUCCESS" in said
-    check_that_it_was_a_whole_run(kubeflow, "kubeflow")
-    (report,) = root.glob("*/deploy/run_report")
-    assert report.read_text().startswith("<!doctype html>")
 
 
 @pytest.fixture(scope="module")
@@ -380,18 +384,18 @@ print(json.dumps(float(np.abs(served - offline[: len(rows)]).max())))
 """
 
 
-def test_the_champion_answers_from_its_container_as_it_did_offline(metaflow, workflow):
+def test_the_champion_answers_from_its_container_as_it_did_offline(kubeflow, artifacts):
     """As the Deployment has it: as nobody, over a root that can't be written to."""
-    engine, configs = metaflow.cluster.engine, metaflow.project.path / "configs"
+    engine, configs = kubeflow.cluster.engine, kubeflow.project.path / "configs"
     variables = [
         part
-        for name, value in metaflow.cluster.variables.items()
+        for name, value in kubeflow.cluster.variables.items()
         for part in ("--env", f"{name}={value}")
     ]
     run = ["run", "--detach", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
     run += ["--volume", f"{configs}:/app/configs:ro", "--publish", "127.0.0.1::8000"]
     run += ["--health-interval", "1s", *variables]
-    container = engine.run(*run, metaflow.image).stdout.strip()
+    container = engine.run(*run, kubeflow.image).stdout.strip()
 
     def health() -> str:
         shown = engine.run("container", "inspect", "-f", "{{json .State}}", container).stdout
@@ -404,8 +408,8 @@ def test_the_champion_answers_from_its_container_as_it_did_offline(metaflow, wor
         address = engine.run("port", container, "8000").stdout.splitlines()[0]
         with urllib.request.urlopen(f"http://{address}/health") as answer:
             served = json.load(answer)
-        assert served["digest"] == metaflow.latest()["model"]["digest"]
-        said = metaflow.python(OFFLINE, f"http://{address}")
+        assert served["digest"] == kubeflow.latest()["model"]["digest"]
+        said = kubeflow.python(OFFLINE, f"http://{address}")
         assert json.loads(said.splitlines()[-1]) < 1e-3
         began = time.monotonic()
         engine.run("stop", container)
@@ -414,11 +418,11 @@ def test_the_champion_answers_from_its_container_as_it_did_offline(metaflow, wor
         engine.run("rm", "--force", container)
 
 
-def test_an_image_is_pushed_under_its_name(metaflow):
-    engine = metaflow.cluster.engine
-    image = f"{metaflow.image.removesuffix('cpu')}cuda"
+def test_an_image_is_pushed_under_its_name(kubeflow):
+    engine = kubeflow.cluster.engine
+    image = f"{kubeflow.image.removesuffix('cpu')}cuda"
     engine.run("tag", engine.base, image)  # it is small, and the push is the same
-    assert metaflow.make("push", "DEVICE=cuda").stdout.splitlines()[-1] == image
+    assert kubeflow.make("push", "DEVICE=cuda").stdout.splitlines()[-1] == image
     url = f"http://{engine.registry}/v2/team/my_project/tags/list"
     with urllib.request.urlopen(url) as answer:
         assert json.load(answer)["tags"] == [image.rpartition(":")[2]]
@@ -434,11 +438,11 @@ def test_an_image_is_pushed_under_its_name(metaflow):
         (("image", "BASE=localhost:9/python:3"), {}, "the base image .* can't be pulled"),
     ],
 )
-def test_what_stands_in_the_way_of_an_image_is_one_sentence(metaflow, arguments, variables, words):
-    done = metaflow.project.make(*arguments, check=False, **{**metaflow.environment, **variables})
+def test_what_stands_in_the_way_of_an_image_is_one_sentence(kubeflow, arguments, variables, words):
+    done = kubeflow.project.make(*arguments, check=False, **{**kubeflow.environment, **variables})
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert re.search(words, line)
     assert "Traceback" not in done.stderr
-    pinned = (metaflow.project.path / "deploy" / "base-image").read_text()
-    assert pinned.startswith(metaflow.cluster.engine.base)  # as it was
+    pinned = (kubeflow.project.path / "deploy" / "base-image").read_text()
+    assert pinned.startswith(kubeflow.cluster.engine.base)  # as it was
