@@ -9,6 +9,7 @@ import ipaddress
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from typing import Any
 import base_image
 import pytest
 
+# GiB: what the images of three projects take, and the memory that must be free to hold them there.
+SIZE, MEMORY_NEEDED = 14, 18
 REGISTRY = """
 version: 0.1
 log: {{level: error}}
@@ -111,6 +114,8 @@ def _engine(folder: Path) -> Iterator[dict[str, str]]:
     if daemon is None or os.geteuid() != 0:
         pytest.skip("no container engine answers, and none can be started: no dockerd, or no root")
     place = f"unix://{folder}/docker.sock"
+    data = folder / "data"
+    in_memory = _mount_memory(data)
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     command = [daemon, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
     command += ["--pidfile", f"{folder}/dockerd.pid", "--host", place]
@@ -129,7 +134,22 @@ def _engine(folder: Path) -> Iterator[dict[str, str]]:
         # It leaves both behind.
         subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
         Path("/proc/sys/net/ipv4/ip_forward").write_text(forwarding)
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        if in_memory:
+            subprocess.run(["umount", "--lazy", str(data)], check=False)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _mount_memory(folder: Path) -> bool:
+    """Mount a file system in memory there, where there is room; returns whether there was.
+
+    It is gone at once: a disk takes minutes to delete the hundred thousand files of an image.
+    """
+    folder.mkdir()
+    free = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    if free is None or int(free[1]) < MEMORY_NEEDED * 2**20:
+        return False
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}g", "tmpfs", str(folder)]
+    return subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
 
 def _answers(variables: dict[str, str]) -> bool:
