@@ -3,9 +3,9 @@
     python scripts/test_kit.py [--types] [PYTEST OPTION ...]
 
 The core and the Metaflow adapter run in Metaflow's locked environment, the two other adapters in
-theirs; the tests of setting up run with mlpo's own. With --types mypy checks the same parts instead,
-in the same environments. The options go to pytest in each. Exits with 1 where one of them failed; all
-of them run.
+theirs; the tests of setting up run with mlpo's own. With --types mypy checks the same parts, in the
+same environments. The options go to pytest in each. Exits with 1 where one of them failed; all of
+them run.
 """
 
 from __future__ import annotations
