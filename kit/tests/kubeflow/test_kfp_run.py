@@ -187,7 +187,7 @@ def test_a_run_parameter_is_the_same_list_and_what_is_fixed_is_refused_by_name(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--set", "train.epoch=3"], "train.epoch: Unexpected keyword argument"),
+        (["--set", "train.epoch=3"], "train.epoch: there is no such setting; did you mean epochs?"),
         (["--set", "train.epochs=0", "--set", "train.learning_rate=-1"], "train.learning_rate"),
         (["--set", "train.nodes=2"], "error: train.nodes is 2, and this is one machine"),
         (["--profile", "cluster"], "compute is kubernetes, so this profile is not for a run"),
@@ -219,8 +219,7 @@ def test_help_names_the_verbs_of_kubeflow(
     green: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(green.root)
-    with pytest.raises(SystemExit):
-        main(["--help"])
+    assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     for verb in ("compile", "submit", "schedule", "schedule-prune"):
         assert verb in printed.split()
