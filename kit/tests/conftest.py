@@ -16,6 +16,10 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
 
+if not hasattr(sys.modules["__main__"], "__file__"):
+    # A worker of pytest-xdist has none, and ZenML 0.98.0 looks for sources beside it.
+    sys.modules["__main__"].__file__ = __file__
+
 pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 
 with suppress(ImportError):  # the environments of projects have no hypothesis
