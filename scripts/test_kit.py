@@ -39,6 +39,8 @@ def run_tests(orchestrator: str, options: Sequence[str]) -> int:
     if orchestrator == "metaflow":
         others = [*(name for name in ADAPTERS if name != orchestrator), "setup"]
         tests = ["tests", *(f"--ignore=tests/{name}" for name in others)]
+    elif "not full" not in options:
+        tests.append("tests/recipes")  # of what a user changes: once here, thrice in test-full
     workers = ["-n", "2", "--dist", "loadfile"]
     code = run(orchestrator, "pytest", *tests, *workers, *options)
     print(f"the kit in {orchestrator}'s environment: {time.monotonic() - began:.0f} s", flush=True)

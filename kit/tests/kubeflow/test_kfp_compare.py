@@ -139,6 +139,7 @@ def test_an_eighth_stage_is_a_function_a_line_and_a_call(
     assert main(["validate"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_an_eighth_stage_runs(toy: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = RunFolder(tmp_path_factory.mktemp("eighth"))

@@ -42,6 +42,7 @@ def read_latest(root: Path) -> Any:
     return json.loads((root / "runs" / "latest.json").read_text())
 
 
+@pytest.mark.full
 def test_a_killed_training_is_tried_again_to_the_same_weights(tmp_path: Path) -> None:
     digests = []
     for name in ("killed", "whole"):

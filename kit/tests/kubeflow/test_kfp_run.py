@@ -75,6 +75,7 @@ def test_what_is_the_same_is_not_done_again(green: RunFolder) -> None:
     assert green.read_metadata("evaluate", "metrics") == first["metrics"]
 
 
+@pytest.mark.full
 def test_not_even_after_a_prune(green: RunFolder) -> None:
     done = green.run(retention={"keep_last": 1, "max_gib": 1e-6})
     assert done.returncode == 0, done.stdout + done.stderr

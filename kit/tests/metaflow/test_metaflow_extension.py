@@ -44,6 +44,7 @@ def edit(path: Path, edits: dict[str, str]) -> None:
     path.write_text(text)
 
 
+@pytest.mark.full
 def test_an_eighth_stage_runs_is_recorded_and_reused(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     package = root / "src" / "toy"

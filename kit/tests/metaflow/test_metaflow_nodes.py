@@ -22,6 +22,7 @@ adapter.forget_runs(load_settings(), [sys.argv[1]])
 """
 
 
+@pytest.mark.full
 def test_two_machines_train_register_and_deploy(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     write_profile(root, "two", train={"nodes": 2, "timeout_seconds": 60, "device": "cpu"})

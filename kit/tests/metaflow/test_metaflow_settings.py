@@ -108,6 +108,7 @@ def test_resources_can_be_set_and_a_resumed_run_keeps_its_settings(tmp_path: Pat
     )
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_the_parameter_of_a_form_reaches_every_task(tmp_path: Path) -> None:
     root = make_project(tmp_path)

@@ -120,6 +120,7 @@ def add_stages(zen: Zen) -> None:
     zen.edit(training, last, f"{last}    announce(settings, model, rows)\n")
 
 
+@pytest.mark.full
 def test_two_more_stages_and_a_step_of_ones_own_are_a_few_lines(tmp_path: Path) -> None:
     """Started as the file says; then refused, which stops the stages behind the gate."""
     zen = Zen(tmp_path)
@@ -167,6 +168,7 @@ for name, extra, settings in (("late", options, ["compute=batch"]), ("bare", {},
 """
 
 
+@pytest.mark.full
 def test_the_parameter_of_the_pipeline_takes_what_a_run_may_change(tmp_path: Path) -> None:
     zen = Zen(tmp_path)
     done = zen.python("-c", OPEN + SETTINGS, str(zen.root))
@@ -179,6 +181,7 @@ def test_the_parameter_of_the_pipeline_takes_what_a_run_may_change(tmp_path: Pat
     assert zen.records()["runs"]["late"]["status"] == "failed"
 
 
+@pytest.mark.full
 def test_two_first_runs_at_once_and_one_is_killed(tmp_path: Path) -> None:
     """Both make ZenML's database. Who dies harms nobody, and is marked by whoever comes next."""
     zen = Zen(tmp_path)

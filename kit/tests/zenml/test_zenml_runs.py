@@ -88,6 +88,7 @@ def test_what_is_known_trains_nothing(zen: Zen) -> None:
     assert zen.records()["runs"][third["run_id"]]["steps"]["train"]["status"] == "cached"
 
 
+@pytest.mark.full
 def test_any_setting_can_be_changed_for_one_run_also_of_resources(zen: Zen) -> None:
     changes = ("train.epochs=4", "resources.train.cpu=3", "register.max_regression=1")
     summary = zen.run(*set_values(*changes), "--no-cache")

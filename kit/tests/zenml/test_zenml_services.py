@@ -123,6 +123,7 @@ def test_the_stack_of_a_cluster_is_registered_with_a_real_server(tmp_path: Path)
             assert "Traceback" not in done.stderr
 
 
+@pytest.mark.full
 def test_the_dashboard_shows_this_projects_runs_and_asks_nothing(tmp_path: Path) -> None:
     zen = Zen(tmp_path)
     zen.run()
