@@ -117,7 +117,8 @@ def test_the_cluster_commands_work_up_to_the_cluster(green):
     green.edit("deploy/cluster.yaml", "http://mlflow.example.com:5000", "mlruns")
     stopped = green.make("validate", check=False)
     green.edit("deploy/cluster.yaml", "mlruns", "http://mlflow.example.com:5000")
-    assert "deploy/cluster.yaml is wrong:\n  mlflow_uri: " in stopped.stderr
+    wrong = r"deploy/cluster\.yaml is wrong:\n  deploy/cluster\.yaml:\d+: mlflow_uri: "
+    assert re.search(wrong, stopped.stderr), stopped.stderr
     assert "Traceback" not in stopped.stderr
 
 

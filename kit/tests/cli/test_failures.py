@@ -54,7 +54,7 @@ def test_an_orchestrator_that_is_unknown_is_named(
     pyproject.write_text(pyproject.read_text().replace('"metaflow"', '"airflow"'))
     assert main([verb]) == 1
     err = capsys.readouterr().err
-    assert "[tool.mlpo] orchestrator is 'airflow'; it is one of: metaflow, kubeflow, zenml" in err
+    assert "[tool.mlpo] orchestrator is 'airflow'; it is one of: kubeflow, metaflow, zenml" in err
     assert err.count("\n") == 1
 
 

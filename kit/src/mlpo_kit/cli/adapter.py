@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol, cast
 
+import mlpo_kit
 from mlpo_kit.cli.options import RunOptions
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.cluster.pods import Manifest
-from mlpo_kit.config.project import ORCHESTRATORS, find_project
+from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 
 
@@ -57,11 +59,19 @@ class Adapter(Protocol):
         """Compare the pipeline file with PIPELINE; returns where they disagree, in words."""
 
 
+def list_adapters() -> list[str]:
+    """List the orchestrators that the kit has an adapter for: its packages with that module."""
+    folder = Path(mlpo_kit.__file__).parent
+    return sorted(
+        path.parent.name for path in folder.glob("*/adapter.py") if path.parent.name != "cli"
+    )
+
+
 def load_adapter() -> Adapter:
     """Load the adapter of the project's orchestrator; raises PipelineError where there is none."""
-    project = find_project()
-    if project.orchestrator not in ORCHESTRATORS:
-        known = ", ".join(ORCHESTRATORS)
+    project, adapters = find_project(), list_adapters()
+    if project.orchestrator not in adapters:
+        known = ", ".join(adapters)
         raise PipelineError(
             f"{project.root / 'pyproject.toml'}: [tool.mlpo] orchestrator is "
             f"{project.orchestrator!r}; it is one of: {known}"

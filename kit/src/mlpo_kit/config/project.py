@@ -18,7 +18,6 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # names the project's folder, instead of the working folder
-ORCHESTRATORS = ("metaflow", "kubeflow", "zenml")
 
 
 @dataclass(frozen=True)
