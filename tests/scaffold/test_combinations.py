@@ -128,6 +128,7 @@ def runs_green(project: Project, **lent: Any) -> None:
     assert project.latest()["model"]["alias"] == "champion"
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize(("orchestrator", "extreme"), list(zip(available(), cycle(EXTREMES))))
 def test_an_extreme_of_each_orchestrator_runs(orchestrator, extreme, tmp_path, tmp_path_factory):

@@ -127,6 +127,7 @@ def test_style_types_and_tests_of_a_minimal_project_pass(green):
     green.make("test")
 
 
+@pytest.mark.full
 def test_a_second_run_from_scratch_gives_the_same_model(green, fresh):
     fresh.make("run")
     assert fresh.latest()["model"] == green.latest()["model"]
@@ -196,6 +197,7 @@ parquet.write_table(table, "data/rows.parquet")
     assert fresh.states()["train"] == "not run"
 
 
+@pytest.mark.full
 def test_your_data_and_your_model_as_the_readme_says(fresh):
     fresh.edit(
         "src/my_project/data.py",
@@ -230,6 +232,7 @@ SOURCES: dict''',
     fresh.make("lint")
 
 
+@pytest.mark.full
 def test_a_maximal_project_works_with_pictures(tmp_path):
     project = generate(tmp_path, *MAXIMAL)
     project.make("setup")

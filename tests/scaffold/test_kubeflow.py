@@ -93,6 +93,7 @@ def test_the_report_the_predictions_and_the_server_are_the_champions(green):
             os.killpg(server.pid, signal.SIGINT)
 
 
+@pytest.mark.full
 def test_style_types_and_tests_of_a_minimal_project_pass(green):
     green.make("lint")
     green.make("test")
@@ -173,7 +174,7 @@ def test_the_readmes_commands_and_what_stops_a_run(fresh):
     assert "killed" in (fresh.path / "report.html").read_text()
     assert fresh.champion() == 1
 
-    done = type_in(fresh, "run ARGS='--set train.epochs=2'")
+    done = type_in(fresh, "run ARGS='--set train.epochs=2 --set register.max_regression=1'")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "epoch 2/2" in done.stdout
     assert fresh.champion() == 2
@@ -204,6 +205,7 @@ def type_in(project: Project, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.full
 def test_other_options_and_names_are_clean_and_say_what_is_missing(green, tmp_path):
     project = generate(tmp_path, *MAXIMAL, orchestrator="kubeflow")
     project.borrow_environment(green)
