@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MakeRun
+from s3 import serve_bucket
 
 from mlpo_kit.config.project import Project
 from mlpo_kit.execution.inprocess import run_pipeline
@@ -33,11 +33,8 @@ def memory_url(tmp_path: Path) -> str:
 @pytest.fixture
 def s3_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket of a real S3 server."""
-    s3 = pytest.importorskip("s3")
-    if shutil.which("rclone") is None:
-        pytest.skip("there is no rclone, which serves the bucket")
     (tmp_path / "server").mkdir()
-    with s3.serve_bucket(tmp_path / "server", "models") as variables:
+    with serve_bucket(tmp_path / "server", "models") as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         yield "s3://models/team/project"
