@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import yaml
 
 from cluster.samples import make_cluster
@@ -19,7 +18,6 @@ from mlpo_kit.cluster import image
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.cluster.manifests import KUBERNETES
 from mlpo_kit.cluster.schemas import check_document
-from mlpo_kit.store import bucket
 
 ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SPACE = "/api/v1/namespaces/team"
@@ -157,8 +155,6 @@ def configure(folder: Path, host: str, token: str = "good") -> None:
 @contextmanager
 def serving(services: Services) -> Iterator[None]:
     """Answer at `services.url`."""
-    bucket._connect.cache_clear()  # a process has one bucket's address, and a test's is another
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -22,7 +22,7 @@ from mlpo_kit import IntegrityError, PipelineError, Ref
 from mlpo_kit.config import Project
 from mlpo_kit.execution.runner import read_result, run_stage
 from mlpo_kit.store import Store, open_store
-from mlpo_kit.store.bucket import BucketStore, _connect, _scratch
+from mlpo_kit.store.bucket import BucketStore, _scratch
 from mlpo_kit.store.folder import FolderStore
 
 BUCKET = "models"
@@ -31,14 +31,12 @@ BUCKET = "models"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables that lead to an S3 server with an empty bucket."""
-    with serve_bucket(tmp_path_factory.mktemp("s3"), BUCKET) as variables:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            patch.delenv("AWS_PROFILE", raising=False)
-            _connect.cache_clear()
-            yield variables
-        _connect.cache_clear()
+    folder = tmp_path_factory.mktemp("s3")
+    with serve_bucket(folder, BUCKET) as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield variables
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -43,7 +43,7 @@ class BucketStore(Store):
         self.url = url.rstrip("/")
         self._dead_after = dead_after
         with self._explain_errors():
-            self._fs, self._root = _connect(self.url)
+            self._fs, self._root = _connect(self.url, _endpoint())
 
     def read(self, key: str) -> bytes:
         """Get an object; raises FileNotFoundError."""
@@ -172,12 +172,12 @@ class BucketStore(Store):
 
 
 @cache
-def _connect(url: str) -> tuple[Any, str]:
+def _connect(url: str, endpoint: str | None) -> tuple[Any, str]:
     """The file system and the path in it; the bucket is looked for once in a process.
 
     Raises PipelineError when it is not there.
     """
-    filesystem, root = fsspec.core.url_to_fs(url, **_options(url))
+    filesystem, root = fsspec.core.url_to_fs(url, **_options(url, endpoint))
     if url.startswith("s3://"):
         bucket = root.partition("/")[0]
         try:
@@ -189,7 +189,7 @@ def _connect(url: str) -> tuple[Any, str]:
     return filesystem, root.rstrip("/")
 
 
-def _options(url: str) -> dict[str, Any]:
+def _options(url: str, endpoint: str | None) -> dict[str, Any]:
     """How to talk to S3: quick to give up, and with the bucket in the path at other servers."""
     if not url.startswith("s3://"):
         return {"use_listings_cache": False}
@@ -201,9 +201,12 @@ def _options(url: str) -> dict[str, Any]:
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
     }
-    if _endpoint():
+    options = {"use_listings_cache": False, "config_kwargs": config}
+    if endpoint:
         config["s3"] = {"addressing_style": "path"}
-    return {"use_listings_cache": False, "config_kwargs": config}
+        # fsspec keeps one file system per set of options: without this, another server's.
+        options["endpoint_url"] = endpoint
+    return options
 
 
 def _endpoint() -> str | None:
