@@ -43,7 +43,7 @@ test-kit: $(READY) ## the library's tests alone: ARGS='-k gate'
 
 test-full: $(READY) lint environments ## every test: every combination of options runs for real
 	@$(KIT) --types
-	@$(KIT) --durations 10 $(ARGS)
+	@$(KIT) --durations 10 --hypothesis-profile thorough $(ARGS)
 	@$(PYTEST) $(ARGS)
 
 coverage: $(READY) ## which lines the tests of mlpo and of the library reach

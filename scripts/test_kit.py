@@ -41,7 +41,7 @@ def run_tests(orchestrator: str, options: Sequence[str]) -> int:
         tests = ["tests", *(f"--ignore=tests/{name}" for name in others)]
     elif "not full" not in options:
         tests.append("tests/recipes")  # of what a user changes: once here, thrice in test-full
-    workers = ["-n", "2", "--dist", "loadfile"]
+    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     code = run(orchestrator, "pytest", *tests, *workers, *options)
     print(f"the kit in {orchestrator}'s environment: {time.monotonic() - began:.0f} s", flush=True)
     return 0 if code == NOTHING_COLLECTED else code

@@ -1,3 +1,5 @@
+import signal
+
 from hypothesis import settings
 
 # Seconds matter in the inner loop, and a red run must be red again: no deadline, no randomness.
@@ -5,6 +7,10 @@ settings.register_profile("mlpo", max_examples=60, deadline=None, derandomize=Tr
 # `make test-fast`: a test that has far more examples by default has fewer.
 settings.register_profile("quick", settings.get_profile("mlpo"))
 settings.load_profile("mlpo")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests in the background of a shell ignore it, and so would what they start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

@@ -81,10 +81,10 @@ class Project:
         )
         return json.loads(done.stdout.strip().splitlines()[-1].replace("None", "null"))
 
-    def borrow_environment(self, lender: Project) -> None:
-        """Use another project's packages, and this one's own code."""
-        (self.path / ".venv").symlink_to(lender.path / ".venv")
-        (lender.path / ".venv" / "ready").touch()  # newer than the locks here: nothing to install
+    def borrow_environment(self, lent: Path) -> None:
+        """Use the packages of another project's .venv, and this one's own code."""
+        (self.path / ".venv").symlink_to(lent)
+        (lent / "ready").touch()  # newer than the locks here: nothing to install
         # The environment holds the lender's package; this one's must come first.
         self.edit("Makefile", "SHELL := /bin/sh", f"export PYTHONPATH := {self.path}/src")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,10 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.runs.workspace import Run
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests in the background of a shell ignore it, and so would what they start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 if not hasattr(sys.modules["__main__"], "__file__"):
     # A worker of pytest-xdist has none, and ZenML 0.98.0 looks for sources beside it.
     sys.modules["__main__"].__file__ = __file__
@@ -25,17 +31,23 @@ pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 with suppress(ImportError):  # the environments of projects have no hypothesis
     from hypothesis import settings
 
-    # A red run must be red again: no randomness. `quick` is for the inner loop: a test that has far
-    # more examples by default has fewer there.
+    # A red run must be red again: no randomness. A test with far more examples than these takes
+    # fewer in the inner loop (`quick`), and more in test-full (`thorough`).
     quiet = {"max_examples": 60, "deadline": None, "derandomize": True, "database": None}
-    settings.register_profile("kit", **quiet)
-    settings.register_profile("quick", **quiet)
+    for profile in ("kit", "quick", "thorough"):
+        settings.register_profile(profile, **quiet)
     settings.load_profile("kit")
 
 TOY = Path(__file__).parent / "toy"
 SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"
 
 MakeRun = Callable[..., Run]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that have the most slow tests: the workers then end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def copy_toy(folder: Path, orchestrator: str) -> Project:

@@ -1,6 +1,7 @@
 """What only a generated project shows of the cache: real packages, an installed kit, real runs.
 
-Which edit re-runs which stage is the kit's to show: kit/tests/caching/test_edits.py.
+Which edit re-runs which stage is the kit's to show: kit/tests/caching/test_edits.py. Keys are the
+core's: Metaflow's project decides, the two others are full.
 """
 
 import json
@@ -25,7 +26,13 @@ ALL = "run run run run run"
 HELPER = "src/my_project/numbers_.py"  # two imports away from train
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(
+    scope="module",
+    params=[
+        name if name == "metaflow" else pytest.param(name, marks=pytest.mark.full)
+        for name in available()
+    ],
+)
 def ran(request, tmp_path_factory):
     """A project of its own data and helpers that ran once, with an environment of its own."""
     folder = tmp_path_factory.mktemp(request.param)

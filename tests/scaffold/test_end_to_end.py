@@ -34,7 +34,7 @@ def green(tmp_path_factory) -> Project:
 def fresh(green, tmp_path) -> Project:
     """A project of its own, without runs, that borrows the environment of the green one."""
     project = generate(tmp_path, *MINIMAL)
-    project.borrow_environment(green)
+    project.borrow_environment(green.path / ".venv")
     return project
 
 
@@ -173,6 +173,7 @@ def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     assert fresh.champion() == 1
 
 
+@pytest.mark.full
 def test_bad_data_stops_the_run_before_anything_trains(fresh):
     fresh.edit(
         "configs/base.yaml", "  source: digits", "  source: table\n  path: data/rows.parquet"

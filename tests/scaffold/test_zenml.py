@@ -113,7 +113,7 @@ def test_the_project_is_clean_and_passes_its_own_tests(green):
 @pytest.mark.slow
 def test_an_odd_name_and_pictures_are_clean_too(green, tmp_path):
     project = generate(tmp_path, *MAXIMAL, orchestrator="zenml")
-    project.borrow_environment(green)
+    project.borrow_environment(green.path / ".venv")
     project.make("lint")
     missing = project.make("run", check=False)
     assert missing.returncode != 0

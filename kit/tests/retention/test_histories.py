@@ -108,7 +108,7 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @pytest.mark.slow
-@settings(max_examples=12, **QUIET)
+@settings(max_examples=6, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
 def test_after_some_histories_what_lives_is_whole(
     act_out: Act, events: Any, policy: dict[str, Any]

@@ -15,8 +15,8 @@ from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, RunFacts, Vers
 DAY, GIB = 86400, 2**30
 NOW = 1000 * DAY
 STAGES = ("ingest", "train")
-QUICK = settings.get_current_profile_name() == "quick"
-EXAMPLES = settings(max_examples=150 if QUICK else 1500)
+MANY = {"quick": 150, "kit": 400, "thorough": 4000}
+EXAMPLES = settings(max_examples=MANY[settings.get_current_profile_name()])
 
 ages = st.sampled_from([0.0, 0.1, 1, 3, 6.9, 7.1, 13, 15, 29.9, 30.1, 40, 100])
 WRONG = ["failed", "refused", "interrupted", "killed", "preempted"]
