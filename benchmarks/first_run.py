@@ -4,7 +4,8 @@
     python benchmarks/first_run.py --project NEW --against OLD [--setup]
 
 Generates a project, sets it up, then alternates both over fresh stores and prints the medians and
-their ratio (the goal is at most 1.4), and the second, unchanged run. `--against` names another
+their ratio (the goal is at most 1.4), where the first run's time goes, and the second, unchanged
+run. `--against` names another
 project that is set up, such as one that an earlier mlpo made: its first and second run take turns
 with ours. `--project` names ours, where it is set up, too; neither is changed, copies are run.
 `--setup` also times `make setup` of both, each into a fresh environment. Takes minutes.
@@ -13,8 +14,10 @@ with ours. `--project` names ours, where it is set up, too; neither is changed, 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from projects import (
@@ -55,10 +58,15 @@ def main(
                 if setup:
                     measure(f"{side}make setup", time_setup(place, folder / "fresh"))
                 forget_runs(place)
+                began = time.time()
                 measure(f"{side}make run, first", time_command(RUN, place))
+                for part, seconds in split_time(place, began).items():
+                    measure(f"{side}  {part}", seconds)
                 measure(f"{side}make run, second", time_command(RUN, place))
             forget_runs(sides[""])
+            began = time.time()
             measure(PLAIN, time_command(plain, sides[""]))
+            measure("  one process, in stages", split_time(sides[""], began)["in stages"])
         for what, values in sorted(taken.items()):
             print_times(what, values)
         print_ratio("first run / one process", taken["make run, first"], taken[PLAIN])
@@ -66,6 +74,25 @@ def main(
             if f"other: {what}" in taken:
                 print_ratio(f"ours / other, {what}", taken[what], taken[f"other: {what}"])
         print_load()
+
+
+def split_time(project: Path, began: float) -> dict[str, float]:
+    """Where the time of a run that has just ended went, in seconds, as its records have it."""
+    ended = time.time()
+    records = [json.loads(path.read_text()) for path in project.glob("runs/*/*.json")]
+    spans = sorted(
+        (record["started"], record["ended"]) for record in records if record.get("ended")
+    )
+    busy, until = 0.0, spans[0][0]
+    for start, end in spans:  # two stages may run at once
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return {
+        "before the first stage": spans[0][0] - began,
+        "in stages": busy,
+        "between stages": until - spans[0][0] - busy,
+        "after the last stage": ended - until,
+    }
 
 
 def time_setup(project: Path, folder: Path) -> float:
