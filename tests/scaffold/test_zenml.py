@@ -47,11 +47,6 @@ def green(tmp_path_factory) -> Project:
     return project
 
 
-def test_zenml_is_pinned_exactly(tmp_path):
-    project = generate(tmp_path, *MINIMAL, orchestrator="zenml").path
-    assert '"zenml[local,server]==' in (project / "pyproject.toml").read_text()
-
-
 @pytest.mark.slow
 def test_the_defaults_reach_the_accuracy_that_we_promise(green):
     latest = green.latest()

@@ -401,6 +401,26 @@ def test_a_package_of_an_open_import_may_be_any_that_the_project_asks_for(
     assert plan() == (MODEL_CODE, "tool 1.0 -> 1.1")
 
 
+def test_a_package_of_an_open_import_may_be_one_that_the_kit_brings(
+    ran: Project, site: Path
+) -> None:
+    make_distribution(
+        site, "mlpo-kit", "1.0", "gamma", "delta; extra == 's3'", "jupyterlab; extra == 'zenml'"
+    )
+    path = ran.root / "pyproject.toml"
+    path.write_text(path.read_text().replace('"tool"', '"mlpo-kit[s3]"'))
+    write(SHAPES, "def f(n):\n    __import__(n)\n" + FILES["shapes.py"])(ran)
+    run_cached_stages()
+    for name in ("mlpo_kit", "jupyterlab"):  # the kit counts by its parts; nobody asks for zenml
+        (site / f"{name}-1.0.dist-info").rename(site / f"{name}-1.1.dist-info")
+    assert plan()[0] == HITS
+    (site / "gamma-1.0.dist-info").rename(site / "gamma-1.1.dist-info")
+    assert plan() == (MODEL_CODE, "gamma 1.0 -> 1.1")
+    (site / "gamma-1.1.dist-info").rename(site / "gamma-1.0.dist-info")
+    (site / "delta-1.0.dist-info").rename(site / "delta-1.1.dist-info")
+    assert plan() == (MODEL_CODE, "delta 1.0 -> 1.1")
+
+
 def test_a_distribution_that_is_worked_on_counts_by_source(site: Path, tmp_path: Path) -> None:
     sources = tmp_path / "worked-on"
     shutil.copytree(site / "beta", sources / "beta")

@@ -67,7 +67,9 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
         name, extras = waiting.pop()
         extras = extras | declared.get(name, set()) | extras_of.get(name, frozenset())
         distribution = index.distributions.get(name)
-        if distribution is None or name == KIT or extras_of.get(name) == extras:
+        if distribution is None or extras_of.get(name) == extras:
+            continue
+        if name == KIT and not is_open:  # what is reached of it counts by its parts
             continue
         found[name], extras_of[name] = distribution, extras
         for requirement in _list_requirements(distribution.folder):
@@ -75,6 +77,7 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
             is_used = name in imported and wanted in declared and wanted != name
             if wanted in index.distributions and _holds(requirement, extras, is_used):
                 waiting.append((wanted, frozenset(requirement.extras)))
+    found.pop(KIT, None)
     return dict(sorted(found.items()))
 
 
