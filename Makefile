@@ -29,7 +29,8 @@ demo: $(READY) ## recommend, generate, train, register, deploy and ask a model; 
 environments: $(READY) ## the environments of the tests, one per orchestrator, in .envs/
 	@$(PY) scripts/test_environments.py
 
-test: $(READY) lint environments ## what decides: minutes, generated projects run for real
+test: $(READY) ## what decides: minutes, generated projects run for real
+	@$(MAKE) --no-print-directory -j 2 lint environments
 	@$(KIT) --types
 	@$(KIT) -m "not full" --durations 5 $(ARGS)
 	@$(PYTEST) -m "not full" $(ARGS)
@@ -41,7 +42,8 @@ test-fast: $(READY) ## the inner loop: seconds
 test-kit: $(READY) ## the library's tests alone: ARGS='-k gate'
 	@$(KIT) -m "not full" $(ARGS)
 
-test-full: $(READY) lint environments ## every test: every combination of options runs for real
+test-full: $(READY) ## every test: every combination of options runs for real
+	@$(MAKE) --no-print-directory -j 2 lint environments
 	@$(KIT) --types
 	@$(KIT) --durations 10 --hypothesis-profile thorough $(ARGS)
 	@$(PYTEST) $(ARGS)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from test_environments import prepare_environment
@@ -26,10 +27,12 @@ NOTHING_COLLECTED = 5  # pytest's exit code: the options left no test of this pa
 
 def main(*arguments: str) -> int:
     """Test or check each part; returns the exit code."""
-    options = [argument for argument in arguments if argument != "--types"]
-    check = check_types if "--types" in arguments else run_tests
-    results = {orchestrator: check(orchestrator, options) for orchestrator in ADAPTERS}
-    return 1 if any(results.values()) else 0
+    if "--types" in arguments:
+        with ThreadPoolExecutor(2) as pool:  # mypy has one thread
+            results = list(pool.map(check_types, ADAPTERS))
+    else:
+        results = [run_tests(orchestrator, arguments) for orchestrator in ADAPTERS]
+    return 1 if any(results) else 0
 
 
 def run_tests(orchestrator: str, options: Sequence[str]) -> int:
@@ -47,7 +50,7 @@ def run_tests(orchestrator: str, options: Sequence[str]) -> int:
     return 0 if code == NOTHING_COLLECTED else code
 
 
-def check_types(orchestrator: str, _: Sequence[str]) -> int:
+def check_types(orchestrator: str) -> int:
     """Check the types of the same parts, strictly."""
     parts = [f"src/mlpo_kit/{orchestrator}"]
     if orchestrator == "metaflow":
@@ -55,7 +58,7 @@ def check_types(orchestrator: str, _: Sequence[str]) -> int:
         names = [f"src/mlpo_kit/{folder.name}" for folder in folders if has_python(folder)]
         parts = [name for name in names if Path(name).name not in ADAPTERS[1:]]
         parts += ["src/mlpo_kit/__init__.py", "src/mlpo_kit/errors.py"]
-    return run(orchestrator, "mypy", *parts)
+    return run(orchestrator, "mypy", f"--cache-dir=.mypy_cache/{orchestrator}", *parts)
 
 
 def has_python(folder: Path) -> bool:
