@@ -86,6 +86,39 @@ def test_a_sweep_ends_with_its_trials(call: Call) -> None:
     assert call("sweep", "--sweep", "many")[0] == 1
 
 
+def test_a_run_answers_in_one_document_if_asked_to(call: Call) -> None:
+    answer = call("run", "--json")
+    document = read(answer)
+    assert (document["status"], document["sweep"]) == ("completed", None)
+    assert "error" not in document
+    assert f"run {document['run_id']} (inprocess): completed" in answer[2]
+    assert read(call("table", "--json")) == document
+
+    document = read(call("sweep", "--json"))
+    assert document["sweep"]["chosen"] == "train-2"
+    assert len(document["sweep"]["trials"]) == 3
+
+
+def test_a_run_that_fails_answers_in_one_document_too(call: Call) -> None:
+    answer = call("run", "--json", "--set", "train.fail=true")
+    document = read(answer, code=1)
+    assert document["status"] == "failed"
+    assert "Traceback" in answer[2]
+    refuse = ("--set", "register.min_accuracy=0.9999")
+    assert read(call("run", "--json", *refuse))["status"] == "refused"
+    assert read(call("run", "--json", "--require-promotion", *refuse), code=1)["run_id"]
+    answer = call("run", "--json", "--set", "validate.min_rows=1000")
+    document = read(answer, code=1)
+    assert document["status"] == "failed"
+    assert f"error: {document['error']}\n" in answer[2]
+    answer = call("run", "--json", "--frobnicate")
+    words = "there are no such options: --frobnicate"
+    assert read(answer, code=1) == {"schema_version": 1, "run_id": None, "error": words}
+    assert answer[2] == f"error: {words}\n"
+    document = read(call("sweep", "--json", "--set", "train.epochs=none"), code=1)
+    assert "train.epochs: Input should be a valid integer" in document["error"]
+
+
 def test_a_plan_says_what_a_run_would_do(call: Call) -> None:
     document = read(call("plan", "--json"))
     assert [step["verdict"] for step in document["stages"]] == ["run"] * 7

@@ -34,6 +34,26 @@ def test_a_profile_lies_over_the_base_and_an_option_over_both(toy: Project) -> N
     assert read_profile("mine")["train"] == {"epochs": 5, "learning_rate": 0.003, "patience": 2}
 
 
+@pytest.mark.parametrize("text", ["0123" * 16, "true", "2026-11-28", "12:30", "1_000", "null"])
+def test_the_type_of_a_setting_says_whether_an_option_is_a_text(toy: Project, text: str) -> None:
+    changes = [f"ingest.version={text}", "train.fail=true", "ingest.rows=1_000"]
+    settings = load_settings("local", changes)
+    assert settings.ingest.version == text
+    assert (settings.train.fail, settings.ingest.rows) == (True, 1000)
+    settings = load_settings("local", [f"ingest={{version: {text}, rows: 7}}"])
+    assert (settings.ingest.version, settings.ingest.rows) == (text, 7)
+
+
+def test_a_text_that_no_setting_takes_is_named_as_it_was_read(toy: Project) -> None:
+    """The fall back to text hides no error."""
+    assert fail(changes=["train.epochs=2026-11-28", "ingest.version=[1]", "ingest.rows=0"]) == (
+        "these settings are wrong:\n"
+        "  --set ingest.rows=0: ingest.rows: Input should be greater than or equal to 1\n"
+        "  --set ingest.version=[1]: ingest.version: Input should be a valid string\n"
+        "  --set train.epochs=2026-11-28: train.epochs: Input should be a valid integer"
+    )
+
+
 def test_every_bad_setting_is_named_at_once_with_its_file(toy: Project) -> None:
     (toy.configs / "mine.yaml").write_text(
         "train: {epochs: 0, epoch: 3}\n"

@@ -55,3 +55,10 @@ def test_where_several_machines_train_what_their_job_has_is_fixed_too(toy: Proje
 def test_the_bound_of_the_gate_is_no_constant_of_the_pipeline(toy: Project) -> None:
     settings = apply_run_settings(read_profile("cluster"), "register.min_accuracy=0.7")
     assert settings.register.min_accuracy == 0.7
+
+
+@KUBEFLOW
+def test_a_text_of_digits_stays_one(toy: Project) -> None:
+    digits = "0123" * 16
+    settings = apply_run_settings(read_profile("cluster"), f"ingest.version={digits}")
+    assert settings.ingest.version == digits

@@ -108,10 +108,11 @@ def test_training_is_tried_once_more_and_a_defect_shows_where_it_is(green: RunFo
 
 
 def test_a_shut_gate_is_an_outcome_of_a_run_that_completes(green: RunFolder) -> None:
-    done = green.run("--no-cache", "--set", "register.min_accuracy=0.99")
+    done = green.run("--json", "--no-cache", "--set", "register.min_accuracy=0.99")
     assert done.returncode == 0, done.stderr
-    assert "register refused: accuracy 0.9667 is below register.min_accuracy (0.99)" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "register refused: accuracy 0.9667 is below register.min_accuracy (0.99)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout) == {**green.read_latest(), "sweep": None}
     assert green.read_caches() == "off off off off off"
     assert green.list_tasks() == set(STAGES[:5])
     assert green.read_latest()["status"] == "refused"
@@ -147,10 +148,13 @@ def test_without_a_condition_the_stages_behind_a_refusal_do_nothing(green: RunFo
 
 
 def test_bad_data_stops_the_run_at_validate(green: RunFolder) -> None:
-    done = green.run("--set", "validate.min_rows=1000")
+    done = green.run("--json", "--set", "validate.min_rows=1000")
     assert done.returncode == 1
-    assert "validate    failed: there are 80 rows; at least 1000 are wanted" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "validate    failed: there are 80 rows; at least 1000 are wanted" in done.stderr
+    assert "Traceback" not in done.stderr
+    document = json.loads(done.stdout)
+    assert f"error: {document.pop('error')}\n" in done.stderr
+    assert document == {**green.read_latest(), "sweep": None}
     assert green.list_tasks() == {"ingest", "preprocess", "validate"}
     states = green.read_states()
     assert (states["validate"], states["train"]) == ("failed", "not run")

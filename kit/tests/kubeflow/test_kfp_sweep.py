@@ -19,11 +19,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(tmp_path_factory.mktemp("sweep"))
 
 
-def sweep(folder: RunFolder, document: Any, **sections: Any) -> Any:
+def sweep(folder: RunFolder, document: Any, *arguments: str) -> Any:
     """Run a sweep."""
     (folder.root / "configs" / "space.yaml").write_text(yaml.safe_dump(document))
     python = ("-m", "mlpo_kit.cli", "sweep")
-    return folder.run("--sweep", "space", python=python, **sections)
+    return folder.run("--sweep", "space", *arguments, python=python)
 
 
 def list_trials(folder: RunFolder) -> list[tuple[str, str]]:
@@ -52,8 +52,9 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(folder: RunFolde
     assert {"choose", "evaluate", "deploy"} <= folder.list_tasks()
 
     del space["train.fail"]
-    done = sweep(folder, {"space": space})
+    done = sweep(folder, {"space": space}, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert [trial["cache"] for trial in json.loads(done.stdout)["sweep"]["trials"]] == ["hit"] * 2
     assert list_trials(folder) == [("reused", "hit")] * 2
     assert folder.read_latest()["model"] == first["model"]
 

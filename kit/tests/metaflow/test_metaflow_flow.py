@@ -77,7 +77,8 @@ def test_metaflow_keeps_no_copy_of_the_pipeline(green: Path) -> None:
 def test_what_is_known_starts_no_training_and_outlives_a_prune(green: Path) -> None:
     """One story: a run like the first, a prune, a run with another setting."""
     first = read_latest(green)
-    run_well(green, "run", "--set", "train.epochs=2", "--tag", "keep")
+    done = run_well(green, "run", "--json", "--set", "train.epochs=2", "--tag", "keep")
+    assert json.loads(done.stdout) == {**read_latest(green), "sweep": None}
     kept = read_latest(green)["run_id"]
     assert read_cache(green) == ["hit"] * 5
     assert not has_step(green, "train")
@@ -122,12 +123,12 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(green: Path) -> 
     space = {"train.learning_rate": [0.01, 0.003], "train.fail": [False, True]}
     write_profile(green, "tries", parallelism=2, space=space)
     sweep = ("sweep", "--sweep", "tries", "--set", "train.epochs=2")
-    run_well(green, *sweep)
+    document = json.loads(run_well(green, *sweep, "--json").stdout)
     first = read_latest(green)
     assert first["stages"][3]["reason"].startswith("best of 4 trials: train-2")
     assert first["model"]["alias"] == "champion"
-    outcome = json.loads((green / "runs" / first["run_id"] / "sweep.json").read_text())["trials"]
-    assert [(trial["state"], trial["cache"]) for trial in outcome] == [
+    assert document["run_id"] == first["run_id"]
+    assert [(trial["state"], trial["cache"]) for trial in document["sweep"]["trials"]] == [
         ("completed", "miss"),
         ("reused", "hit"),  # as plain runs have trained
         ("failed", "miss"),
@@ -160,9 +161,10 @@ def test_a_refused_candidate_is_an_outcome_and_the_flow_ends_well(green: Path) -
 
 def test_bad_data_stops_the_run_at_validate_without_a_traceback(tmp_path: Path) -> None:
     root = make_project(tmp_path)
-    done = run_kit(root, "run", "--set", "validate.min_rows=10000")
+    done = run_kit(root, "run", "--json", "--set", "validate.min_rows=10000")
     assert done.returncode == 1
-    assert "there are 80 rows; at least 10000 are wanted" in done.stdout + done.stderr
+    assert "there are 80 rows; at least 10000 are wanted" in done.stderr
+    assert json.loads(done.stdout) == {**read_latest(root), "sweep": None}
     assert "Traceback" not in done.stdout + done.stderr
     assert read_states(root)[2:4] == ["failed", "not run"]
 

@@ -10,6 +10,7 @@ pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import make_project, read_latest, run_flow, run_kit, write_profile
 
+from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.changes import (
     apply_late_changes,
@@ -60,7 +61,7 @@ def test_what_is_neither_is_refused(text: str) -> None:
         "retention={max_run_hours: 1}",
     ],
 )
-def test_what_a_workflow_is_compiled_from_is_refused_by_name(change: str) -> None:
+def test_what_a_workflow_is_compiled_from_is_refused_by_name(toy: Project, change: str) -> None:
     document = {"project": "toy", "train": {"epochs": 1}, "resources": {}}
     with pytest.raises(PipelineError, match=r"is fixed when a workflow is made") as error:
         apply_late_changes(document, [change], "train")
@@ -74,8 +75,10 @@ def test_what_a_workflow_is_compiled_from_is_refused_by_name(change: str) -> Non
             "retention.max_run_hours ",
         )
     )
-    changed = apply_late_changes(document, ["train.epochs=5"], "train")
-    assert changed["train"] == {"epochs": 5}
+    digits = "0123" * 16  # of a text
+    late = ["train.epochs=5", f"ingest.version={digits}"]
+    changed = apply_late_changes(document, late, "train")
+    assert (changed["train"], changed["ingest"]) == ({"epochs": 5}, {"version": digits})
 
 
 @pytest.mark.slow

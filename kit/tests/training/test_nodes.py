@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,17 @@ pytestmark = pytest.mark.slow
 
 FIRST, SECOND = Node(2, 0), Node(2, 1)
 Prepare = Callable[..., tuple[Run, Ref]]
+
+FAILING = """
+import torch
+
+
+def fit(settings, work, group, on_epoch, splits):
+    group.total(torch.ones(1))
+    if group.rank == 3:
+        raise ValueError("process 3 has no more rows")
+    group.total(torch.ones(1))
+"""
 
 
 @pytest.fixture
@@ -100,6 +113,26 @@ def test_what_stopped_the_training_is_in_its_error(prepare: Prepare) -> None:
     run, splits = prepare(processes=2, learning_rate=1e30)
     with pytest.raises(PipelineError, match="the loss is no longer a number after epoch 1"):
         train(run, splits)
+
+
+def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the others are about the connection that it left, and come at the same time."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fit = import_module("failing").fit
+    run, splits = prepare(nodes=2, processes=2)
+    work, port = Workspace(run, "train", "key"), find_free_port()
+    with ThreadPoolExecutor() as pool:
+        tries = [
+            pool.submit(launch_processes, work, fit, {"splits": splits}, node=Node(2, n, port=port))
+            for n in range(2)
+        ]
+    for number in range(2):
+        with pytest.raises(PipelineError, match="process 3 has no more rows"):
+            tries[number].result()
 
 
 def test_one_machine_does_not_train_for_several(prepare: Prepare) -> None:

@@ -83,7 +83,10 @@ def test_what_is_known_trains_nothing(zen: Zen) -> None:
     states = {name: step["status"] for name, step in steps.items()}
     assert states == dict.fromkeys(states, "completed") | {"train": "cached"}
 
-    third = zen.run(*set_values("evaluate.device=mps"))
+    done = zen.kit("run", "--json", *set_values("evaluate.device=mps"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    third = zen.latest()
+    assert json.loads(done.stdout) == {**third, "sweep": None}
     assert zen.caches() == ["hit"] * 4 + ["miss"] + ["off"] * 2
     assert zen.records()["runs"][third["run_id"]]["steps"]["train"]["status"] == "cached"
 
@@ -148,17 +151,18 @@ def test_a_refused_candidate_is_an_outcome_and_deploy_says_why_it_does_nothing(z
 
 
 def test_what_stops_a_run_is_said_and_kept_in_zenml(zen: Zen) -> None:
-    done = zen.kit("run", *set_values("validate.min_rows=1000"))
+    done = zen.kit("run", "--json", *set_values("validate.min_rows=1000"))
     assert done.returncode == 1
     assert "error: there are 80 rows; at least 1000 are wanted" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
     summary = zen.latest()
+    error = "there are 80 rows; at least 1000 are wanted"
+    assert json.loads(done.stdout) == {**summary, "sweep": None, "error": error}
     states = {stage["name"]: stage["status"] for stage in summary["stages"]}
     assert (states["validate"], states["train"]) == ("failed", "not run")
     run = zen.records()["runs"][summary["run_id"]]
     assert run["status"] == "failed"
-    failure = "there are 80 rows; at least 1000 are wanted"
-    assert run["steps"]["validate"]["failure"] == failure
+    assert run["steps"]["validate"]["failure"] == error
 
 
 def test_a_defect_shows_the_line_and_is_tried_again(zen: Zen) -> None:
@@ -178,13 +182,14 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(zen: Zen) -> Non
     space.write_text("space: {train.fail: [true, false], train.learning_rate: [0.004, 0.005]}")
     zen.write(register=REGISTER, resources={"train": {"cpu": 2}})
     for states in (["failed", "failed", "miss", "miss"], ["failed", "failed", "hit", "hit"]):
-        done = zen.kit("sweep", "--sweep", "space")
+        done = zen.kit("sweep", "--json", "--sweep", "space")
         assert done.returncode == 0, done.stdout + done.stderr
         summary = zen.latest()
         assert summary["status"] == "completed"
         assert summary["stages"][3]["reason"].startswith("best of 4 trials: train-3")
-        folder = zen.root / "runs" / summary["run_id"]
-        tried = json.loads((folder / "sweep.json").read_text())["trials"]
+        document = json.loads(done.stdout)
+        assert document["run_id"] == summary["run_id"]
+        tried = document["sweep"]["trials"]
         assert [t["state"] if t["state"] == "failed" else t["cache"] for t in tried] == states
     run = zen.records()["runs"][summary["run_id"]]
     assert run["status"] == "completed"

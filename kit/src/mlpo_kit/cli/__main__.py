@@ -26,6 +26,7 @@ VERBS = {
 USAGE_LINE = "usage: mlpo-kit VERB [OPTIONS]\n\nThe command line of a project.\n"
 HELP_END = """
 `mlpo-kit VERB --help` explains one. Run it anywhere in a project; MLPO_KIT_PROJECT names another.
+With --json a verb answers in one document on stdout, and all else goes to stderr.
 
 Exit codes: 0 done, 1 it could not be done, 2 usage, 3 our own error, 75 preempted (try again: it
 goes on where it was), 130 interrupted. MLPO_KIT_DEBUG=1 shows tracebacks."""

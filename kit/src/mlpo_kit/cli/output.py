@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from mlpo_kit.store.files import to_json
@@ -36,12 +36,17 @@ def write_message(text: str) -> None:
 
 @contextmanager
 def divert_output() -> Iterator[None]:
-    """Let what child processes write to stdout go to stderr: the answer stands alone there."""
+    """Let all that is written to stdout go to stderr, by child processes too.
+
+    A logger that takes hold of stdout meanwhile keeps to stderr: the answer stands alone.
+    """
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
+        sys.stdout.flush()
         os.dup2(stdout, 1)
         os.close(stdout)

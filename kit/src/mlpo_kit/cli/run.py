@@ -5,50 +5,72 @@ from __future__ import annotations
 import argparse
 import time
 import traceback
+from contextlib import nullcontext
 from typing import Any
 
 from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.cli.exit_codes import ALL, DONE, FAILED, INTERRUPTED, PREEMPTED
 from mlpo_kit.cli.options import RunOptions, add_run_options, parse_run_options
-from mlpo_kit.cli.output import write_line, write_message
+from mlpo_kit.cli.output import add_json, divert_output, write_line, write_message
 from mlpo_kit.cli.prune import prune_after_run
-from mlpo_kit.cli.table import find_run_since, format_newest_run
+from mlpo_kit.cli.table import describe_run, find_run_since, format_newest_run
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.store.files import to_json
 
 HELP = "run all stages, then print what they did as a table"
 # What the exit code says of a run that did not complete, where it says more than that.
 CODES = {"preempted": PREEMPTED, "interrupted": INTERRUPTED}
 # States of a run that is no failure: a refusal is an outcome, and some may go on elsewhere.
 UNFAILED = ("completed", "refused", "running", "incomplete")
+NO_RECORD = "the run ended before its first stage; standard error says why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
     add_run_options(parser)
+    add_json(parser)
     parser.set_defaults(takes_more=True)  # what else there is belongs to the orchestrator
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the pipeline."""
     options = parse_run_options(chosen, tuple(chosen.more))
-    return start(options, chosen.require_promotion)
+    return start(options, chosen.require_promotion, chosen.json)
 
 
-def start(options: RunOptions, require_promotion: bool = False) -> int:
+def start(options: RunOptions, require_promotion: bool = False, wants_json: bool = False) -> int:
     """Run the pipeline, or a sweep, with its table and its prune behind it.
 
-    Returns the exit code. Where `require_promotion`, a refused candidate is a failure.
+    Returns the exit code. Where `require_promotion`, a refused candidate is a failure. Where
+    `wants_json`, stdout holds a document of the run and nothing else.
     """
     began, settings = time.time(), options.load_settings()
     is_local = settings.compute == "local"
-    code = _call_adapter(options, settings, began)
-    summary = find_run_since(settings, began) if is_local or require_promotion else None
-    if is_local and summary is not None:
-        write_line(format_newest_run(settings, summary))
-        if code == DONE:
-            prune_after_run(settings)
-    return choose_exit_code(code, summary, require_promotion)
+    with divert_output() if wants_json else nullcontext():
+        code, problem = _call_adapter(options, settings, began)
+        is_read = is_local or require_promotion or wants_json
+        summary = find_run_since(settings, began) if is_read else None
+        if is_local and summary is not None:
+            write_line(format_newest_run(settings, summary))
+            if code == DONE:
+                prune_after_run(settings)
+    code = choose_exit_code(code, summary, require_promotion)
+    if wants_json:
+        write_line(to_json(_describe(settings, summary, code, problem)).rstrip())
+    return code
+
+
+def _describe(
+    settings: BaseSettings, summary: dict[str, Any] | None, code: int, problem: str | None
+) -> dict[str, Any]:
+    """What `table --json` says of the run, and the error where there was one."""
+    if summary is not None:
+        document = describe_run(settings, summary)
+    else:
+        document = {"schema_version": 1, "run_id": None}
+        problem = problem or (NO_RECORD if code != DONE else None)
+    return document if problem is None else {**document, "error": problem}
 
 
 def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotion: bool) -> int:
@@ -68,16 +90,21 @@ def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotio
     return DONE if status is None or status in UNFAILED else FAILED
 
 
-def _call_adapter(options: RunOptions, settings: BaseSettings, began: float) -> int:
-    """Let the orchestrator run; what goes wrong in a stage is the stage's, and in its record."""
+def _call_adapter(
+    options: RunOptions, settings: BaseSettings, began: float
+) -> tuple[int, str | None]:
+    """Let the orchestrator run; returns its exit code, and the error that was written.
+
+    What goes wrong in a stage is the stage's, and in its record.
+    """
     try:
-        return load_adapter().run(options)
+        return load_adapter().run(options), None
     except PipelineError as error:
         write_message(f"error: {error}")
-        return FAILED
+        return FAILED, str(error)
     except Exception:
         summary = find_run_since(settings, began) if settings.compute == "local" else None
         if summary is None or summary["status"] in UNFAILED:
             raise
         traceback.print_exc()  # of use to whoever wrote the stage
-        return FAILED
+        return FAILED, None

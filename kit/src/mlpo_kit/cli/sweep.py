@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mlpo_kit.cli.options import add_run_options, parse_run_options
+from mlpo_kit.cli.output import add_json
 from mlpo_kit.cli.run import start
 
 HELP = "train once per trial of configs/sweep.yaml, and go on with the best"
@@ -16,9 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sweep", default="sweep", metavar="FILE", help="a file of configs/, or a path"
     )
+    add_json(parser)
     parser.set_defaults(takes_more=True)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the sweep."""
-    return start(parse_run_options(chosen, tuple(chosen.more)), chosen.require_promotion)
+    options = parse_run_options(chosen, tuple(chosen.more))
+    return start(options, chosen.require_promotion, chosen.json)

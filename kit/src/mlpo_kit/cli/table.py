@@ -31,7 +31,7 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     check_registry_is_shared(settings)
     summary = read_newest_run(settings)
-    write_answer(chosen, summary, format_newest_run(settings, summary))
+    write_answer(chosen, describe_run(settings, summary), format_newest_run(settings, summary))
     return DONE
 
 
@@ -51,6 +51,11 @@ def find_run_since(settings: BaseSettings, since: float) -> dict[str, Any] | Non
     summary = refresh_latest(store, load_pipeline())
     started = None if summary is None else find_last_start(store, summary["run_id"])
     return None if started is None or started < since else summary
+
+
+def describe_run(settings: BaseSettings, summary: dict[str, Any]) -> dict[str, Any]:
+    """Describe a run for scripts: its summary, and what its sweep has found, or None."""
+    return {**summary, "sweep": read_outcome(open_store(settings), summary["run_id"])}
 
 
 def format_newest_run(settings: BaseSettings, summary: dict[str, Any]) -> str:

@@ -35,16 +35,17 @@ def merge(base: Document, top: Document) -> Document:
     return merged
 
 
-def set_value(document: Document, assignment: str) -> Document:
+def set_value(document: Document, assignment: str, as_text: bool = False) -> Document:
     """Return the document with one value set, as by `train.epochs=5`; the value is YAML.
 
+    With `as_text`, what YAML would take for a number, a date or true is the text that it is.
     Raises PipelineError where the assignment is of another form.
     """
     place, equals, text = assignment.partition("=")
     if not equals or not all(place.split(".")):
         raise PipelineError(f"{assignment!r} is not of the form section.name=value")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, yaml.BaseLoader if as_text else yaml.SafeLoader)
     except yaml.YAMLError as error:
         words = _describe_error(error)
         raise PipelineError(f"{assignment!r} is not valid YAML after the =: {words}") from None

@@ -120,13 +120,35 @@ def parse_profile(
     layers = [
         ("configs/base.yaml", parse_yaml(base.read_text(encoding="utf-8"), "configs/base.yaml")),
         (name, parse_yaml(profile_text, name)),
-        *((f"--set {assignment}", set_value({}, assignment)) for assignment in changes),
+        *((f"--set {change}", change_setting({}, change)) for change in changes),
     ]
     document: Document = {}
     for _, layer in layers:
         document = merge(document, layer)
     _check(document, layers)
     return document
+
+
+def change_setting(document: Document, change: str) -> Document:
+    """Return the document with one setting changed, as by `train.epochs=5`.
+
+    The value is YAML, but for a setting that takes no such value and takes the text: a version of
+    64 digits stays what was typed. Raises PipelineError where the change is of another form.
+    """
+    for as_text in (False, True):
+        layer = set_value({}, change, as_text)
+        if not _is_refused(layer, tuple(change.partition("=")[0].split("."))):
+            return merge(document, layer)
+    return set_value(document, change)  # whoever checks the whole says what is wrong
+
+
+def _is_refused(document: Document, place: Place) -> bool:
+    """Whether the setting at a place takes no such value; the others may be missing."""
+    try:
+        TypeAdapter(find_project().load("settings", "Settings")).validate_python(document)
+    except ValidationError as error:
+        return any(problem["loc"][: len(place)] == place for problem in error.errors())
+    return False
 
 
 def check_settings(document: Document) -> Any:

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from mlpo_kit.config.documents import Document, set_value
-from mlpo_kit.config.settings import check_settings
+from mlpo_kit.config.documents import Document
+from mlpo_kit.config.settings import change_setting, check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import load_pipeline
 
@@ -45,7 +45,7 @@ def apply_run_settings(profile: Document, text: str) -> Any:
         return settings
     check_changeable(settings, changes)
     for change in changes:
-        profile = set_value(profile, change)
+        profile = change_setting(profile, change)
     return check_settings(profile)
 
 

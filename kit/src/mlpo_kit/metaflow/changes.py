@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from mlpo_kit.config.documents import Document, set_value
+from mlpo_kit.config.documents import Document
+from mlpo_kit.config.settings import change_setting
 from mlpo_kit.errors import PipelineError
 
 # What a compiled workflow is made of: its name, where its tasks run, and for how long.
@@ -61,7 +62,7 @@ def apply_late_changes(document: Document, changes: Sequence[str], training: str
     """
     changed = document
     for assignment in changes:
-        changed = set_value(changed, assignment)
+        changed = change_setting(changed, assignment)
     for name in (*COMPILED, f"{training}.nodes"):
         if _read(changed, name) != _read(document, name):
             raise PipelineError(

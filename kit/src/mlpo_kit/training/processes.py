@@ -4,6 +4,12 @@
 
 JOB is what `describe_job` wrote: it holds all that a process needs, on whichever machine. Process 0
 leaves what the stage returns in the store, and how far it is.
+
+torchrun is a process, and an error goes through the store, as torch 2.13 has nothing better here:
+`elastic_launch` blocks while epochs are to be reported, waits 300 seconds for a machine that is
+lost after the result is there, which no option changes, and unless told otherwise replaces the
+caller's signal handlers for good. `@record` leaves its file on one machine, dated in whole seconds:
+of processes that end as fast as ours it mostly names one whose peer was gone.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ from pydantic_core import to_jsonable_python
 from zenml import add_tags, get_step_context, log_metadata
 from zenml.types import HTMLString
 
-from mlpo_kit.config.documents import set_value
-from mlpo_kit.config.settings import check_settings
+from mlpo_kit.config.settings import change_setting, check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
 from mlpo_kit.reports.page import build_report
@@ -76,7 +75,7 @@ def change_settings(document: dict[str, Any], changes: Sequence[str]) -> Any:
                 f"{name} is fixed when a run is compiled, and can't be set in `settings`: start "
                 f"another run, with --set {assignment}"
             )
-        document = set_value(document, assignment)
+        document = change_setting(document, assignment)
     return check_settings(document)
 
 
