@@ -466,7 +466,7 @@ def installed(ran: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.mark.parametrize(
     ("part", "verdicts"),
-    [("stages", ALL), ("training", TRAIN_AND_ON), ("models", HITS), ("arrays", HITS)],
+    [("stages", ALL), ("training", TRAIN_AND_ON), ("models", HITS), ("checks", HITS)],
 )
 def test_a_part_of_the_kit_counts_by_its_behaviour(
     installed: Project, part: str, verdicts: str, monkeypatch: pytest.MonkeyPatch
