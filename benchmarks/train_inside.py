@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mlpo_kit import Run, Workspace, find_project
+from mlpo_kit import Ref, Run, Workspace, find_project
 from mlpo_kit.config import load_settings
-from mlpo_kit.store.arrays import load_note, map_arrays, save_arrays
+from mlpo_kit.store.arrays import save_arrays
 from mlpo_kit.testing.synthetic import pictures
 from mlpo_kit.training.device import choose_device, prepare_device
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner
+from mlpo_kit.training.splits import open_splits, save_splits
 
 PROJECT = find_project()
 data, model, train_stage = (
@@ -91,11 +92,11 @@ def main(job: str, wanted: str, rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = load_settings("local", [*changes, f"storage_root={folder}"])
             work = Workspace(Run(str(number), "none", config), "train")
-            splits = split(work, x, y)
-            arrays, note = map_arrays(work.open(splits)), load_note(work.open(splits))
+            inputs = split(work, x, y)
+            opened, note = open_splits(*map(work.open, inputs))
             shape, classes = tuple(x.shape[1:]), tuple(note["classes"])
             spec = model.ModelSpec(shape, classes, **asdict(config.train.model))
-            train_x, train_y = arrays["train_x"], arrays["train_y"]
+            train_x, train_y = opened["train"].read_samples(), opened["train"].targets
             network = model.Classifier(spec)
             speeds["plain"].append(plain(network, train_x, train_y, config.train, device))
             prepare_device(device, config.train.threads)
@@ -107,7 +108,7 @@ def main(job: str, wanted: str, rounds: int) -> None:
             del learner, batch, network
             if device.type == "cuda":
                 torch.cuda.empty_cache()
-            done = train_stage.fit(config.train, work, Group(device), None, splits)
+            done = train_stage.fit(config.train, work, Group(device), None, *inputs)
             speeds["stage"].append(done.samples_per_second)
             rows = len(train_y) // size * size * config.train.epochs
             speeds["whole"].append(rows / done.usage.seconds)
@@ -142,13 +143,14 @@ def learner_of(
     )
 
 
-def split(work: Workspace, x: np.ndarray, y: np.ndarray) -> Any:
-    """The rows as `preprocess` leaves them, a few of them for validation."""
+def split(work: Workspace, x: np.ndarray, y: np.ndarray) -> tuple[Ref, Ref]:
+    """The dataset and its splits as `preprocess` leaves them, a few rows for validation."""
     few = max(2, len(y) // 10)
-    arrays = {"train_x": x[few:], "train_y": y[few:], "val_x": x[:few], "val_y": y[:few]}
+    rows = {"val": np.arange(few), "train": np.arange(few, len(y))}
     note = {"classes": [str(n) for n in range(10)], "mean": [128.0] * x.shape[1]}
-    save_arrays(work.path("splits.safetensors"), arrays, {**note, "std": [64.0] * x.shape[1]})
-    return work.ref("splits.safetensors")
+    save_arrays(work.path("raw.safetensors"), {"x": x, "y": y}, {})
+    save_splits(work.path("splits.safetensors"), rows, {**note, "std": [64.0] * x.shape[1]})
+    return work.ref("raw.safetensors"), work.ref("splits.safetensors")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from jinja2 import Environment
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
+from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.runs.workspace import Run
 
 CORE = Path(__file__).parents[2] / "scaffolds" / "core"
@@ -29,6 +30,7 @@ QUICK: dict[str, Any] = {
 }
 
 MakeRun = Callable[..., Run]
+Inputs = dict[str, Any]  # what a stage takes, by name
 
 
 def render_project(root: Path, orchestrator: str = "metaflow", data_source: str = "digits") -> Path:
@@ -62,6 +64,12 @@ def render_project(root: Path, orchestrator: str = "metaflow", data_source: str 
         '[tool.pytest.ini_options]\nmarkers = ["slow: takes seconds"]\n'
     )
     return root
+
+
+def prepare_inputs(run: Run) -> Inputs:
+    """Run what comes before the training; returns what that takes."""
+    prepared = run_pipeline(run, last="preprocess")["preprocess"]
+    return {"dataset": prepared.dataset, "splits": prepared.splits}
 
 
 def forget_project() -> None:

@@ -375,9 +375,12 @@ from mlpo_kit.models.client import Client
 from mlpo_kit.runs.records import find_newest_run, read_records
 from mlpo_kit.store import open_store
 from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.training.splits import open_splits
 store = open_store(load_settings("cluster"))
 records = read_records(store, find_newest_run(store))
-rows = map_arrays(store.open(records["preprocess"].outputs["splits"]))["test_x"][:64]
+made = records["preprocess"].outputs
+splits, _ = open_splits(store.open(made["dataset"]), store.open(made["splits"]))
+rows = splits["test"].read_samples(slice(64))
 offline = map_arrays(store.open(records["evaluate"].outputs["predictions"]))["probabilities"]
 served = np.asarray(Client(sys.argv[1]).predict(rows)["probabilities"])
 print(json.dumps(float(np.abs(served - offline[: len(rows)]).max())))

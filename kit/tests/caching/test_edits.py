@@ -245,6 +245,8 @@ CASES = [
          lambda p: find_payload(p, "train/model.json").unlink(), reason="can't be used"),
     Case("truncated splits", PREPARE_AND_ON, truncate("preprocess/splits.json"),
          reason="was changed"),
+    Case("a truncated dataset, which preprocess hands on", "run run depends depends depends",
+         truncate("ingest/numbers.json"), reason="was changed"),
     Case("a deleted run", ALL, lambda p: shutil.rmtree(p.root / "runs"),
          reason="is not in the store"),
     Case("a deleted cache", ALL, lambda p: shutil.rmtree(p.root / "cache"),
@@ -275,6 +277,16 @@ def test_an_edit_is_planned_for_exactly(ran: Project, case: Case) -> None:
     verdicts, reason = plan(*case.changes)
     assert verdicts == case.verdicts
     assert case.reason in reason
+
+
+def test_a_plan_names_what_a_stage_depends_on_once(ran: Project) -> None:
+    settings = load_settings("local", ["preprocess.test_share=0.3"])
+    steps = plan_run(Run("plan", "test", settings))
+    assert [step.reason for step in steps[2:5]] == [
+        "on what preprocess gives",
+        "on what preprocess gives",
+        "on what train and preprocess gives",
+    ]
 
 
 def test_a_run_may_be_told_not_to_use_the_cache(ran: Project) -> None:
@@ -486,7 +498,7 @@ def installed(ran: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.mark.parametrize(
     ("part", "verdicts"),
-    [("stages", ALL), ("training", TRAIN_AND_ON), ("models", HITS), ("arrays", HITS)],
+    [("stages", ALL), ("training", TRAIN_AND_ON), ("models", HITS), ("checks", HITS)],
 )
 def test_a_part_of_the_kit_counts_by_its_behaviour(
     installed: Project, part: str, verdicts: str, monkeypatch: pytest.MonkeyPatch

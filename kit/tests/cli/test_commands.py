@@ -206,7 +206,8 @@ def test_what_ends_with_an_answer_prints_one_document(
     call("run", "--set", "train.epochs=2")
     call("run")
     assert read(call("graph", "--json"))["package"] == "toy"
-    assert "  train       splits = preprocess.splits" in call("graph")[1]
+    taken = "dataset = preprocess.dataset, splits = preprocess.splits"
+    assert f"  train       {taken}" in call("graph")[1]
     report = read(call("report", "--json"))
     assert report["path"] == str(toy.root / "report.html")
     assert (toy.root / "report.html").read_text() == report["run_id"]

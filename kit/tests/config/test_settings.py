@@ -101,7 +101,7 @@ def test_what_contradicts_itself_is_named_at_once(toy: Project) -> None:
 
 def test_an_eighth_stage_may_be_named(toy: Project) -> None:
     pipeline = toy.root / "src" / "toy" / "pipeline.py"
-    stage = '    Stage("audit", Validated, splits="preprocess.splits"),\n    # These two'
+    stage = '    Stage("audit", Validated, report="validate.report"),\n    # These two'
     pipeline.write_text(pipeline.read_text().replace("    # These two", stage))
     forget_toy()
     settings = load_settings("local", ["resources={audit: {cpu: 2}}", "caching.always_run=[audit]"])

@@ -11,7 +11,7 @@ from mlpo_kit.kubeflow.adapter import compare_pipeline
 
 pytestmark = KUBEFLOW
 
-SPLITS = 'splits=prepared.outputs["splits"], **run'
+ROWS = "**rows, **run"
 
 
 def test_the_file_that_mlpo_generates_agrees(toy: Project) -> None:
@@ -32,13 +32,13 @@ def test_the_file_that_mlpo_generates_agrees(toy: Project) -> None:
             "register is given dataset_version = a constant, or a parameter of the run, and",
         ),
         (
-            "    checked = validate(" + SPLITS + ")\n",
+            "    checked = validate(" + ROWS + ")\n",
             "    checked = prepared\n",
             "validate: PIPELINE has this stage, and no task runs it",
         ),
         (
-            "    checked = validate(" + SPLITS + ")\n",
-            "    checked = validate(" + SPLITS + ")\n    validate(" + SPLITS + ")\n",
+            "    checked = validate(" + ROWS + ")\n",
+            "    checked = validate(" + ROWS + ")\n    validate(" + ROWS + ")\n",
             "validate is called 2 times, and PIPELINE has it once",
         ),
         (
@@ -65,9 +65,11 @@ def test_a_component_of_the_users_own_in_between_is_named(toy: Project) -> None:
         "@dsl.pipeline\n",
     )
     edit_pipeline(
-        toy, "    checked = ", "    own = clean(old=prepared.outputs['splits'])\n    checked = "
+        toy,
+        "    checked = validate(**rows,",
+        "    own = clean(old=prepared.outputs['splits'])\n"
+        "    checked = validate(dataset=rows['dataset'], splits=own.outputs['new'],",
     )
-    edit_pipeline(toy, SPLITS, SPLITS.replace("prepared", "own").replace('splits"]', 'new"]'))
     (problem,) = compare_pipeline()
     assert problem == "validate is given splits = clean.new, and PIPELINE says preprocess.splits"
 
@@ -107,11 +109,13 @@ def add_eighth_stage(project: Project) -> None:
     )
     pipeline = source / "pipeline.py"
     text = pipeline.read_text().replace(
-        'Stage("validate", Validated, splits="preprocess.splits"),\n'
-        '    Stage("train", Trained, splits="preprocess.splits"),',
+        'Stage("validate", Validated, dataset="preprocess.dataset", splits="preprocess.splits"),\n'
+        '    Stage("train", Trained, dataset="preprocess.dataset", splits="preprocess.splits"),',
         'Stage("add_mirrored_rows", Augmented, splits="preprocess.splits"),\n'
-        '    Stage("validate", Validated, splits="add_mirrored_rows.splits"),\n'
-        '    Stage("train", Trained, splits="add_mirrored_rows.splits"),',
+        '    Stage("validate", Validated, dataset="preprocess.dataset", '
+        'splits="add_mirrored_rows.splits"),\n'
+        '    Stage("train", Trained, dataset="preprocess.dataset", '
+        'splits="add_mirrored_rows.splits"),',
     )
     pipeline.write_text(
         text.replace(
@@ -121,11 +125,12 @@ def add_eighth_stage(project: Project) -> None:
     edit_pipeline(project, "    deploy,", "    add_mirrored_rows,\n    deploy,")
     edit_pipeline(
         project,
-        "    checked = validate(splits=prepared",
-        '    more = add_mirrored_rows(splits=prepared.outputs["splits"], **run)\n'
-        "    checked = validate(splits=more",
+        "    checked = validate(**rows,",
+        '    more = add_mirrored_rows(splits=rows["splits"], **run)\n'
+        '    mirrored = {**rows, "splits": more.outputs["splits"]}\n'
+        "    checked = validate(**mirrored,",
     )
-    edit_pipeline(project, "train(splits=prepared", "train(splits=more")
+    edit_pipeline(project, "train(**rows,", "train(**mirrored,")
     forget_toy()
 
 

@@ -32,7 +32,8 @@ def make(name: str, by_request: bool = False) -> Any:
 def test_the_signature_of_a_component_is_that_of_its_stage(toy: Project) -> None:
     evaluate = inspect.signature(make("evaluate"))
     assert [*evaluate.parameters] == [
-        *("run_id", "profile", "settings", "code", "kit", "use_cache", "model", "splits"),
+        *("run_id", "profile", "settings", "code", "kit", "use_cache"),
+        *("model", "dataset", "splits"),
         *("report", "predictions", "metrics", "confusion"),
     ]
     assert evaluate.return_annotation is bool
@@ -50,7 +51,7 @@ def test_a_traceback_from_inside_a_component_shows_its_line_and_what_is_behind_i
 ) -> None:
     profile = json.dumps({"project": "toy"})
     with pytest.raises(AttributeError) as caught:  # there is no artifact
-        make("train")("1", profile, "", "", "", True, None, None, None, None)
+        make("train")("1", profile, "", "", "", True, None, None, None, None, None)
     lines = "".join(traceback.format_exception(caught.value))
     assert re.search(
         r'File "<mlpo_kit.kubeflow: the component train>", line 4, in train\n'

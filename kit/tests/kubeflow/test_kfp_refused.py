@@ -148,10 +148,6 @@ def test_a_file_that_disagrees_or_a_trap_is_not_submitted(
     fake: FakeApi, toy: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit_pipeline(toy, ".after(checked)", ".set_container_image('registry.local/p:latest')")
-    edit_pipeline(
-        toy, "model=trained.outputs", "splits=prepared.outputs['splits'], model=trained.outputs"
-    )
-    edit_pipeline(toy, ', splits=prepared.outputs["splits"], **run', ", **run")
     edit_pipeline(toy, 'history=trained.outputs["history"]', 'history=evaluated.outputs["report"]')
     error = read_error(capsys, "submit")
     assert "exec-train: the image registry.local/p:latest can be another one tomorrow" in error
@@ -164,8 +160,8 @@ def test_a_file_that_disagrees_or_a_trap_is_not_submitted(
     [
         ("    train,\n", "    trian,\n", "no stage 'trian'; did you mean train?"),
         ('outputs["dataset"]', 'outputs["datset"]', "no output 'datset'; did you mean dataset?"),
-        ("validate(splits", "validate(split", "takes no 'split'; did you mean splits?"),
-        ('splits=prepared.outputs["splits"], **run', "**run", "needs splits, which PIPELINE says"),
+        ('"splits": prepared', '"split": prepared', "takes no 'split'; did you mean splits?"),
+        ("validate(**rows, **run", "validate(**run", "which PIPELINE says is preprocess."),
         ('name="promoted"', "named=1", "TypeError: If.__init__() got"),
         (
             "from kfp import dsl",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from conftest import MakeRun
 from kfp_project import KUBEFLOW
+from scaffold import Inputs, prepare_inputs
 
-from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.kubeflow.executing import run_request, run_requester
 from mlpo_kit.kubeflow.training_request import write_request
 from mlpo_kit.runs.records import Record, read_record
@@ -53,16 +53,9 @@ def find_run_id(request: str) -> str:
     return run_id
 
 
-def make_splits(run: Run) -> Ref:
-    """The splits of a run."""
-    dataset = run_stage(run, run.pipeline["ingest"]).dataset
-    splits: Ref = run_stage(run, run.pipeline["preprocess"], dataset=dataset).splits
-    return splits
-
-
-def ask(run: Run, splits: Ref) -> str:
+def ask(run: Run, inputs: Inputs) -> str:
     """The request that a run writes."""
-    return write_request(run, run.pipeline["train"], {"splits": splits})
+    return write_request(run, run.pipeline["train"], inputs)
 
 
 def find_record(run: Run) -> Record:
@@ -76,15 +69,15 @@ def test_a_request_is_the_same_while_the_kit_has_its_weights(
     make_run: MakeRun, tmp_path: Any
 ) -> None:
     first, second, third = (make_run(name) for name in "123")
-    splits = make_splits(first)
-    request = ask(first, splits)
+    inputs = prepare_inputs(first)
+    request = ask(first, inputs)
     assert find_run_id(request) == "1"
-    assert ask(second, splits) != request  # nobody has trained yet
+    assert ask(second, inputs) != request  # nobody has trained yet
     trained = train_by(request, tmp_path)
 
-    # The same splits under another reference, as a run has them that made them again.
-    again = make_splits(replace(third, use_cache=False))
-    assert again != splits
+    # The same content under other references, as a run has it that made it again.
+    again = prepare_inputs(replace(third, use_cache=False))
+    assert again != inputs
     assert ask(third, again) == request
     record = find_record(third)
     assert (record.state, record.cache, record.cache_reason) == ("reused", "hit", "as in run 1")
@@ -93,11 +86,11 @@ def test_a_request_is_the_same_while_the_kit_has_its_weights(
     assert find_record(first).attempt == 1
 
     for run in (make_run("4", train={"epochs": 2}), replace(make_run("5"), use_cache=False)):
-        assert find_run_id(ask(run, splits)) == run.id
+        assert find_run_id(ask(run, inputs)) == run.id
 
     weights = first.store.open(trained["model"])
     weights.write_bytes(weights.read_bytes()[:-1])
-    assert find_run_id(ask(make_run("6"), splits)) == "6"
+    assert find_run_id(ask(make_run("6"), inputs)) == "6"
 
 
 @pytest.mark.parametrize("kept", [None, "", "[]", '{"run_id": "7"}'])
@@ -106,13 +99,13 @@ def test_weights_without_a_request_are_used_all_the_same(
 ) -> None:
     """As when another orchestrator trained, over the same store."""
     first, second = make_run("1"), make_run("2")
-    splits = make_splits(first)
-    trained = train_by(ask(first, splits), tmp_path)
+    inputs = prepare_inputs(first)
+    trained = train_by(ask(first, inputs), tmp_path)
     place = "runs/1/train/request.json"
     first.store.delete([place])
     if kept is not None:
         first.store.write(place, kept.encode())
-    request = ask(second, splits)
+    request = ask(second, inputs)
     assert find_run_id(request) == "2"
     assert train_by(request, tmp_path) == trained
     assert find_record(second).cache_reason == "as in run 1"
@@ -122,7 +115,7 @@ def test_what_can_not_be_used_any_more_ends_the_task_in_words(
     make_run: MakeRun, tmp_path: Any
 ) -> None:
     run = make_run()
-    request = ask(run, make_splits(run))
+    request = ask(run, prepare_inputs(run))
     run.store.open(train_by(request, tmp_path)["model"]).unlink()
     with pytest.raises(SystemExit, match=r"train       failed: .* is not in the store"):
         train_by(request, tmp_path)
@@ -130,9 +123,10 @@ def test_what_can_not_be_used_any_more_ends_the_task_in_words(
 
 def test_the_stage_before_the_training_writes_it(make_run: MakeRun, tmp_path: Any) -> None:
     run = make_run()
-    splits = Artifact(tmp_path, "splits")
-    with open(splits.path, "w", encoding="utf-8") as file:
-        json.dump(asdict(make_splits(run)), file)
+    artifacts = {name: Artifact(tmp_path, name) for name in ("dataset", "splits")}
+    for name, ref in prepare_inputs(run).items():
+        with open(artifacts[name].path, "w", encoding="utf-8") as file:
+            json.dump(asdict(ref), file)
     given = {
         "run_id": "1",
         "profile": json.dumps({"project": "toy", "train": {"epochs": 2}}),
@@ -140,7 +134,7 @@ def test_the_stage_before_the_training_writes_it(make_run: MakeRun, tmp_path: An
         "use_cache": True,
         "code": "",
         "kit": "",
-        "splits": splits,
+        **artifacts,
         "report": Artifact(tmp_path, "report"),
     }
     (request,) = run_requester("validate", given)

@@ -16,6 +16,7 @@ from conftest import MakeRun
 from kfp_kubernetes import FakeKubernetes, serve_kubernetes
 from kfp_project import KIT, KUBEFLOW
 from kubernetes import client
+from scaffold import Inputs, prepare_inputs
 
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import load_settings
@@ -25,11 +26,10 @@ from mlpo_kit.kubeflow import trainer, trainjob, waiting
 from mlpo_kit.kubeflow.description import read_kubeflow_cluster
 from mlpo_kit.kubeflow.trainjob import render_trainjob
 from mlpo_kit.runs.workspace import Run
-from mlpo_kit.store import Ref
 
 pytestmark = [KUBEFLOW, pytest.mark.slow]
 
-Prepared = tuple[Run, Ref]
+Prepared = tuple[Run, Inputs]
 
 
 @pytest.fixture
@@ -55,20 +55,19 @@ def cluster(toy: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKuber
 
 @pytest.fixture
 def prepared(make_run: MakeRun) -> Prepared:
-    """A run that trains on two machines, and its splits."""
+    """A run that trains on two machines, and what its training takes."""
     return prepare(make_run("Run_1", train={"nodes": 2}))
 
 
 def prepare(run: Run) -> Prepared:
-    """The run and its splits."""
-    dataset = run_stage(run, run.pipeline["ingest"]).dataset
-    return run, run_stage(run, run.pipeline["preprocess"], dataset=dataset).splits
+    """The run and what its training takes."""
+    return run, prepare_inputs(run)
 
 
 def train(prepared: Prepared) -> Any:
     """Train as the task does."""
-    run, splits = prepared
-    return run_stage(run, run.pipeline["train"], splits=splits, launch=trainer.launch_trainjob)
+    run, inputs = prepared
+    return run_stage(run, run.pipeline["train"], **inputs, launch=trainer.launch_trainjob)
 
 
 def test_its_model_is_that_of_one_machine(
@@ -84,9 +83,9 @@ def test_its_model_is_that_of_one_machine(
     assert cluster.jobs == {}
     assert "epoch 3: val accuracy 0.9667" in caplog.text
 
-    _, splits = prepared
+    _, inputs = prepared
     one = make_run("2")
-    alone = run_stage(one, one.pipeline["train"], splits=splits)
+    alone = run_stage(one, one.pipeline["train"], **inputs)
     assert together.val_loss == alone.val_loss
     assert together.model.sha256 == alone.model.sha256
 

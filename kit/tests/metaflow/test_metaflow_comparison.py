@@ -85,7 +85,7 @@ def test_a_disagreement_is_named(toy: Project, name: str) -> None:
 
 def test_the_results_of_stages_with_one_type_are_kept_apart(toy: Project) -> None:
     path = toy.root / "src" / "toy" / "pipeline.py"
-    line = '    Stage("validate", Validated, splits="preprocess.splits"),\n'
+    line = '    Stage("validate", Validated, dataset='
     more = '    Stage("augment", Preprocessed, dataset="preprocess.splits"),\n'
     path.write_text(path.read_text().replace(line, more + line))
     found = load_adapter().compare_pipeline()

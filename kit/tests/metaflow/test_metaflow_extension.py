@@ -49,15 +49,16 @@ def test_an_eighth_stage_runs_is_recorded_and_reused(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     package = root / "src" / "toy"
     (package / "stages" / "augment.py").write_text(STAGE)
-    line = '    Stage("validate", Validated, splits="preprocess.splits"),\n'
+    taken = 'dataset="preprocess.dataset", splits="preprocess.splits"'
+    line = f'    Stage("validate", Validated, {taken}),\n'
     more = '    Stage("augment", Augmented, splits="preprocess.splits"),\n'
     edit(
         package / "pipeline.py",
         {
             line: more + line,
             "from .stages import (": "from .stages.augment import Augmented\nfrom .stages import (",
-            'Stage("train", Trained, splits="preprocess.splits")': 'Stage("train", Trained, '
-            'splits="augment.splits")',
+            f'Stage("train", Trained, {taken})': 'Stage("train", Trained, '
+            'dataset="preprocess.dataset", splits="augment.splits")',
         },
     )
     edit(

@@ -12,7 +12,7 @@ from mlpo_kit.runs.workspace import Workspace
 from mlpo_kit.store.folder import FolderStore
 
 DAY = 86400
-SIZES = {"ingest": 400, "preprocess": 800, "validate": 50, "train": 4000, "evaluate": 200}
+SIZES = {"ingest": 1100, "preprocess": 100, "validate": 50, "train": 4000, "evaluate": 200}
 OLDER_RUN = "1795890303807212"  # in tests/data/older-project.tar.xz
 
 

@@ -360,7 +360,8 @@ class World:
                 self.registry.promote(inputs["version"])
                 return stage.result(alias="champion", version=inputs["version"])
             values = RESULTS[stage.name](lambda name: write_payload(work, name, section, inputs))
-            return stage.result(**values)
+            handed_on = {name: inputs[name] for name in stage.outputs if name in inputs}
+            return stage.result(**values, **handed_on)
 
         make.__module__ = stage.module
         return make

@@ -58,7 +58,7 @@ def test_the_graph_is_plain_values(toy: Project) -> None:
     assert document["schema_version"] == 1
     assert [stage["name"] for stage in document["stages"]] == list(load_pipeline().names)
     train = document["stages"][3]
-    assert train["inputs"] == {"splits": "preprocess.splits"}
+    assert train["inputs"] == {"dataset": "preprocess.dataset", "splits": "preprocess.splits"}
     assert train["outputs"]["model"] == "reference"
     assert train["outputs"]["val_loss"] == "value"
     assert document["gate"] == {

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from scaffold import MakeRun
+from scaffold import Inputs, MakeRun, prepare_inputs
 from torch import nn
 
-from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.workspace import Run
-from mlpo_kit.store import Ref
+from mlpo_kit.store import arrays
 from mlpo_kit.testing.synthetic import pictures
 from mlpo_kit.training.batches import Batches
 from mlpo_kit.training.checkpoints import Checkpoints
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner
+from mlpo_kit.training.splits import Split
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
@@ -28,17 +28,12 @@ GPU = torch.device("cuda", 0)
 TOLERANCE = 0.05
 
 
-def prepare(run: Run) -> Ref:
-    splits: Ref = run_pipeline(run, last="preprocess")["preprocess"].splits
-    return splits
-
-
 def make_gpu_run(make_project_run: MakeRun, run_id: str = "1", **train: Any) -> Run:
     return make_project_run(run_id, train={"device": "cuda", **train}, evaluate={"device": "cuda"})
 
 
-def train(run: Run, splits: Ref) -> Any:
-    return run_stage(run, run.pipeline["train"], splits=splits)
+def train(run: Run, inputs: Inputs) -> Any:
+    return run_stage(run, run.pipeline["train"], **inputs)
 
 
 def make_learner(**settings: Any) -> Learner[Any]:
@@ -66,15 +61,15 @@ def make_batch(rows: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_a_training_says_what_the_gpu_did(make_project_run: MakeRun) -> None:
     run = make_gpu_run(make_project_run, epochs=5)
-    splits = prepare(run)
-    done = train(run, splits)
+    inputs = prepare_inputs(run)
+    done = train(run, inputs)
     assert done.device.startswith("cuda: ")
     assert done.precision in ("bfloat16", "float16")
     assert "on the device" in done.data
     assert done.usage.gpus == 1
     assert done.usage.peak_memory > 2**20
     assert done.samples_per_second > 0
-    evaluated = run_stage(run, run.pipeline["evaluate"], model=done.model, splits=splits)
+    evaluated = run_stage(run, run.pipeline["evaluate"], model=done.model, **inputs)
     assert evaluated.metrics["accuracy"] > 0.9
     assert evaluated.usage.gpus == 1
 
@@ -92,13 +87,27 @@ def test_a_step_never_waits_for_the_gpu() -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_streamed_rows_are_those_that_were_asked_for() -> None:
+def test_rows_on_the_device_and_streamed_ones_are_those_of_the_split() -> None:
     x, y = pictures(4, 64, 64)
-    order = list(torch.split(torch.randperm(len(x)), 32))
+    split = Split(x, y, np.random.default_rng(0).permutation(len(x))[:100])
+    order = list(torch.split(torch.randperm(len(split)), 32))
     for where in ("device", "stream"):
-        for (got, labels), rows in zip(Batches(x, y, GPU, where).take(order), order, strict=True):
-            np.testing.assert_array_equal(got.cpu().numpy(), x[rows.numpy()])
-            np.testing.assert_array_equal(labels.cpu().numpy(), y[rows.numpy()])
+        for (got, labels), part in zip(Batches(split, GPU, where).take(order), order, strict=True):
+            np.testing.assert_array_equal(got.cpu().numpy(), split.read_samples(part.numpy()))
+            np.testing.assert_array_equal(labels.cpu().numpy(), split.targets[part.numpy()])
+
+
+def test_only_the_rows_of_the_split_are_copied_to_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, y = pictures(4, 256, 64)
+    split = Split(x, y, np.arange(0, len(x), 4))
+    monkeypatch.setattr(arrays, "PIECE", 10 * x[0].nbytes)  # and in many parts
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    rows = Batches(split, GPU, "auto")
+    assert split.nbytes <= torch.cuda.memory_allocated() - before < 1.1 * split.nbytes
+    assert "on the device" in rows.where
 
 
 @pytest.mark.usefixtures("project")
@@ -117,8 +126,8 @@ def test_a_stopped_training_goes_on_to_the_same_result(
     make_project_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_gpu_run(make_project_run, "whole", epochs=6)
-    splits = prepare(run)
-    whole = train(run, splits)
+    inputs = prepare_inputs(run)
+    whole = train(run, inputs)
     save = Checkpoints.save
     # Another patience, which changes nothing here, for another key: or `whole` would be served.
     often = {"epochs": 6, "checkpoint_seconds": 0, "patience": 7}
@@ -131,8 +140,8 @@ def test_a_stopped_training_goes_on_to_the_same_result(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Checkpoints, "save", save_and_stop)
-        train(stopped, splits)
-    resumed = train(make_gpu_run(make_project_run, "again", **often), splits)
+        train(stopped, inputs)
+    resumed = train(make_gpu_run(make_project_run, "again", **often), inputs)
     assert resumed.val_loss == pytest.approx(whole.val_loss, abs=TOLERANCE)
     assert len(load_file(run.store.open(resumed.model))) > 0
 
@@ -143,7 +152,7 @@ def test_all_gpus_give_the_result_of_one(make_project_run: MakeRun) -> None:
     # Without dropout, which is another on each.
     settings = {"epochs": 3, "model": {"width": 16, "blocks": [1, 1], "dropout": 0.0}}
     run = make_gpu_run(make_project_run, "one", **settings)
-    splits = prepare(run)
-    together = train(make_gpu_run(make_project_run, "all", **settings, processes=2), splits)
+    inputs = prepare_inputs(run)
+    together = train(make_gpu_run(make_project_run, "all", **settings, processes=2), inputs)
     assert together.usage.gpus == 2
-    assert together.val_loss == pytest.approx(train(run, splits).val_loss, abs=TOLERANCE)
+    assert together.val_loss == pytest.approx(train(run, inputs).val_loss, abs=TOLERANCE)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from mlpo_kit.config import TrainingSettings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.store import arrays
 from mlpo_kit.training.batches import Batches, shuffle_batches
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner, make_warmup_cosine
+from mlpo_kit.training.splits import Split
 
 CPU = torch.device("cpu")
 
@@ -113,11 +115,37 @@ def test_batches_are_of_one_size_and_depend_on_seed_and_epoch_alone() -> None:
 
 
 def test_rows_come_in_the_order_that_was_asked_for() -> None:
-    x = np.arange(100, dtype=np.uint8)[:, None]
+    x = np.arange(200, dtype=np.uint8)[:, None]
+    split = Split(x, x[:, 0].astype(np.int64), np.arange(199, 99, -1))
     order = [torch.tensor([5, 3]), *torch.split(torch.arange(90), 7)]
     for where in ("device", "stream"):
-        got = list(Batches(x, x[:, 0].astype(np.int64), CPU, where).take(order))
-        assert all(torch.equal(y, rows) for (_, y), rows in zip(got, order, strict=True))
+        rows = Batches(split, CPU, where)
+        assert len(rows) == 100
+        for (samples, targets), part in zip(rows.take(order), order, strict=True):
+            assert torch.equal(targets, 199 - part)
+            assert torch.equal(samples[:, 0], targets.to(torch.uint8))
+        assert list(rows.take([])) == []
+
+
+def test_only_the_rows_of_a_split_go_to_a_device_and_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a GPU: test_gpu.py tries it there."""
+    x = np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32)
+    split = Split(x, np.arange(100), np.arange(99, 0, -3))
+    parts: list[int] = []
+    read = Split.read_samples
+
+    def watch(split: Split, part: slice) -> np.ndarray:
+        parts.append(len(found := read(split, part)))
+        return found
+
+    monkeypatch.setattr(Split, "read_samples", watch)
+    monkeypatch.setattr(arrays, "PIECE", 10 * x[0].nbytes)
+    copied = Batches(split, CPU, "device")._copy_samples()
+    assert torch.equal(copied, torch.from_numpy(x[split.rows]))
+    assert parts == [10, 10, 10, 3]
+    assert Batches(split, torch.device("meta"), "device")._x.shape == copied.shape
 
 
 def test_the_learning_rate_warms_up_and_comes_down() -> None:

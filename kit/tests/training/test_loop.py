@@ -17,14 +17,12 @@ import pytest
 import torch
 from pydantic_core import to_jsonable_python
 from safetensors.numpy import load_file
-from scaffold import MakeRun
+from scaffold import Inputs, MakeRun, prepare_inputs
 
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run, Workspace
-from mlpo_kit.store import Ref
 from mlpo_kit.training.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
@@ -36,23 +34,18 @@ import json, sys
 from mlpo_kit import Ref, Run
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.execution.runner import run_stage
-run_id, settings, splits = json.loads(sys.argv[1])
+run_id, settings, inputs = json.loads(sys.argv[1])
 run = Run(run_id, "test", check_settings(settings))
-run_stage(run, run.pipeline["train"], splits=Ref(**splits))
+run_stage(run, run.pipeline["train"], **{name: Ref(**ref) for name, ref in inputs.items()})
 """
 
 
-def prepare(run: Run) -> Ref:
-    splits: Ref = run_pipeline(run, last="preprocess")["preprocess"].splits
-    return splits
+def train(run: Run, inputs: Inputs, **watchers: Any) -> Any:
+    return run_stage(run, run.pipeline["train"], **inputs, **watchers)
 
 
-def train(run: Run, splits: Ref, **watchers: Any) -> Any:
-    return run_stage(run, run.pipeline["train"], splits=splits, **watchers)
-
-
-def start_training(run: Run, splits: Ref) -> subprocess.Popen[bytes]:
-    words = json.dumps([run.id, to_jsonable_python(run.settings), to_jsonable_python(splits)])
+def start_training(run: Run, inputs: Inputs) -> subprocess.Popen[bytes]:
+    words = json.dumps([run.id, to_jsonable_python(run.settings), to_jsonable_python(inputs)])
     return subprocess.Popen([sys.executable, "-c", TRAINING, words], start_new_session=True)
 
 
@@ -84,29 +77,29 @@ def all_messages(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def killed(make_project_run: MakeRun) -> tuple[Run, Ref, Any]:
-    """A run that was killed in the middle of an epoch, its splits, and what it would come to."""
+def killed(make_project_run: MakeRun) -> tuple[Run, Inputs, Any]:
+    """A run that was killed in the middle of an epoch, its inputs, and what it would come to."""
     run = make_project_run("killed", train={"checkpoint_seconds": 0, "epochs": 2})
-    splits = prepare(run)
+    inputs = prepare_inputs(run)
     other = make_project_run("whole", train={"epochs": 2}, caching={"enabled": False})
-    whole = train(other, splits)
-    process = start_training(run, splits)
+    whole = train(other, inputs)
+    process = start_training(run, inputs)
     wait_for_checkpoint(run, process, 6)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    return run, splits, whole
+    return run, inputs, whole
 
 
 def test_a_killed_training_goes_on_to_the_same_model(
-    killed: tuple[Run, Ref, Any], make_project_run: MakeRun, caplog: pytest.LogCaptureFixture
+    killed: tuple[Run, Inputs, Any], make_project_run: MakeRun, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, splits, whole = killed
+    run, inputs, whole = killed
     record = read_record(run.store, run.id, "train")
     assert record is not None
     assert record.state == "killed"
     assert len(list_checkpoints(run)) <= 3  # one may be too new to be known
     again = make_project_run("again", train={"checkpoint_seconds": 0, "epochs": 2})
-    done = train(again, splits)
+    done = train(again, inputs)
     assert "going on after epoch 0, step" in caplog.text
     assert done.model.sha256 == whole.model.sha256
     assert (done.val_loss, done.val_accuracy) == (whole.val_loss, whole.val_accuracy)
@@ -114,23 +107,23 @@ def test_a_killed_training_goes_on_to_the_same_model(
 
 
 def test_of_a_damaged_checkpoint_the_one_before_is_used(
-    killed: tuple[Run, Ref, Any], caplog: pytest.LogCaptureFixture
+    killed: tuple[Run, Inputs, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, splits, whole = killed
+    run, inputs, whole = killed
     (index,) = (i.key for i in run.store.files("checkpoints") if i.key.endswith(".json"))
     newest = run.store.read_json(index)["newest_first"][0]["uri"].removeprefix("store://")
     run.store.write(newest, run.store.read(newest)[:-100])
-    assert train(run, splits).model.sha256 == whole.model.sha256
+    assert train(run, inputs).model.sha256 == whole.model.sha256
     assert "a checkpoint can't be used" in caplog.text
     assert "going on after epoch 0, step" in caplog.text
 
 
 def test_a_run_that_uses_no_earlier_result_starts_anew(
-    killed: tuple[Run, Ref, Any], caplog: pytest.LogCaptureFixture
+    killed: tuple[Run, Inputs, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, splits, whole = killed
+    run, inputs, whole = killed
     fresh = Run("fresh", "test", run.settings, use_cache=False)
-    assert train(fresh, splits).model.sha256 == whole.model.sha256
+    assert train(fresh, inputs).model.sha256 == whole.model.sha256
     assert "going on" not in caplog.text
 
 
@@ -151,10 +144,10 @@ def test_streamed_rows_give_the_same_model(
     make_project_run: MakeRun, settings: dict[str, Any]
 ) -> None:
     run = make_project_run("1", train={"epochs": 1})
-    splits = prepare(run)
+    inputs = prepare_inputs(run)
     streaming = make_project_run("2", use_cache=False, train={"epochs": 1, **settings})
-    other = train(streaming, splits)
-    assert other.model.sha256 == train(run, splits).model.sha256
+    other = train(streaming, inputs)
+    assert other.model.sha256 == train(run, inputs).model.sha256
     assert "streamed from the disk" in other.data
 
 
@@ -163,7 +156,7 @@ def test_a_bucket_keeps_two_checkpoints_and_a_training_goes_on_from_them(
 ) -> None:
     settings = {"epochs": 1, "checkpoint_seconds": 0}
     run = make_project_run("1", train=settings, storage_root="memory://bucket")
-    splits = prepare(run)
+    inputs = prepare_inputs(run)
     save = Checkpoints.save
 
     def save_and_stop(self: Checkpoints, state: dict[str, Any], name: str) -> None:
@@ -173,31 +166,31 @@ def test_a_bucket_keeps_two_checkpoints_and_a_training_goes_on_from_them(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Checkpoints, "save", save_and_stop)
-        train(run, splits)
+        train(run, inputs)
     record = read_record(run.store, run.id, "train")
     assert record is not None
     assert record.state == "interrupted"
     scratch = run.store.folder("checkpoints")
     assert len(list_checkpoints(run)) == len(list(scratch.rglob("*.pt"))) == 2
-    whole = train(Run("2", "test", run.settings, use_cache=False), splits)
-    assert train(run, splits).model.sha256 == whole.model.sha256
+    whole = train(Run("2", "test", run.settings, use_cache=False), inputs)
+    assert train(run, inputs).model.sha256 == whole.model.sha256
 
 
 def test_a_group_says_why_it_failed(make_project_run: MakeRun, tmp_path: Path) -> None:
     settings = {"model": ROWS, "processes": 2, "learning_rate": 1e30, "clip_norm": 1e30}
     run = make_project_run("1", ingest=make_rows(tmp_path), train=settings)
     with pytest.raises(PipelineError, match="the loss is no longer a number after epoch 1"):
-        train(run, prepare(run))
+        train(run, prepare_inputs(run))
 
 
 def test_two_processes_give_the_model_of_one(make_project_run: MakeRun, tmp_path: Path) -> None:
     settings = {"epochs": 2, "model": ROWS, "batch_size": 32}
     two_of = {"processes": 2, "accumulate": 2}
     one = make_project_run("1", ingest=make_rows(tmp_path), train=settings)
-    splits = prepare(one)
+    inputs = prepare_inputs(one)
     two = make_project_run("2", ingest=make_rows(tmp_path), train={**settings, **two_of})
     epochs: list[Any] = []
-    alone, together = train(one, splits), train(two, splits, on_epoch=epochs.append)
+    alone, together = train(one, inputs), train(two, inputs, on_epoch=epochs.append)
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
     assert together.val_loss == pytest.approx(alone.val_loss, abs=1e-4)
     weights, expected = (load_file(two.store.open(t.model)) for t in (together, alone))
@@ -220,7 +213,7 @@ def test_when_one_process_dies_all_end(
     settings |= {"checkpoint_seconds": 0, "timeout_seconds": 20}
     rows, store = make_rows(tmp_path), str(tmp_path / "store")
     run = make_project_run("1", ingest=rows, train=settings, storage_root=store)
-    process = start_training(run, prepare(run))
+    process = start_training(run, prepare_inputs(run))
     wait_for_checkpoint(run, process)
     assert len(find_group(run)) == 4
     os.kill(find_group(run)[victim], signal.SIGKILL)
@@ -242,7 +235,7 @@ def test_a_device_that_is_not_there_is_an_error(make_project_run: MakeRun) -> No
     for settings in ({"device": "cuda"}, {"device": "cuda", "processes": 2}):
         run = make_project_run(train=settings)
         with pytest.raises(PipelineError, match="ask for device 'cuda'"):
-            train(run, prepare(run))
+            train(run, prepare_inputs(run))
 
 
 def test_settings_let_no_gpu_idle(make_project_run: MakeRun) -> None:

@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from scaffold import MakeRun
+from scaffold import Inputs, MakeRun, prepare_inputs
 
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run, Workspace
-from mlpo_kit.store import Ref
 from mlpo_kit.training.nodes import find_free_port, follow_lead, lead_nodes
 from mlpo_kit.training.processes import Launch, Node, launch_processes
 
 pytestmark = pytest.mark.slow
 
 FIRST, SECOND = Node(2, 0), Node(2, 1)
-Prepare = Callable[..., tuple[Run, Ref]]
+Prepare = Callable[..., tuple[Run, Inputs]]
 
 FAILING = """
 import torch
@@ -43,38 +41,38 @@ def fit(settings, work, group, on_epoch, splits):
 
 @pytest.fixture
 def prepare(make_project_run: MakeRun, tmp_path: Path) -> Prepare:
-    """Make runs of a small network that normalises no batch, and their splits."""
+    """Make runs of a small network that normalises no batch, and what it takes."""
     random = np.random.default_rng(0)
     y = np.arange(512) % 4
     np.savez(tmp_path / "rows.npz", x=random.normal(size=(512, 8)) + y[:, None] * 0.5, y=y)
     source = {"source": "table", "path": str(tmp_path / "rows.npz")}
     small = {"epochs": 2, "batch_size": 32, "model": {"width": 16, "blocks": [1], "dropout": 0.0}}
 
-    def make(run_id: str = "1", **train: Any) -> tuple[Run, Ref]:
+    def make(run_id: str = "1", **train: Any) -> tuple[Run, Inputs]:
         run = make_project_run(run_id, ingest=source, train={**small, **train})
-        return run, run_pipeline(run, last="preprocess")["preprocess"].splits
+        return run, prepare_inputs(run)
 
     return make
 
 
-def train(run: Run, splits: Ref, launch: Launch = launch_processes) -> Any:
-    return run_stage(run, run.pipeline["train"], splits=splits, launch=launch)
+def train(run: Run, inputs: Inputs, launch: Launch = launch_processes) -> Any:
+    return run_stage(run, run.pipeline["train"], **inputs, launch=launch)
 
 
-def train_on_both(run: Run, splits: Ref) -> Any:
+def train_on_both(run: Run, inputs: Inputs) -> Any:
     """Train on two machines; returns the result of the first."""
     with ThreadPoolExecutor() as pool:
-        second = pool.submit(follow_lead, run, {"splits": splits}, SECOND)
-        trained = train(run, splits, lead_nodes(FIRST))
+        second = pool.submit(follow_lead, run, inputs, SECOND)
+        trained = train(run, inputs, lead_nodes(FIRST))
         second.result(60)
     return trained
 
 
 def test_two_machines_give_the_model_of_one(prepare: Prepare) -> None:
-    one, splits = prepare("1")
-    alone = train(one, splits)
+    one, inputs = prepare("1")
+    alone = train(one, inputs)
     two, _ = prepare("2", nodes=2)
-    together = train_on_both(two, splits)
+    together = train_on_both(two, inputs)
     assert together.val_loss == pytest.approx(alone.val_loss, abs=1e-4)
     weights, expected = (load_file(two.store.open(t.model)) for t in (together, alone))
     for name, value in expected.items():
@@ -82,18 +80,18 @@ def test_two_machines_give_the_model_of_one(prepare: Prepare) -> None:
 
     # Another run of the same: machine 0 is served, and the other need not wait.
     again, _ = prepare("3", nodes=2)
-    assert train_on_both(again, splits) == together
+    assert train_on_both(again, inputs) == together
     record = read_record(again.store, "3", "train")
     assert record is not None
     assert record.cache == "hit"
 
 
 def test_a_machine_that_is_missing_ends_the_training(prepare: Prepare) -> None:
-    run, splits = prepare(nodes=2, timeout_seconds=1)
+    run, inputs = prepare(nodes=2, timeout_seconds=1)
     with pytest.raises(PipelineError, match="machine 0 did not begin within 1 seconds"):
-        follow_lead(run, {"splits": splits}, SECOND)
+        follow_lead(run, inputs, SECOND)
     with pytest.raises(PipelineError, match="machine 1 did not come within 1 seconds"):
-        train(run, splits, lead_nodes(FIRST))
+        train(run, inputs, lead_nodes(FIRST))
     record = read_record(run.store, "1", "train")
     assert record is not None
     assert record.state == "failed"
@@ -101,18 +99,18 @@ def test_a_machine_that_is_missing_ends_the_training(prepare: Prepare) -> None:
 
 def test_a_machine_that_is_lost_on_the_way_ends_the_training(prepare: Prepare) -> None:
     """It has answered, and then torchrun waits for it no longer either."""
-    run, splits = prepare(nodes=2, timeout_seconds=2)
+    run, inputs = prepare(nodes=2, timeout_seconds=2)
     from pets.stages.train import fit
 
     work, node = Workspace(run, "train", "key"), replace(FIRST, port=find_free_port())
     with pytest.raises(PipelineError, match="one of the 2 training processes ended"):
-        launch_processes(work, fit, {"splits": splits}, node=node)
+        launch_processes(work, fit, inputs, node=node)
 
 
 def test_what_stopped_the_training_is_in_its_error(prepare: Prepare) -> None:
-    run, splits = prepare(processes=2, learning_rate=1e30)
+    run, inputs = prepare(processes=2, learning_rate=1e30)
     with pytest.raises(PipelineError, match="the loss is no longer a number after epoch 1"):
-        train(run, splits)
+        train(run, inputs)
 
 
 def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
@@ -136,8 +134,8 @@ def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
 
 
 def test_one_machine_does_not_train_for_several(prepare: Prepare) -> None:
-    run, splits = prepare(nodes=2)
+    run, inputs = prepare(nodes=2)
     with pytest.raises(PipelineError, match=r"train\.nodes is 2, and this training was started on"):
-        train(run, splits)
+        train(run, inputs)
     with pytest.raises(PipelineError, match=r"processes x nodes x accumulate \(3\)"):
         prepare(nodes=3)

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mlpo_kit.errors import PipelineError
 from mlpo_kit.store import arrays as arrays_module
 from mlpo_kit.training import checks
-from mlpo_kit.training.splits import find_first_copies, measure_moments
+from mlpo_kit.training.splits import (
+    Split,
+    find_first_copies,
+    measure_moments,
+    open_splits,
+    save_splits,
+)
 
 CLASSES = ["a", "b"]
+Splits = dict[str, Split]
 
 
-def make_good_splits() -> dict[str, np.ndarray]:
-    x = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+def make_good_splits() -> Splits:
+    """Rows that lie about in the dataset, as after a split."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(100, 4)).astype(np.float32)
     y = np.arange(100) % 2
-    ends = {"train": (0, 60), "val": (60, 80), "test": (80, 100)}
-    arrays = {f"{name}_x": x[a:b].copy() for name, (a, b) in ends.items()}
-    return arrays | {f"{name}_y": y[a:b].copy() for name, (a, b) in ends.items()}
+    evens, odds = (random.permutation(np.arange(first, 100, 2)) for first in (0, 1))
+    ends = {"train": (0, 30), "val": (30, 40), "test": (40, 50)}
+    rows = {name: np.concatenate([evens[a:b], odds[a:b]]) for name, (a, b) in ends.items()}
+    return {name: Split(x, y, numbers) for name, numbers in rows.items()}
 
 
-def find_problems(arrays: dict[str, np.ndarray], **limits: Any) -> str:
+def find_problems(splits: Splits, **limits: Any) -> str:
     def find() -> Iterator[str]:
-        yield from checks.find_value_problems(arrays, 0.05, limits.get("value_range"))
-        yield from checks.find_balance_problems(arrays, CLASSES, 20, 10)
-        yield from checks.find_leakage(arrays)
+        yield from checks.find_value_problems(splits, 0.05, limits.get("value_range"))
+        yield from checks.find_balance_problems(splits, CLASSES, 20, 10)
+        yield from checks.find_leakage(splits)
 
     return "\n".join(find())
 
@@ -58,53 +70,122 @@ def test_moments_are_of_the_named_rows_however_they_are_cut(
 def test_good_data_passes() -> None:
     good = make_good_splits()
     assert find_problems(good) == ""
-    assert [*checks.find_shape_problems(good), *checks.find_label_problems(good, CLASSES)] == []
+    assert [*checks.find_empty_splits(good), *checks.find_label_problems(good, CLASSES)] == []
 
 
 def test_missing_values_are_found_with_their_column() -> None:
-    arrays = make_good_splits()
-    arrays["train_x"][5, 2] = np.nan
+    splits = make_good_splits()
+    train = splits["train"]
+    train.all_samples[train.rows[5], 2] = np.nan
     words = "train has 1 missing or infinite values in 1 rows, first in columns [2]"
-    assert words in find_problems(arrays)
+    assert words in find_problems(splits)
 
 
 def test_samples_in_two_splits_are_found() -> None:
-    arrays = make_good_splits()
-    arrays["test_x"][:3] = arrays["train_x"][:3]
-    assert "3 samples are in both train and test" in find_problems(arrays)
+    splits = make_good_splits()
+    train, test = splits["train"], splits["test"]
+    test.all_samples[test.rows[:3]] = train.read_samples(slice(3))
+    assert "3 samples are in both train and test" in find_problems(splits)
+    rows = np.concatenate([test.rows, train.rows[-1:]])  # one row, dealt out twice
+    splits["test"] = Split(test.all_samples, test.all_targets, rows)
+    assert "4 samples are in both train and test" in find_problems(splits)
 
 
 def test_a_rare_class_is_found() -> None:
-    arrays = make_good_splits()
-    arrays["train_y"][:] = 0
-    arrays["train_y"][0] = 1
-    found = find_problems(arrays)
+    splits = make_good_splits()
+    train = splits["train"]
+    train.all_targets[train.rows] = 0
+    train.all_targets[train.rows[0]] = 1
+    found = find_problems(splits)
     assert "class 'b' has 1 training samples; at least 20" in found
     assert "more than 10 times as many" in found
 
 
 def test_a_class_without_test_rows_is_found() -> None:
-    arrays = make_good_splits()
-    arrays["test_y"][:] = 0
-    assert "test has no sample of b" in find_problems(arrays)
+    splits = make_good_splits()
+    splits["test"].all_targets[splits["test"].rows] = 0
+    assert "test has no sample of b" in find_problems(splits)
 
 
 def test_blank_samples_are_found() -> None:
-    arrays = make_good_splits()
-    arrays["val_x"][:10] = np.arange(10)[:, None]
-    assert "50% of the samples in val are blank" in find_problems(arrays)
+    splits = make_good_splits()
+    splits["val"].all_samples[splits["val"].rows[:10]] = np.arange(10)[:, None]
+    assert "50% of the samples in val are blank" in find_problems(splits)
 
 
 def test_values_out_of_range_are_found() -> None:
     assert "value_range allows 0 to 1" in find_problems(make_good_splits(), value_range=(0, 1))
 
 
-def test_a_wrong_schema_is_found() -> None:
-    arrays = make_good_splits()
-    arrays["val_x"] = arrays["val_x"][:, :3]
-    arrays["test_y"][0] = 7
-    (shape,) = checks.find_shape_problems(arrays)
-    (labels,) = checks.find_label_problems(arrays, CLASSES)
-    assert shape == "val samples are (3,), train's are (4,)"
-    assert labels == "test has labels from 0 to 7; there are 2 classes"
-    assert next(checks.find_label_problems(arrays, ["a"])).startswith("there must be at least 2")
+def test_a_split_without_rows_and_a_label_without_a_class_are_found() -> None:
+    splits = make_good_splits()
+    test = splits["test"]
+    test.all_targets[test.rows[0]] = 7
+    splits["val"] = Split(test.all_samples, test.all_targets, test.rows[:0])
+    (empty,) = checks.find_empty_splits(splits)
+    (labels,) = checks.find_label_problems(splits, CLASSES)
+    assert empty == "val has no rows"
+    assert labels.startswith("test has labels from 0 to 7; there are 2 classes")
+    assert next(checks.find_label_problems(splits, ["a"])).startswith("there must be at least 2")
+
+
+def test_the_checks_of_large_data_bring_in_a_part_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    splits = make_good_splits()
+    expected = find_problems(splits, value_range=(0, 1))
+    sizes: list[int] = []
+    read = Split.read_samples
+
+    def watch(split: Split, part: Any) -> np.ndarray:
+        sizes.append(len(found := read(split, part)))
+        return found
+
+    monkeypatch.setattr(Split, "read_samples", watch)
+    monkeypatch.setattr(arrays_module, "PIECE", 7 * splits["train"].all_samples[0].nbytes)
+    assert find_problems(splits, value_range=(0, 1)) == expected
+    assert max(sizes) == 7
+    assert sum(sizes) == 2 * 100
+
+
+def save(folder: Path, x: np.ndarray, **rows: list[int]) -> tuple[Path, Path]:
+    """The files of a dataset and of its splits."""
+    dataset, splits = folder / "dataset.safetensors", folder / "splits.safetensors"
+    arrays_module.save_arrays(dataset, {"x": x, "y": np.arange(len(x))}, {})
+    save_splits(splits, {name: np.array(r, np.int64) for name, r in rows.items()}, {"mean": 2})
+    return dataset, splits
+
+
+def test_a_split_reads_its_rows_where_they_are(tmp_path: Path) -> None:
+    x = np.arange(20, dtype=np.float32).reshape(10, 2)
+    files = save(tmp_path, x, train=[8, 1, 5], test=[0], none=[])
+    opened, note = open_splits(*files)
+    assert note == {"mean": 2}
+    assert list(opened) == ["none", "test", "train"]
+    train = opened["train"]
+    assert isinstance(train.all_samples, np.memmap)
+    assert (len(train), train.shape, train.nbytes) == (3, (2,), 24)
+    assert train.targets.tolist() == [8, 1, 5]
+    assert train.read_samples().tolist() == x[[8, 1, 5]].tolist()
+    assert train.read_samples(slice(1, 9)).tolist() == x[[1, 5]].tolist()
+    assert train.read_samples(np.array([2, 0])).tolist() == x[[5, 8]].tolist()
+    assert type(train.read_samples(slice(1))) is np.ndarray
+    assert len(opened["none"]) == len(opened["none"].read_samples()) == 0
+
+
+def test_splits_of_another_dataset_are_an_error(tmp_path: Path) -> None:
+    x = np.zeros((4, 2), np.float32)
+    with pytest.raises(PipelineError, match="row numbers from 1 to 4, and the dataset has 4 rows"):
+        open_splits(*save(tmp_path, x, train=[1, 4]))
+    with pytest.raises(PipelineError, match="row numbers from -1 to 1"):
+        open_splits(*save(tmp_path, x, train=[-1, 1]))
+    dataset, splits = save(tmp_path, x, train=[1])
+    arrays_module.save_arrays(splits, {"train_x": x}, {})
+    with pytest.raises(PipelineError, match=r"train_x in splits\.safetensors holds no row numbers"):
+        open_splits(dataset, splits)
+    arrays_module.save_arrays(dataset, {"x": x, "y": np.arange(3)}, {})
+    with pytest.raises(PipelineError, match="4 samples in x and 3 targets in y"):
+        open_splits(dataset, splits)
+    arrays_module.save_arrays(dataset, {"x": x}, {})
+    with pytest.raises(PipelineError, match="has no array y"):
+        open_splits(dataset, splits)

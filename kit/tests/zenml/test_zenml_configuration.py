@@ -122,8 +122,8 @@ def test_resources_and_retries_follow_from_the_profile_and_the_users_own_win(
 
 def test_a_retry_in_the_pipeline_file_wins_also_in_a_sweep(project: Project) -> None:
     path = project.root / "pipeline" / "training.py"
-    own = "train.with_options(retry=StepRetryConfig(max_retries=3))(settings, splits)"
-    text = path.read_text().replace("train(settings, splits)", own)
+    own = "train.with_options(retry=StepRetryConfig(max_retries=3))(settings, dataset, splits)"
+    text = path.read_text().replace("train(settings, dataset, splits)", own)
     path.write_text(
         text.replace(
             "from zenml import",

@@ -93,9 +93,9 @@ def add_stages(zen: Zen) -> None:
     zen.edit(pipeline, "import (\n", "import (\n    Announced,\n    Augmented,\n")
     zen.edit(
         pipeline,
-        '    Stage("train", Trained, splits="preprocess.splits"),\n',
+        '    Stage("train", Trained, dataset="preprocess.dataset", splits="preprocess.splits"),\n',
         '    Stage("augment", Augmented, splits="preprocess.splits"),\n'
-        '    Stage("train", Trained, splits="augment.splits"),\n',
+        '    Stage("train", Trained, dataset="preprocess.dataset", splits="augment.splits"),\n',
     )
     zen.edit(
         pipeline,
@@ -108,13 +108,13 @@ def add_stages(zen: Zen) -> None:
     zen.edit(training, "\n@pipeline(", OWN_STEP)
     zen.edit(
         training,
-        "train(settings, splits)",
-        "train(settings, more)\n    count_rows(settings, more)",
+        "train(settings, dataset, splits)",
+        "train(settings, dataset, more)\n    count_rows(settings, more)",
     )
     zen.edit(
         training,
-        "    validate(settings, splits)\n",
-        "    validate(settings, splits)\n    more, rows = augment(settings, splits)\n",
+        "    validate(settings, dataset, splits)\n",
+        "    validate(settings, dataset, splits)\n    more, rows = augment(settings, splits)\n",
     )
     last = "predictions, number)\n"
     zen.edit(training, last, f"{last}    announce(settings, model, rows)\n")

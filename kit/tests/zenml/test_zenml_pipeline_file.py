@@ -17,6 +17,8 @@ from mlpo_kit.zenml.adapter import compare_pipeline
 from mlpo_kit.zenml.interface import list_outputs, type_inputs
 
 TRAINING = "pipeline/training.py"
+VALIDATE = "    validate(settings, dataset, splits)\n"
+EVALUATE = "evaluate(settings, model, dataset, splits)"
 OWN_STEP = """
 @step
 def clean(splits: Ref) -> Annotated[Ref, "clean"]:
@@ -64,7 +66,7 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
     ("changes", "problems"),
     [
         (
-            [("evaluate(settings, model, splits)", "evaluate(settings, splits, model)")],
+            [(EVALUATE, "evaluate(settings, splits, dataset, model)")],
             [
                 "evaluate.model: PIPELINE takes it from train.model, and pipeline/training.py from "
                 "preprocess.splits",
@@ -73,30 +75,30 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
             ],
         ),
         (
-            [("    validate(settings, splits)\n", "")],
+            [(VALIDATE, "")],
             ["validate: pipeline/training.py has no step for this stage"],
         ),
         (
             [
-                ("    validate(settings, splits)\n", ""),
-                ("    report, pre", "    validate(settings, splits)\n    report, pre"),
+                (VALIDATE, ""),
+                ("    report, pre", f"{VALIDATE}    report, pre"),
             ],
             ["validate: PIPELINE has it before train, and pipeline/training.py behind"],
         ),
         (
-            [("    validate(settings, splits)\n", "    validate(settings, splits)\n" * 2)],
+            [(VALIDATE, VALIDATE * 2)],
             ["validate: pipeline/training.py calls its step more than once"],
         ),
         ([("train, validate\n", "trian, validate\n")], ["did you mean train?"]),
         (
-            [("evaluate(settings, model, splits)", "evaluate(settings, model, split=splits)")],
+            [(EVALUATE, "evaluate(settings, model, dataset, split=splits)")],
             ["the steps in pipeline/training.py do not fit together: Wrong arguments"],
         ),
         (
             [
                 OWN_IMPORTS,
                 ("\n@pipeline(", OWN_STEP),
-                ("train(settings, splits)", "train(settings, clean(splits))"),
+                ("train(settings, dataset, splits)", "train(settings, dataset, clean(splits))"),
             ],
             ["train.splits: PIPELINE takes it from preprocess.splits, and pipeline/training.py "
              "from clean.clean"],
@@ -133,7 +135,7 @@ def test_steps_are_made_of_the_result_types(project: Project) -> None:
     }
     assert names == {
         "ingest": ["dataset", "version"],
-        "preprocess": ["splits"],
+        "preprocess": ["dataset", "splits"],
         "validate": ["report"],
         "train": ["model", "history"],
         "evaluate": ["report", "predictions", "metrics"],
@@ -194,7 +196,8 @@ def test_another_process_in_another_folder_loads_a_step_by_its_source(
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["train", "settings", "splits", "lookup", "model", "history"]
+    names = ["settings", "dataset", "splits", "lookup", "model", "history"]
+    assert done.stdout.split() == ["train", *names]
 
 
 @zenml
@@ -208,7 +211,7 @@ def test_a_traceback_from_inside_a_step_shows_real_lines(
 
     monkeypatch.setattr(work, "get_run", fail)
     with pytest.raises(RuntimeError) as caught:
-        steps.train.entrypoint(settings=None, splits=None, lookup="1")
+        steps.train.entrypoint(settings=None, dataset=None, splits=None, lookup="1")
     shown = [(frame.name, frame.line) for frame in traceback.extract_tb(caught.tb)][1:]
     assert shown[0] == ("return_several", "made = recipe.work(stage.name, given)")
     assert shown[1] == ("perform_stage", "run = _enter(given)")

@@ -45,18 +45,17 @@ PARTS = {
         packages=("pydantic", "pydantic_core"),
     ),
     "arrays": Part(1, ("store.arrays",), packages=("numpy",)),
+    "checks": Part(1, ("training.checks",), packages=("numpy",), uses=("arrays", "splits")),
     "measures": Part(1, ("models.classification",), packages=("numpy", "sklearn")),
     "models": Part(
         1,
         ("models",),
         packages=("fastapi", "mlflow", "numpy", "pydantic", "requests", "uvicorn"),
-        uses=("arrays", "predictor", "stages"),
+        uses=("predictor", "splits", "stages"),
     ),
     "predictor": Part(1, ("models.predictor",), packages=("numpy",)),
     "search": Part(1, ("search",), packages=("pydantic", "pydantic_core"), uses=("stages",)),
-    "splits": Part(
-        1, ("training.checks", "training.splits"), packages=("numpy",), uses=("arrays",)
-    ),
+    "splits": Part(2, ("training.splits",), packages=("numpy",), uses=("arrays",)),
     "testing": Part(
         1,
         ("testing.samples", "testing.synthetic"),
@@ -66,7 +65,7 @@ PARTS = {
         1,
         ("training",),
         packages=("numpy", "pydantic", "pydantic_core", "torch"),
-        uses=("stages",),
+        uses=("splits", "stages"),
     ),
 }
 # These watch a run or carry what it makes, and add nothing to a key: so the keys of the

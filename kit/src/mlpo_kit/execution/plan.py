@@ -44,7 +44,8 @@ def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Ref]) -> tuple[S
     reason = find_reason_to_run(run.store, stage.name, known.parts, find_oldest_usable(run))
     if reason is not None:
         return Step(stage.name, "run", reason), None
-    makers = [key.partition(".")[0] for key in stage.inputs.values() if key not in outputs]
+    unknown = [key for key in stage.inputs.values() if key not in outputs]
+    makers = dict.fromkeys(key.partition(".")[0] for key in unknown)
     return Step(stage.name, "depends", f"on what {' and '.join(makers)} gives"), None
 
 

@@ -3,7 +3,7 @@
     from mlpo_kit.kubeflow.components import ingest, train
 
     data = ingest(settings=settings)
-    trained = train(settings=settings, splits=data.outputs["splits"]).set_retry(1)
+    trained = train(settings=settings, dataset=data.outputs["dataset"]).set_retry(1)
 
 Each is called with the inputs that PIPELINE says, besides `settings`, the changes of a run, and
 `use_cache`; it returns KFP's own task. There is no other public name here, so that a stage may

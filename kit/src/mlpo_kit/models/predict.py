@@ -11,7 +11,7 @@ from mlpo_kit.models.client import serving
 from mlpo_kit.models.registry import Version
 from mlpo_kit.runs.records import find_newest_run, read_records
 from mlpo_kit.store import Store
-from mlpo_kit.store.arrays import load_note, map_arrays
+from mlpo_kit.training.splits import open_splits
 
 
 def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, Any]:
@@ -21,24 +21,23 @@ def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, A
     """
     run_id = find_newest_run(store)
     records = read_records(store, run_id) if run_id else {}
-    splits = next((r.outputs["splits"] for r in records.values() if "splits" in r.outputs), None)
-    if splits is None:
+    wanted = {"dataset", "splits"}
+    made = next((r.outputs for r in records.values() if wanted <= r.outputs.keys()), None)
+    if made is None:
         raise PipelineError("the newest run has no test rows yet: `make run`")
-    path = store.open(splits)
-    arrays, note = map_arrays(path), load_note(path)
+    splits, note = open_splits(store.open(made["dataset"]), store.open(made["splits"]))
+    test, first = splits["test"], slice(rows)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with serving(store.open(champion.model), log, startup_seconds=120) as server:
-            predictions = server.predict(arrays["test_x"][:rows])
+            predictions = server.predict(test.read_samples(first))
             url = server.url
     return {
         "schema_version": 1,
         "version": champion.number,
         "url": f"{url}/predict",
         "predictions": predictions,
-        "truth": [
-            _name(number, note.get("classes")) for number in arrays["test_y"][:rows].tolist()
-        ],
+        "truth": [_name(number, note.get("classes")) for number in test.targets[first].tolist()],
     }
 
 

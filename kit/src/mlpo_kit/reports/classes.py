@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mlpo_kit.store.arrays import load_note, map_arrays
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.training.splits import open_splits
 
 ARRAYS = ".safetensors"
 PICTURES = 24
@@ -39,32 +41,37 @@ def draw_calibration(evaluation: dict[str, Any]) -> list[dict[str, float]]:
     ]
 
 
-def pick_samples(predictions: Path | None, splits: Path | None) -> list[dict[str, Any]]:
+def pick_samples(
+    predictions: Path | None, dataset: Path | None, splits: Path | None
+) -> list[dict[str, Any]]:
     """Pick test rows with prediction and truth: the mistakes first, then the least sure.
 
     Nothing where the predictions are no probabilities, or the splits name no classes.
     """
-    if predictions is None or splits is None:
+    if predictions is None or dataset is None or splits is None:
         return []
-    if predictions.suffix != ARRAYS or splits.suffix != ARRAYS:
+    if {path.suffix for path in (predictions, dataset, splits)} != {ARRAYS}:
         return []
-    arrays, classes = map_arrays(splits), load_note(splits).get("classes")
+    try:
+        opened, note = open_splits(dataset, splits)
+    except PipelineError:  # files of another form
+        return []
     probabilities = map_arrays(predictions).get("probabilities")
-    x, y = arrays.get("test_x"), arrays.get("test_y")
-    if probabilities is None or classes is None or x is None or y is None:
+    test, classes = opened.get("test"), note.get("classes")
+    if probabilities is None or test is None or classes is None:
         return []
-    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    y, predicted, confidence = test.targets, probabilities.argmax(1), probabilities.max(1)
     order = np.lexsort((confidence, predicted == y))[:PICTURES]
     return [
         {
             "row": int(i),
-            "picture": _draw_picture(x[i]),
+            "picture": _draw_picture(sample),
             "predicted": classes[predicted[i]],
             "truth": classes[y[i]],
             "confidence": float(confidence[i]),
             "is_right": bool(predicted[i] == y[i]),
         }
-        for i in order
+        for i, sample in zip(order, test.read_samples(order), strict=True)
     ]
 
 

@@ -44,7 +44,6 @@ def build_report(store: Store, run_id: str) -> str:
     measured = pipeline.gate.stage if pipeline.gate else "evaluate"
     document = results.read_json(f"{measured}.report")
     evaluation = document if isinstance(document, dict) else {}
-    splits = results.find_output("splits")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -62,7 +61,7 @@ def build_report(store: Store, run_id: str) -> str:
         confusion=shade_confusion(evaluation),
         calibration=draw_calibration(evaluation),
         samples=pick_samples(
-            results.open(f"{measured}.predictions"), results.open(splits) if splits else None
+            *(results.open(f"{measured}.{name}") for name in ("predictions", "dataset", "splits"))
         ),
         own=make_own_sections(results),
         devices=[(r.stage, use) for r in records.values() if (use := find_usage(r)) is not None],
@@ -70,7 +69,10 @@ def build_report(store: Store, run_id: str) -> str:
         values={stage: shown for stage, r in records.items() if (shown := list_values(r))},
         settings={stage: json.dumps(r.settings, indent=2) for stage, r in records.items()},
         outputs=[
-            (stage, name, ref) for stage, r in records.items() for name, ref in r.outputs.items()
+            (stage, name, ref)
+            for stage, r in records.items()
+            for name, ref in r.outputs.items()
+            if ref not in r.inputs.values()  # which another stage made, and this one handed on
         ],
         code=next(iter(records.values())).code,
     )

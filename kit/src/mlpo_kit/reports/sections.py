@@ -48,12 +48,12 @@ class RunResults:
         return None if record is None else record.values.get(output)
 
     def open(self, name: str) -> Path | None:
-        """Return a payload's file, such as that of `evaluate.predictions`."""
-        stage, _, output = name.partition(".")
+        """Return the file of a payload that a stage made, or took, as `evaluate.predictions`."""
+        stage, _, payload = name.partition(".")
         record = self._records.get(stage)
-        ref: Ref | None = None if record is None else record.outputs.get(output)
+        refs: Mapping[str, Ref] = {} if record is None else {**record.inputs, **record.outputs}
         try:
-            return None if ref is None else self._store.open(ref)
+            return self._store.open(refs[payload]) if payload in refs else None
         except IntegrityError:
             return None
 
@@ -70,12 +70,6 @@ class RunResults:
             with suppress(ValueError):
                 return list(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
         return []
-
-    def find_output(self, name: str) -> str | None:
-        """Find the stage that has an output of this name, as `<stage>.<output>`."""
-        found = (stage for stage, record in self._records.items() if name in record.outputs)
-        stage = next(found, None)
-        return None if stage is None else f"{stage}.{name}"
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

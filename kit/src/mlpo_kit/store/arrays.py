@@ -78,10 +78,13 @@ def make_scratch_array(shape: tuple[int, ...], kind: str = "uint8") -> np.ndarra
     return np.memmap(tempfile.TemporaryFile(), np.dtype(kind), "w+", shape=shape)
 
 
-def split_rows(array: np.ndarray) -> Iterator[slice]:
-    """Split an array into slices of its first axis, each of a size to work on."""
+def split_rows(array: np.ndarray, count: int | None = None) -> Iterator[slice]:
+    """Split an array into slices of its first axis, each of a size to work on.
+
+    With `count` it is as many rows like those of the array that are split.
+    """
     rows = max(1, PIECE * len(array) // max(1, array.nbytes))
-    for begin in range(0, len(array), rows):
+    for begin in range(0, len(array) if count is None else count, rows):
         yield slice(begin, begin + rows)
 
 

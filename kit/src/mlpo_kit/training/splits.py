@@ -1,19 +1,64 @@
-"""Rows that are dealt out to splits: copies found, moments measured, one file written.
+"""Rows that are dealt out to splits: copies found, moments measured, row numbers written.
 
-Arrays may be larger than the memory: they are worked on a part at a time.
+The samples are in the file of the dataset, and nowhere else. Its arrays may be larger than the
+memory: they are worked on a part at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlpo_kit.store.arrays import create_arrays, hash_rows, split_rows
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.store.arrays import hash_rows, load_note, map_arrays, save_arrays, split_rows
 
-Arrays = Mapping[str, np.ndarray]
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some rows of a dataset, such as those to train on, read where they are.
+
+    all_samples: of the whole dataset, [n, ...], memory-mapped
+    all_targets: of the whole dataset, [n]: class numbers (int64), where there are classes
+    rows: the numbers of this split's rows in them, int64 [m]
+    """
+
+    all_samples: np.ndarray
+    all_targets: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        """How many rows it has."""
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.all_samples.shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its samples in bytes."""
+        row = int(np.prod(self.shape, dtype=np.int64)) * self.all_samples.itemsize
+        return len(self) * row
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The targets of its rows, [m]."""
+        return np.asarray(self.all_targets[self.rows])
+
+    def read_samples(self, part: slice | np.ndarray = ALL) -> np.ndarray:
+        """Bring samples of its rows into memory: all, or those at some places, as slice(64)."""
+        return np.asarray(self.all_samples[self.rows[part]])
+
+    def split_rows(self) -> Iterator[slice]:
+        """Split its rows into slices, of which each fits into memory."""
+        return split_rows(self.all_samples, len(self))
 
 
 def find_first_copies(x: np.ndarray) -> np.ndarray:
@@ -46,20 +91,33 @@ def measure_moments(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nda
     return mean, np.where(std > 0, std, 1.0)
 
 
-def save_splits(path: Path, arrays: Arrays, splits: Arrays, note: dict[str, Any]) -> None:
-    """Write the rows of each split as `<split>_<array>`, with a JSON document beside them.
+def save_splits(path: Path, splits: Mapping[str, np.ndarray], note: dict[str, Any]) -> None:
+    """Write the row numbers of each split, with a JSON document beside them."""
+    save_arrays(path, {name: rows.astype(np.int64) for name, rows in splits.items()}, note)
 
-    `splits` holds the row numbers of each: `{"train": ..., "test": ...}` makes `train_x`,
-    `train_y`, `test_x` and `test_y` of arrays `x` and `y`.
+
+def open_splits(dataset: Path, splits: Path) -> tuple[dict[str, Split], dict[str, Any]]:
+    """Open the splits of a dataset, by name, and the JSON document beside them.
+
+    dataset: a file of arrays `x`, the samples, and `y`, their targets
+    splits: the file that `save_splits` wrote, of rows of this dataset
+
+    Raises PipelineError when the two files do not fit together.
     """
-    shapes = {
-        f"{split}_{name}": (array.dtype.name, (len(rows), *array.shape[1:]))
-        for split, rows in splits.items()
-        for name, array in arrays.items()
-    }
-    places = create_arrays(path, shapes, note)
-    for split, rows in splits.items():
-        for name, array in arrays.items():
-            place = places[f"{split}_{name}"]
-            for part in split_rows(place):
-                place[part] = array[rows[part]]
+    arrays = map_arrays(dataset)
+    if missing := {"x", "y"} - arrays.keys():
+        raise PipelineError(f"the dataset {dataset.name} has no array {', '.join(sorted(missing))}")
+    x, y = arrays["x"], arrays["y"]
+    if len(x) != len(y):
+        raise PipelineError(f"the dataset has {len(x)} samples in x and {len(y)} targets in y")
+    opened = {}
+    for name, rows in map_arrays(splits).items():
+        if rows.dtype != np.int64 or rows.ndim != 1:
+            raise PipelineError(f"{name} in {splits.name} holds no row numbers (int64, 1 axis)")
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(x)):
+            raise PipelineError(
+                f"{name} has row numbers from {rows.min()} to {rows.max()}, and the dataset has "
+                f"{len(x)} rows: a stage that writes another dataset writes the splits of that one"
+            )
+        opened[name] = Split(x, y, rows)
+    return opened, load_note(splits)

@@ -18,9 +18,15 @@ from .stages import (
 PIPELINE = Pipeline(
     Stage("ingest", Ingested, source="data:fingerprint"),
     Stage("preprocess", Preprocessed, dataset="ingest.dataset"),
-    Stage("validate", Validated, splits="preprocess.splits"),
-    Stage("train", Trained, splits="preprocess.splits"),
-    Stage("evaluate", Evaluated, model="train.model", splits="preprocess.splits"),
+    Stage("validate", Validated, dataset="preprocess.dataset", splits="preprocess.splits"),
+    Stage("train", Trained, dataset="preprocess.dataset", splits="preprocess.splits"),
+    Stage(
+        "evaluate",
+        Evaluated,
+        model="train.model",
+        dataset="preprocess.dataset",
+        splits="preprocess.splits",
+    ),
     # These two change what others see, so they always run.
     Stage(
         "register",
@@ -37,6 +43,7 @@ PIPELINE = Pipeline(
         Deployed,
         cached=False,
         model="train.model",
+        dataset="preprocess.dataset",
         splits="preprocess.splits",
         predictions="evaluate.predictions",
         version="register.version",

@@ -5,17 +5,21 @@ from __future__ import annotations
 import numpy as np
 import torch
 from mlpo_kit import Ref, Workspace
-from mlpo_kit.store.arrays import map_arrays, save_arrays
+from mlpo_kit.store.arrays import save_arrays
+from mlpo_kit.training.splits import open_splits
 
 from ..model import load
 from ..settings import ExplainSettings
 from . import Explained
 
 
-def explain(settings: ExplainSettings, work: Workspace, model: Ref, splits: Ref) -> Explained:
+def explain(
+    settings: ExplainSettings, work: Workspace, model: Ref, dataset: Ref, splits: Ref
+) -> Explained:
     """Write one weight per input value, as large as the input."""
-    rows = map_arrays(work.open(splits))["test_x"][: settings.rows]
-    x = torch.from_numpy(np.array(rows, np.float32)).requires_grad_()
+    opened, _ = open_splits(work.open(dataset), work.open(splits))
+    rows = opened["test"].read_samples(slice(settings.rows))
+    x = torch.from_numpy(rows.astype(np.float32)).requires_grad_()
     load(work.open(model))(x).max(1).values.sum().backward()
     assert x.grad is not None
     weights = x.grad.abs().mean(0).numpy()

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from mlpo_kit import Ref, Workspace
-from mlpo_kit.store.arrays import load_note, map_arrays
 from mlpo_kit.training.meter import meter_usage
+from mlpo_kit.training.splits import open_splits
 from sklearn.metrics import log_loss
 
 from ..model import make_estimator, save, take_weights
@@ -21,21 +21,21 @@ from . import Trained
 def train(
     settings: TrainSettings,
     work: Workspace,
+    dataset: Ref,
     splits: Ref,
     on_epoch: Callable[[dict[str, Any]], Any] | None = None,
 ) -> Trained:
     """Fit one model for each of `strengths`; the one with the lowest validation loss stays."""
-    path = work.open(splits)
-    arrays, classes = map_arrays(path), tuple(load_note(path)["classes"])
-    shape = tuple(arrays["train_x"].shape[1:])
-    x = arrays["train_x"].reshape(len(arrays["train_x"]), -1)
-    val_x, val_y = arrays["val_x"], arrays["val_y"]
+    opened, note = open_splits(work.open(dataset), work.open(splits))
+    rows, validation, classes = opened["train"], opened["val"], tuple(note["classes"])
+    x, y = rows.read_samples().reshape(len(rows), -1), rows.targets
+    val_x, val_y = validation.read_samples(), validation.targets
     history, models = [], []
     with meter_usage(torch.device("cpu"), settings.threads) as usage_after:
         for number, strength in enumerate(settings.strengths, 1):
             began = time.perf_counter()
-            estimator = make_estimator(strength, settings.iterations).fit(x, arrays["train_y"])
-            model = take_weights(estimator, classes, shape)
+            estimator = make_estimator(strength, settings.iterations).fit(x, y)
+            model = take_weights(estimator, classes, rows.shape)
             shares = model.classify(val_x).astype(float)
             shares /= shares.sum(1, keepdims=True)
             epoch = {

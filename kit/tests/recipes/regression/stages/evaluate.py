@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from mlpo_kit import Ref, Workspace
-from mlpo_kit.store.arrays import map_arrays, save_arrays
+from mlpo_kit.store.arrays import save_arrays
 from mlpo_kit.training.meter import meter_usage
+from mlpo_kit.training.splits import open_splits
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from ..model import load
@@ -14,10 +14,12 @@ from ..settings import EvaluateSettings
 from . import Evaluated
 
 
-def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Ref) -> Evaluated:
+def evaluate(
+    settings: EvaluateSettings, work: Workspace, model: Ref, dataset: Ref, splits: Ref
+) -> Evaluated:
     """Predict every test row and report how far off the values are."""
-    arrays = map_arrays(work.open(splits))
-    x, y = np.array(arrays["test_x"]), arrays["test_y"]
+    opened, _ = open_splits(work.open(dataset), work.open(splits))
+    x, y = opened["test"].read_samples(), opened["test"].targets
     with meter_usage(torch.device("cpu")) as usage_after, torch.inference_mode():
         values = load(work.open(model))(torch.from_numpy(x)).numpy()
         usage = usage_after(0.0)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from mlpo_kit import PipelineError, Ref, Workspace
-from mlpo_kit.store.arrays import map_arrays
 from mlpo_kit.training import checks
+from mlpo_kit.training.splits import open_splits
 
 from ..settings import ValidateSettings
 from . import Validated
 
 
-def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Validated:
+def validate(settings: ValidateSettings, work: Workspace, dataset: Ref, splits: Ref) -> Validated:
     """Check the splits; raises PipelineError with every problem found."""
-    arrays = map_arrays(work.open(splits))
+    rows, _ = open_splits(work.open(dataset), work.open(splits))
     problems = [
-        *checks.find_shape_problems(arrays),
-        *checks.find_value_problems(arrays, settings.max_constant_share, settings.value_range),
-        *checks.find_leakage(arrays),
+        *checks.find_empty_splits(rows),
+        *checks.find_value_problems(rows, settings.max_constant_share, settings.value_range),
+        *checks.find_leakage(rows),
     ]
     report = work.save_json("validation.json", {"problems": problems})
     if problems:

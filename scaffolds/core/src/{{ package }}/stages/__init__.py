@@ -24,8 +24,9 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """The splits, and how many rows each has."""
+    """The samples, which of their rows each split has, and how many."""
 
+    dataset: Ref
     splits: Ref
     rows: dict[str, int]
     copies_dropped: int

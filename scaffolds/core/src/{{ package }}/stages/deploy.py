@@ -7,6 +7,7 @@ from mlpo_kit import Ref, Workspace
 from mlpo_kit.models.client import serving
 from mlpo_kit.models.promotion import compare_predictions, promote_version
 from mlpo_kit.store.arrays import map_arrays
+from mlpo_kit.training.splits import open_splits
 
 from ..settings import DeploySettings
 from . import Deployed
@@ -16,6 +17,7 @@ def deploy(
     settings: DeploySettings,
     work: Workspace,
     model: Ref,
+    dataset: Ref,
     splits: Ref,
     predictions: Ref,
     version: int,
@@ -24,8 +26,9 @@ def deploy(
 
     Raises PipelineError when a served prediction differs; the champion then stays.
     """
-    rows = slice(0, settings.rows)
-    samples = map_arrays(work.open(splits))["test_x"][rows]
+    rows = slice(settings.rows)
+    opened, _ = open_splits(work.open(dataset), work.open(splits))
+    samples = opened["test"].read_samples(rows)
     offline = map_arrays(work.open(predictions))["probabilities"][rows]
     with serving(work.open(model), work.path("server.log"), settings.startup_seconds) as server:
         served = np.asarray(server.predict(samples)["probabilities"], np.float32)

@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> Preprocessed:
-    """Write `{train,val,test}_{x,y}` and, as a note, the classes and the training split's moments.
+    """Write the row numbers of each split and, as a note, classes and the training split's moments.
 
-    Pixels stay bytes, in a file that `train` maps into memory: the device normalises them, and has
-    a quarter to read.
+    The samples are handed on as they are, in the file that `ingest` wrote: pixels stay bytes, and
+    the device normalises them. To transform them, write another file and hand on its reference.
 
     Splitting is stratified by class and depends on the seed alone. Of rows with the same
     content only the first stays, so that no test row was seen in training.
@@ -31,10 +31,10 @@ def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> P
     splits = split(y, kept, settings)
     mean, std = measure_moments(x, splits["train"])
     note = {"classes": classes, "mean": mean.tolist(), "std": std.tolist()}
-    save_splits(work.path("splits.safetensors"), arrays, splits, note)
+    save_splits(work.path("splits.safetensors"), splits, note)
     sizes = {name: len(rows) for name, rows in splits.items()}
     log.info("split into %s, dropped %d copies", sizes, len(y) - len(kept))
-    return Preprocessed(work.ref("splits.safetensors"), sizes, len(y) - len(kept))
+    return Preprocessed(dataset, work.ref("splits.safetensors"), sizes, len(y) - len(kept))
 
 
 def split(y: np.ndarray, rows: np.ndarray, settings: PreprocessSettings) -> dict[str, np.ndarray]:

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from mlpo_kit import Ref, Workspace
-from mlpo_kit.store.arrays import load_note, map_arrays
 from mlpo_kit.training.batches import Batches
 from mlpo_kit.training.device import prepare_device
 from mlpo_kit.training.group import Group
 from mlpo_kit.training.learner import Learner
 from mlpo_kit.training.loop import count_steps, fit_model, run_training, save_history
 from mlpo_kit.training.processes import Launch, launch_processes
+from mlpo_kit.training.splits import open_splits
 from torch import Tensor, nn
 
 from ..model import Classifier, ModelSpec, save
@@ -26,6 +26,7 @@ OnEpoch = Callable[[dict[str, Any]], Any]
 def train(
     settings: TrainSettings,
     work: Workspace,
+    dataset: Ref,
     splits: Ref,
     on_epoch: OnEpoch | None = None,
     launch: Launch = launch_processes,
@@ -35,7 +36,8 @@ def train(
     `on_epoch` is told of each epoch as it ends; `launch` starts the processes, where there are
     several. Raises PipelineError when the loss diverges, or the device is not there.
     """
-    trained: Trained = run_training(fit, settings, work, {"splits": splits}, on_epoch, launch)
+    inputs = {"dataset": dataset, "splits": splits}
+    trained: Trained = run_training(fit, settings, work, inputs, on_epoch, launch)
     return trained
 
 
@@ -44,17 +46,15 @@ def fit(
     work: Workspace,
     group: Group,
     on_epoch: OnEpoch | None,
+    dataset: Ref,
     splits: Ref,
 ) -> Trained | None:
     """Train as one process of a group; the leading one writes, and returns what came of it."""
     prepare_device(group.device, settings.threads)
-    path = work.open(splits)
-    note, arrays = load_note(path), map_arrays(path)
+    opened, note = open_splits(work.open(dataset), work.open(splits))
     where = (group.device, settings.data, settings.loader_threads)
-    rows = Batches(arrays["train_x"], arrays["train_y"], *where)
-    validation = Batches(arrays["val_x"], arrays["val_y"], *where)
-    shape, classes = tuple(arrays["train_x"].shape[1:]), tuple(note["classes"])
-    spec = ModelSpec(shape, classes, **asdict(settings.model))
+    rows, validation = Batches(opened["train"], *where), Batches(opened["val"], *where)
+    spec = ModelSpec(opened["train"].shape, tuple(note["classes"]), **asdict(settings.model))
     learner = Learner(
         lambda: Classifier(spec).normalize_by(note["mean"], note["std"]),
         loss=nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing),

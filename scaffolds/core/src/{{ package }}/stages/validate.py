@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from mlpo_kit import PipelineError, Ref, Workspace
-from mlpo_kit.store.arrays import load_note, map_arrays
 from mlpo_kit.training import checks
+from mlpo_kit.training.splits import Split, open_splits
 
 from ..settings import ValidateSettings
 from . import Validated
@@ -16,12 +16,12 @@ from . import Validated
 log = logging.getLogger(__name__)
 
 
-def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Validated:
+def validate(settings: ValidateSettings, work: Workspace, dataset: Ref, splits: Ref) -> Validated:
     """Check the splits; raises PipelineError with every problem found."""
-    path = work.open(splits)
-    arrays, classes = map_arrays(path), load_note(path)["classes"]
-    problems = list(find_problems(arrays, classes, settings))
-    counts = np.bincount(arrays["train_y"], minlength=len(classes)).tolist()
+    rows, note = open_splits(work.open(dataset), work.open(splits))
+    classes = note["classes"]
+    problems = list(find_problems(rows, classes, settings))
+    counts = np.bincount(rows["train"].targets, minlength=len(classes)).tolist()
     rows_per_class = dict(zip(classes, counts, strict=False))
     report = work.save_json("validation.json", {"problems": problems, "train_rows": rows_per_class})
     if problems:
@@ -32,15 +32,15 @@ def validate(settings: ValidateSettings, work: Workspace, splits: Ref) -> Valida
 
 
 def find_problems(
-    arrays: dict[str, np.ndarray], classes: list[str], settings: ValidateSettings
+    splits: dict[str, Split], classes: list[str], settings: ValidateSettings
 ) -> Iterator[str]:
     """Every reason not to train on these splits, in words. A check of your own goes here."""
-    broken = [*checks.find_shape_problems(arrays), *checks.find_label_problems(arrays, classes)]
+    broken = [*checks.find_empty_splits(splits), *checks.find_label_problems(splits, classes)]
     yield from broken
     if broken:  # the other checks count on it
         return
-    yield from checks.find_value_problems(arrays, settings.max_constant_share, settings.value_range)
+    yield from checks.find_value_problems(splits, settings.max_constant_share, settings.value_range)
     yield from checks.find_balance_problems(
-        arrays, classes, settings.min_rows_per_class, settings.max_imbalance
+        splits, classes, settings.min_rows_per_class, settings.max_imbalance
     )
-    yield from checks.find_leakage(arrays)
+    yield from checks.find_leakage(splits)

@@ -18,8 +18,9 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """The splits."""
+    """The numbers, and which rows of them each split has."""
 
+    dataset: Ref
     splits: Ref
     rows: dict[str, int]
 

@@ -13,6 +13,7 @@ def deploy(
     settings: DeploySettings,
     work: Workspace,
     model: Ref,
+    dataset: Ref,
     splits: Ref,
     predictions: Ref,
     version: int,

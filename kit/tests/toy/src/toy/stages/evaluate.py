@@ -8,10 +8,13 @@ from ..settings import EvaluateSettings
 from . import Evaluated
 
 
-def evaluate(settings: EvaluateSettings, work: Workspace, model: Ref, splits: Ref) -> Evaluated:
+def evaluate(
+    settings: EvaluateSettings, work: Workspace, model: Ref, dataset: Ref, splits: Ref
+) -> Evaluated:
     """Predict the test rows."""
     factor = work.read_json(model)["factor"]
-    test = work.read_json(splits)["test"]
+    numbers = work.read_json(dataset)
+    test = [numbers[row] for row in work.read_json(splits)["test"]]
     return Evaluated(
         report=work.save_json("evaluation.json", {"metrics": {"accuracy": factor}}),
         predictions=work.save_json("predictions.json", [factor * number for number in test]),

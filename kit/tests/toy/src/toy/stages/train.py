@@ -16,17 +16,18 @@ from . import Trained
 def train(
     settings: TrainSettings,
     work: Workspace,
+    dataset: Ref,
     splits: Ref,
     on_epoch: Callable[[dict[str, Any]], Any] | None = None,
     launch: Callable[..., Any] | None = None,
 ) -> Trained:
     """Train here, or in as many processes as the settings say."""
     if settings.processes * settings.nodes == 1:
-        return fit(settings, work, None, on_epoch, splits)
+        return fit(settings, work, None, on_epoch, dataset, splits)
     from mlpo_kit.training.loop import run_training
     from mlpo_kit.training.processes import launch_processes
 
-    inputs = {"splits": splits}
+    inputs = {"dataset": dataset, "splits": splits}
     return run_training(fit, settings, work, inputs, on_epoch, launch or launch_processes)
 
 
@@ -35,12 +36,14 @@ def fit(
     work: Workspace,
     group: Any,
     on_epoch: Callable[[dict[str, Any]], Any] | None,
+    dataset: Ref,
     splits: Ref,
 ) -> Trained | None:
     """Train as one process of a group."""
     if settings.fail:
         raise RuntimeError("the training has a defect")
-    rows = len(work.read_json(splits)["train"])
+    numbers = work.read_json(dataset)
+    rows = len([numbers[row] for row in work.read_json(splits)["train"]])
     history = []
     for number in range(1, settings.epochs + 1):
         time.sleep(settings.sleep_seconds)
