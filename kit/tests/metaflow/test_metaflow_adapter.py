@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
-from metaflow_runs import make_project, run_flow, run_kit
+from metaflow_runs import call, make_project, run_flow, run_kit, write_profile
 
 HEAVY = "import sys; print(*[name for name in sys.modules if name in {!r}])"
 
@@ -67,3 +67,13 @@ def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     done = run_kit(root, "trigger", "--profile", "local")
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing to trigger: this profile runs on this machine")
+
+
+def test_the_path_of_a_profile_is_that_of_the_folder_where_the_command_is_called(
+    tmp_path: Path,
+) -> None:
+    root = make_project(tmp_path)
+    write_profile(root, "two", train={"nodes": 2})
+    code = "import os, mlpo_kit.cli.__main__ as cli; os.chdir('configs'); exit(cli.main())"
+    done = call(root, "-c", code, "flow", "--profile", "./two.yaml", "--variant", "plain", "show")
+    assert "train.nodes is 2, and this flow trains on one machine" in done.stderr

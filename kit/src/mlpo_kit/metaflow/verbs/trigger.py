@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.config.settings import check_settings, find_profile, read_profile
+from mlpo_kit.config.settings import check_settings, read_profile
 from mlpo_kit.metaflow.changes import apply_late_changes
-from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
+from mlpo_kit.metaflow.launch import name_changes, name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_changes, add_options
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -27,7 +27,5 @@ def run(chosen: argparse.Namespace) -> int:
     command = name_workflow_command(settings, "trigger")
     check_settings(apply_late_changes(document, chosen.set, load_pipeline().training_stage))
     prepare(settings, "trigger")
-    profile = ["--config", "config", str(find_profile(chosen.profile))]
-    changes = [word for change in chosen.set for word in ("--set", change)]
     variant = choose_variant(settings, chosen.variant, compiles=True)
-    return start_flow([*profile, *command, *changes, *chosen.more], variant)
+    return start_flow([*command, *name_changes(chosen.set), *chosen.more], variant, chosen.profile)
