@@ -198,6 +198,21 @@ def test_another_process_in_another_folder_loads_a_step_by_its_source(
 
 
 @zenml
+def test_a_mistake_in_the_file_is_one_sentence_with_its_line(project: Project) -> None:
+    edit(project, ("@pipeline(", "1 / 0\n\n\n@pipeline("))
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpo_kit.cli", "run"],
+        env={"PYTHONPATH": f"{KIT}:src", "HOME": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = (project.root / TRAINING).read_text().splitlines().index("1 / 0") + 1
+    wanted = f"error: {TRAINING}:{line}: ZeroDivisionError: division by zero\n"
+    assert (done.returncode, done.stderr) == (1, wanted)
+
+
+@zenml
 def test_a_traceback_from_inside_a_step_shows_real_lines(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
