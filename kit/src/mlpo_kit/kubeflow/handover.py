@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from mlpo_kit.caching.key import find_kit_version, hash_project_code
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.kubeflow.changes import apply_run_settings
 from mlpo_kit.kubeflow.ports import CONFUSION, METRICS, Port, Ports, find_inputs, find_numbers
 from mlpo_kit.runs.pipeline import Pipeline, Stage
@@ -76,18 +76,14 @@ def label_messages(stage: Stage[Any]) -> Iterator[None]:
 def read_inputs(pipeline: Pipeline, stage: Stage[Any], given: Given) -> dict[str, Any]:
     """Read the inputs of a stage from what its task is given."""
     ports = find_inputs(pipeline, stage)
-    inputs = {}
-    for name, taken in stage.inputs.items():
-        maker, _, output = taken.partition(".")
-        hint = pipeline[maker].outputs[output]
-        inputs[name] = TypeAdapter(hint).validate_python(_read_value(ports[name], given[name]))
-    return inputs
+    held = {name: _read_value(port, given[name]) for name, port in ports.items()}
+    return parse_inputs(pipeline, stage, held)
 
 
 def _read_value(port: Port, held: Any) -> Any:
     if port.is_artifact:
         document = json.loads(Path(held.path).read_text(encoding="utf-8"))
-        return document["value"] if document.keys() == {"value"} else Ref(**document)
+        return document["value"] if document.keys() == {"value"} else document
     return json.loads(held) if port.is_json else held
 
 

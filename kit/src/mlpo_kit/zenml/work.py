@@ -10,7 +10,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 from zenml import add_tags, get_step_context, log_metadata
 from zenml.types import HTMLString
@@ -18,6 +17,7 @@ from zenml.types import HTMLString
 from mlpo_kit.config.documents import set_value
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
 from mlpo_kit.reports.page import build_report
 from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, read_setting
@@ -94,7 +94,7 @@ def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
         # ZenML no longer has what it kept of that run; the lookup has noted what it was.
         made = read_result(run.store, stage, run.id)
     else:
-        made = run_stage(run, stage, **_collect_inputs(run, stage, given))
+        made = run_stage(run, stage, **parse_inputs(run.pipeline, stage, given))
         _tell_zenml(run, stage)
     outputs = _collect_outputs(run, stage, made)
     if name == run.pipeline.names[-1]:
@@ -109,7 +109,7 @@ def look_up_training(name: str, given: dict[str, Any]) -> list[Any]:
     """
     run = _enter(given)
     stage = run.pipeline[name]
-    hit = reuse_result(run, stage, **_collect_inputs(run, stage, given))
+    hit = reuse_result(run, stage, **parse_inputs(run.pipeline, stage, given))
     return [hit.origin if hit else run.id]
 
 
@@ -119,7 +119,11 @@ def try_trial(name: str, given: dict[str, Any]) -> list[Any]:
     stage = run.pipeline[name]
     _, trials = plan_sweep(_read_sweep(), run.settings)
     trial = trials[given["number"] - 1]
-    return [to_jsonable_python(asdict(run_trial(run, trial, **_collect_inputs(run, stage, given))))]
+    return [
+        to_jsonable_python(
+            asdict(run_trial(run, trial, **parse_inputs(run.pipeline, stage, given)))
+        )
+    ]
 
 
 def choose_best(name: str, given: dict[str, Any]) -> list[Any]:
@@ -155,17 +159,6 @@ def _enter(given: dict[str, Any]) -> Run:
 def _read_sweep() -> dict[str, Any]:
     sweep: dict[str, Any] = get_step_context().pipeline_run.config.extra[SWEEP]
     return sweep
-
-
-def _collect_inputs(run: Run, stage: Stage[Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The stage's inputs, as the types of the results that they come from."""
-    inputs = {}
-    for name, place in stage.inputs.items():
-        maker, _, output = place.partition(".")
-        hint = run.pipeline[maker].outputs[output]
-        value = given[name]
-        inputs[name] = value if is_reference(hint) else TypeAdapter(hint).validate_python(value)
-    return inputs
 
 
 def _collect_outputs(run: Run, stage: Stage[Any], made: Any) -> list[Any]:
