@@ -241,7 +241,7 @@ def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Proje
     late = ("resources.train.cpu=3", "compute=kubernetes", "train={nodes: 2}", "train.nodes=2")
     for change in late:
         name = change.partition("=")[0]
-        with pytest.raises(PipelineError, match=f"{name} is fixed when a run is compiled"):
+        with pytest.raises(PipelineError, match=f"{name}: fixed when the pipeline was compiled"):
             change_settings(document, [change])
     with pytest.raises(PipelineError, match=r"train\.epoch"):
         change_settings(document, ["train.epoch=3"])

@@ -14,11 +14,13 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from mlpo_kit.caching.key import find_kit_version, hash_project_code
+from mlpo_kit.config.documents import Document
+from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inputs import parse_inputs
-from mlpo_kit.kubeflow.changes import apply_run_settings
 from mlpo_kit.kubeflow.ports import CONFUSION, METRICS, Port, Ports, find_inputs, find_numbers
-from mlpo_kit.runs.pipeline import Pipeline, Stage
+from mlpo_kit.runs.changes import apply_changes, parse_changes
+from mlpo_kit.runs.pipeline import Pipeline, Stage, load_pipeline
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store import Ref
 
@@ -32,10 +34,24 @@ def open_run(pipeline: Pipeline, given: Given) -> Run:
         raise PipelineError(
             "this pipeline was compiled without a profile: `make compile` writes the one to run"
         )
-    settings = apply_run_settings(json.loads(given["profile"]), given["settings"])
+    settings = change_settings(json.loads(given["profile"]), given["settings"])
     # In a loop, KFP on this machine puts the name of the task behind that of the run.
     run_id = given["run_id"].partition("/")[0]
     return Run(run_id, "kubeflow", settings, use_cache=given["use_cache"], pipeline=pipeline)
+
+
+def change_settings(document: Document, text: str) -> Any:
+    """Apply the changes of a run to the settings that its pipeline was compiled with.
+
+    Returns the project's `Settings`. Raises PipelineError for what is wrong, or comes too late.
+    """
+    training = load_pipeline().training_stage
+    section = getattr(check_settings(document), training)
+    fixed = ["nodes"]
+    if getattr(section, "nodes", 1) > 1:
+        fixed += ["processes", "threads", "timeout_seconds"]  # of the TrainJob
+    names = [f"{training}.{name}" for name in fixed]
+    return check_settings(apply_changes(document, parse_changes(text), names))
 
 
 def check_code(given: Given) -> None:

@@ -18,8 +18,8 @@ from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import reuse_result, run_stage
 from mlpo_kit.metaflow.cards import TRAINING_CARD, TrainingCard
-from mlpo_kit.metaflow.changes import apply_late_changes, split_changes
 from mlpo_kit.metaflow.placement import placement
+from mlpo_kit.runs.changes import apply_changes, parse_changes
 from mlpo_kit.runs.pipeline import Highlights, Pipeline, Stage
 from mlpo_kit.runs.workspace import Run
 
@@ -141,8 +141,8 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
         """Make the run as the stages see it: the profile, with what was set at the start on top."""
         with explain_errors():
             document: Document = self.config.to_dict()
-            changes = split_changes(self.late_changes or "")
-            changed = apply_late_changes(document, changes, self.pipeline.training_stage)
+            changes = parse_changes(self.late_changes or "")
+            changed = apply_changes(document, changes, [f"{self.pipeline.training_stage}.nodes"])
             return Run(
                 id=str(current.run_id),
                 orchestrator="metaflow",

@@ -15,7 +15,6 @@ from metaflow.util import get_username
 
 from mlpo_kit.config.settings import find_profile, parse_profile
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.metaflow.changes import join_changes, take_changes
 from mlpo_kit.metaflow.description import VERSION_VARIABLE
 from mlpo_kit.metaflow.flow import PipelineFlow
 from mlpo_kit.metaflow.variants import PLAIN, VARIANT, check_variant, name_flow
@@ -69,10 +68,27 @@ def merge_changes(arguments: Sequence[str]) -> list[str]:
     if command == "resume":
         raise PipelineError("a resumed run keeps the settings that it started with: drop --set")
     if command == "trigger":
-        return [*kept, "--settings", join_changes(changes)]
+        return [*kept, "--settings", json.dumps(changes)]
     kept, profile_text = _take_profile(kept)
     document = parse_profile(profile_text, changes)
     return ["--config-value", "config", json.dumps(document), *kept]
+
+
+def take_changes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into what is not `--set`, and the values of all `--set`."""
+    kept: list[str] = []
+    changes: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--set":
+            if (value := next(words, None)) is None:
+                raise PipelineError("--set wants a setting, such as --set train.epochs=5")
+            changes.append(value)
+        elif word.startswith("--set="):
+            changes.append(word.removeprefix("--set="))
+        else:
+            kept.append(word)
+    return kept, changes
 
 
 def _take_profile(arguments: Sequence[str]) -> tuple[list[str], str]:

@@ -14,12 +14,12 @@ from pydantic_core import to_jsonable_python
 from zenml import add_tags, get_step_context, log_metadata
 from zenml.types import HTMLString
 
-from mlpo_kit.config.documents import set_value
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
 from mlpo_kit.reports.page import build_report
+from mlpo_kit.runs.changes import apply_changes
 from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, read_setting
 from mlpo_kit.runs.records import parse_record, read_record, read_records
 from mlpo_kit.runs.summary import summarize
@@ -34,9 +34,6 @@ from mlpo_kit.zenml.model_versions import link_model_version
 Settings = list[str] | None
 
 DOCUMENT, USE_CACHE, SWEEP = "settings", "use_cache", "sweep"  # `extra`s of a run
-# What a run was compiled with: its pods, its names, where its stages meet.
-FIXED = ("project", "storage_root", "compute", "resources", "retention.max_run_hours")
-
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +64,8 @@ def change_settings(document: dict[str, Any], changes: Sequence[str]) -> Any:
 
     Raises PipelineError for a setting that is wrong, or comes too late for a compiled run.
     """
-    fixed = [*FIXED, f"{load_pipeline().training_stage}.nodes"]
-    for assignment in changes:
-        name = assignment.partition("=")[0]
-        # A whole section may hold one of them.
-        if any(name == f or name.startswith(f"{f}.") or f.startswith(f"{name}.") for f in fixed):
-            raise PipelineError(
-                f"{name} is fixed when a run is compiled, and can't be set in `settings`: start "
-                f"another run, with --set {assignment}"
-            )
-        document = set_value(document, assignment)
-    return check_settings(document)
+    fixed = [f"{load_pipeline().training_stage}.nodes"]
+    return check_settings(apply_changes(document, changes, fixed))
 
 
 def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
