@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from mlpo_kit.caching.key import find_kit_version, hash_project_code
 from mlpo_kit.config.documents import Document
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inputs import parse_inputs
@@ -46,9 +47,8 @@ def change_settings(document: Document, text: str) -> Any:
     Returns the project's `Settings`. Raises PipelineError for what is wrong, or comes too late.
     """
     training = load_pipeline().training_stage
-    section = getattr(check_settings(document), training)
     fixed = ["nodes"]
-    if getattr(section, "nodes", 1) > 1:
+    if count_nodes(check_settings(document), training) > 1:
         fixed += ["processes", "threads", "timeout_seconds"]  # of the TrainJob
     names = [f"{training}.{name}" for name in fixed]
     return check_settings(apply_changes(document, parse_changes(text), names))
