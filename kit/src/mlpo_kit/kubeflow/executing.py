@@ -126,17 +126,10 @@ def hand_on(run: Run, stage: Stage[Any], ports: Ports, result: Any, given: Given
     write_artifacts(ports, result, given)
     show_numbers(ports, result, stage, run, given)
     if REPORT in ports.shown:
-        write_report(run, Path(given[REPORT].path))
+        from mlpo_kit.reports.page import build_report_or_reason
 
-
-def write_report(run: Run, path: Path) -> None:
-    """Write the run's page for KFP's; the run is done by then, so what goes wrong is only told."""
-    from mlpo_kit.reports.page import build_report
-
-    try:
-        path.write_text(build_report(run.store, run.id), encoding="utf-8")
-    except Exception as error:
-        log.warning("there is no report: %r", error)
+        page = build_report_or_reason(run.store, run.id)
+        Path(given[REPORT].path).write_text(page, encoding="utf-8")
 
 
 def judge(run: Run) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from html import escape
 from typing import Any
 
 from metaflow import Config, FlowSpec, Parameter, config_expr, current, project
@@ -24,8 +22,6 @@ from mlpo_kit.runs.pipeline import Highlights, Pipeline, Stage
 from mlpo_kit.runs.workspace import Run
 
 HIT, MISS = "hit", "miss"
-
-log = logging.getLogger(__name__)
 
 
 class StageFailed(MetaflowException):  # type: ignore[misc]
@@ -128,14 +124,10 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
 
     def report(self) -> str:
         """Make the report of this run, as one HTML page."""
-        from mlpo_kit.reports.page import build_report
+        from mlpo_kit.reports.page import build_report_or_reason
 
         run = self.make_run()
-        try:
-            return build_report(run.store, run.id)
-        except Exception as error:  # a page to look at is no reason to fail a run
-            log.exception("there is no report of run %s", run.id)
-            return f"<p>There is no report of run {run.id}: {escape(repr(error))}</p>"
+        return build_report_or_reason(run.store, run.id)
 
     def make_run(self) -> Run:
         """Make the run as the stages see it: the profile, with what was set at the start on top."""

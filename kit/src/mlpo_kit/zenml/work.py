@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
-from mlpo_kit.reports.page import build_report
+from mlpo_kit.reports.page import build_report_or_reason
 from mlpo_kit.runs.changes import apply_changes
 from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, read_setting
 from mlpo_kit.runs.records import parse_record, read_record, read_records
@@ -86,7 +85,7 @@ def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
         _tell_zenml(run, stage)
     outputs = _collect_outputs(run, stage, made)
     if name == run.pipeline.names[-1]:
-        outputs.append(_build_report(run))
+        outputs.append(HTMLString(build_report_or_reason(run.store, run.id)))
     return outputs
 
 
@@ -184,15 +183,6 @@ def _tell_zenml(run: Run, stage: Stage[Any]) -> None:
         _tag_run(f"registered:v{number}")
     if shown.alias.startswith(f"{stage.name}.") and facts["model"]["alias"]:
         _tag_run("deployed")
-
-
-def _build_report(run: Run) -> HTMLString:
-    """The report, or why there is none: that fails no run whose model is deployed."""
-    try:
-        return HTMLString(build_report(run.store, run.id))
-    except Exception as error:
-        log.exception("the report can't be made")
-        return HTMLString(f"<p>the report can't be made: {html.escape(repr(error))}</p>")
 
 
 def _tag_run(name: str) -> None:
