@@ -39,7 +39,7 @@ def test_an_image_with_another_kit_says_so_and_what_to_do(tmp_path: Path) -> Non
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: this image holds mlpo-kit ")
     assert "was started with 0.0.1" in line
-    assert "make image push" in line
+    assert "make setup image push" in line
 
 
 def test_a_variant_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -247,17 +247,6 @@ def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Proje
         change_settings(document, ["train.epoch=3"])
 
 
-def test_a_pod_with_another_kit_than_the_launchers_says_what_to_do() -> None:
-    from importlib.metadata import version
-
-    from mlpo_kit.zenml.work import check_kit
-
-    check_kit({})
-    check_kit({"MLPO_KIT_VERSION": version("mlpo-kit")})
-    with pytest.raises(PipelineError, match=r"started with 9\.9: .*`make setup image push`"):
-        check_kit({"MLPO_KIT_VERSION": "9.9"})
-
-
 @zenml
 @pytest.mark.parametrize(
     ("code", "forbidden"),

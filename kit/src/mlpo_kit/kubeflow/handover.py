@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from mlpo_kit.caching.key import find_kit_version, hash_project_code
+from mlpo_kit.caching.key import hash_project_code
+from mlpo_kit.cluster.image import check_kit_version
 from mlpo_kit.config.documents import Document
 from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings
@@ -59,11 +60,7 @@ def check_code(given: Given) -> None:
 
     On this machine nothing is compared: it is the same.
     """
-    if given["kit"] and given["kit"] != find_kit_version():
-        raise PipelineError(
-            f"this image holds mlpo-kit {find_kit_version()}, and the pipeline was compiled with "
-            f"{given['kit']}: `make image push`, then submit again"
-        )
+    check_kit_version(given["kit"])
     if given["code"] and given["code"] != hash_project_code():
         raise PipelineError(
             "this image holds other code than the pipeline was compiled from: "

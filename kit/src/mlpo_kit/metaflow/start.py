@@ -7,15 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from types import new_class
 
 from metaflow.util import get_username
 
+from mlpo_kit.cluster.image import VERSION_VARIABLE, check_kit_version
 from mlpo_kit.config.settings import find_profile, parse_profile
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.metaflow.description import VERSION_VARIABLE
 from mlpo_kit.metaflow.flow import PipelineFlow
 from mlpo_kit.metaflow.variants import PLAIN, VARIANT, check_variant, name_flow
 
@@ -33,7 +32,7 @@ def main(flow: type[PipelineFlow]) -> None:
     sentence for what a person can mend.
     """
     try:
-        check_version()
+        check_kit_version(os.environ.get(VERSION_VARIABLE))
         sys.argv[1:] = merge_changes(sys.argv[1:])
         chosen = make_variant(flow, check_variant(os.environ.get(VARIANT) or PLAIN))
     except PipelineError as error:
@@ -43,17 +42,6 @@ def main(flow: type[PipelineFlow]) -> None:
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     os.environ["PATH"] = os.pathsep.join(paths)
     chosen()
-
-
-def check_version() -> None:
-    """Raise PipelineError where the image of this task holds another kit than who started it."""
-    theirs, ours = os.environ.get(VERSION_VARIABLE), version("mlpo-kit")
-    if theirs and theirs != ours:
-        raise PipelineError(
-            f"this image holds mlpo-kit {ours}, and the run was started with {theirs}: "
-            "`make setup` installs the locked one where it is started, and `make image push` puts "
-            "it into the image"
-        )
 
 
 def merge_changes(arguments: Sequence[str]) -> list[str]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 from zenml import add_tags, get_step_context, log_metadata
 from zenml.types import HTMLString
 
+from mlpo_kit.cluster.image import VERSION_VARIABLE, check_kit_version
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inputs import parse_inputs
@@ -25,7 +25,6 @@ from mlpo_kit.runs.summary import summarize
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.search.sweep import plan_sweep
 from mlpo_kit.search.trials import choose_trial, run_trial
-from mlpo_kit.zenml.cluster import LAUNCHER_VERSION
 from mlpo_kit.zenml.interface import find_judge, list_outputs
 from mlpo_kit.zenml.model_versions import link_model_version
 
@@ -128,18 +127,8 @@ def find_refusal(run: Run, stage: Stage[Any]) -> str | None:
     return record.reason if record is not None and record.state == "refused" else None
 
 
-def check_kit(environment: Mapping[str, str]) -> None:
-    """Raise PipelineError where this process's kit is not the one that started the run."""
-    ours, theirs = version("mlpo-kit"), environment.get(LAUNCHER_VERSION)
-    if theirs not in (None, ours):
-        raise PipelineError(
-            f"the image holds mlpo-kit {ours}, and the run was started with {theirs}: make both "
-            "the same with `make setup image push`, then start the run again"
-        )
-
-
 def _enter(given: dict[str, Any]) -> Run:
-    check_kit(os.environ)
+    check_kit_version(os.environ.get(VERSION_VARIABLE))
     return get_run(given["settings"])
 
 
