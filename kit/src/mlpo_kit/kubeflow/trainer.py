@@ -20,6 +20,7 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from mlpo_kit.cluster.kubernetes_api import read_message
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.trainjob import TEMPLATE, make_trainjob
@@ -214,10 +215,7 @@ def explain_errors(verb: str, namespace: str, name: str = "") -> Iterator[None]:
 
 def explain_answer(error: ApiException, verb: str, namespace: str, name: str) -> str:
     """Explain what an error of the API means here, and what to do."""
-    try:
-        words = str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        words = str(error.reason)
+    words = read_message(error)
     if error.status == 403 and "exceeded quota" in words:
         return (
             f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. "
