@@ -166,6 +166,22 @@ def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str
     }
 
 
+def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list[Manifest]:
+    """Render a Role, and its RoleBinding to a service account of the same namespace."""
+    group = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": metadata["namespace"]}
+    return [
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+            "subjects": [subject],
+        },
+    ]
+
+
 def object_name(text: str, limit: int = 40) -> str:
     """Return a name that Kubernetes takes for any object, as near to `text` as can be.
 

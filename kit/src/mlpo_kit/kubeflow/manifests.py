@@ -87,20 +87,7 @@ def render_role(settings: Any, cluster: KubeflowCluster) -> list[Manifest]:
     """Render what the task that trains may do, to let a TrainJob train."""
     name = f"{pods.object_name(settings.project)}-trainjobs"
     metadata = pods.metadata(cluster, settings, "train", name)
-    group = "rbac.authorization.k8s.io"
-    account = cluster.service_account or SHARED_ACCOUNT
-    return [
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-            "subjects": [
-                {"kind": "ServiceAccount", "name": account, "namespace": cluster.namespace}
-            ],
-        },
-    ]
+    return pods.render_role(metadata, RULES, cluster.service_account or SHARED_ACCOUNT)
 
 
 def find_missing_gpus(settings: Any) -> Iterator[str]:
