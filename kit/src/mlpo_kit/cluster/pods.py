@@ -12,7 +12,6 @@ from typing import Any
 
 from mlpo_kit.cluster import image
 from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.cluster.patches import patch_pod as patch_pod  # noqa: PLC0414 (for adapters)
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 

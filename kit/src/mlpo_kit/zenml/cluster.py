@@ -13,6 +13,7 @@ from pydantic import Field
 from mlpo_kit.caching.key import find_kit_version
 from mlpo_kit.cluster import image, pods
 from mlpo_kit.cluster.description import Cluster, Name, check_filled_in, read_cluster
+from mlpo_kit.cluster.patches import patch_pod
 from mlpo_kit.config.project import PROJECT_VARIABLE
 from mlpo_kit.config.sections import Resources, section
 from mlpo_kit.config.settings import BaseSettings
@@ -180,7 +181,7 @@ def describe_pod(
     work = pods.container("main", [], cluster, settings, asked)
     work["env"].append({"name": image.VERSION_VARIABLE, "value": find_kit_version()})
     whole = pods.pod_spec(work, cluster, settings, asked, calls_api)
-    spec = pods.patch_pod(whole, stage or "steps")
+    spec = patch_pod(whole, stage or "steps")
     work = _check_patch(whole, spec, stage or "steps")
     found = {
         **{ours: work.get(name) for name, ours in CONTAINER_FIELDS.items()},
