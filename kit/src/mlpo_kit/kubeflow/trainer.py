@@ -87,7 +87,7 @@ def find_limit(work: Workspace) -> float:
 
 
 class TrainJobs:
-    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that was created."""
+    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that may be there."""
 
     def __init__(self, namespace: str) -> None:
         try:
@@ -102,7 +102,12 @@ class TrainJobs:
         self.name = job["metadata"]["name"]
         where = (*KIND, self.namespace, "trainjobs", job)
         strict = {"field_validation": "Strict", "_request_timeout": 30}
-        self._api.create_namespaced_custom_object(*where, **strict)
+        try:
+            self._api.create_namespaced_custom_object(*where, **strict)
+        except ApiException as error:
+            if error.status < 500 and error.status != 409:
+                self.name = ""  # refused, so there is none
+            raise
 
     def get(self) -> Manifest:
         """The TrainJob as it is now."""
@@ -134,7 +139,8 @@ def create_trainjob(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
         yield jobs
     finally:
         try:
-            jobs.delete()
+            if jobs.name:
+                jobs.delete()
         except (ApiException, HTTPError) as error:
             reason = getattr(error, "reason", error)
             log.warning("the TrainJob %s is left, delete it by hand: %s", jobs.name, reason)
