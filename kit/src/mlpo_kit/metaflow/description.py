@@ -73,7 +73,7 @@ def read_metaflow_cluster(settings: BaseSettings) -> MetaflowCluster:
     """Read the cluster for a profile; raises PipelineError where the two don't fit."""
     cluster = read_cluster(MetaflowCluster, settings)
     if found := find_problems(cluster, settings):
-        raise PipelineError("\n  ".join(["deploy/cluster.yaml does not do:", *found]))
+        raise PipelineError("\n  ".join(["deploy/cluster.yaml does not fit this profile:", *found]))
     return cluster
 
 
