@@ -72,6 +72,18 @@ def plan(*changes: str, use_cache: bool = True) -> tuple[str, str]:
     return " ".join(step.verdict for step in steps[:5]), next(iter(reasons), "")
 
 
+def test_a_value_that_a_known_stage_hands_on_is_known_too(
+    toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key, "STARTED", float("inf"))
+    taken = 'Validated, version="ingest.version", '
+    replace("pipeline.py", "Validated, ", taken)(toy)
+    replace("stages/validate.py", "splits: Ref", "splits: Ref, version: str")(toy)
+    run_cached_stages()
+    assert plan() == ("hit hit hit hit hit", "")
+    assert plan("ingest.rows=99")[0] == "run depends depends depends depends"
+
+
 Edit = Callable[[Project], object]
 
 

@@ -235,3 +235,31 @@ def test_the_list_of_verbs_has_each_once(nowhere: Path, capsys: pytest.CaptureFi
     assert named == [name for names in GROUPS.values() for name in names]
     assert all(len(line) <= 100 for line in text.splitlines())
     assert main([]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("table",), "there is no run in "),
+        (("report",), "there is no run in "),
+        (("keep", "7"), "there is no run '7'"),
+        (("plan",), None),
+        (("rollback",), "set MLFLOW_TRACKING_URI to the MLflow server"),
+        (("serve",), "set MLFLOW_TRACKING_URI to the MLflow server"),
+        (("predict",), "set MLFLOW_TRACKING_URI to the MLflow server"),
+        (("prune",), "set MLFLOW_TRACKING_URI to the MLflow server"),
+    ],
+)
+def test_only_what_asks_the_registry_needs_one(
+    toy: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str | None,
+) -> None:
+    inprocess_adapter.install(monkeypatch, toy)
+    store = toy.root / "store"
+    (toy.configs / "shared.yaml").write_text(f"compute: kubernetes\nstorage_root: {store}\n")
+    code = main([*arguments, "--profile", "shared"])
+    err = capsys.readouterr().err
+    assert (code, err) == (0, "") if words is None else code == 1 and words in err

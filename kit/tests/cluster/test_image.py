@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mlpo_kit.caching.key import find_kit_version
 from mlpo_kit.cluster import image
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
@@ -80,3 +81,10 @@ def test_a_base_that_nobody_else_could_build_on_is_refused(
     with pytest.raises(PipelineError, match=words):
         image.pin_base(make_engine(project, known), "mine:1")
     assert image.read_base_image() == before
+
+
+def test_an_image_with_another_kit_than_the_one_that_started_a_run_says_what_to_do() -> None:
+    for same in (None, "", find_kit_version()):
+        image.check_kit_version(same)
+    with pytest.raises(PipelineError, match=r"started with 9\.9: .*`make setup image push`"):
+        image.check_kit_version("9.9")

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.samples import TRAIN, make_cluster, make_settings
 from mlpo_kit.cluster import pods
+from mlpo_kit.cluster.patches import patch_pod
 from mlpo_kit.cluster.workloads import render_workloads
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
@@ -44,17 +45,17 @@ def find_specs() -> dict[str, dict[str, Any]]:
 
 def test_a_project_without_patches_has_its_pods_as_they_are(toy: Project) -> None:
     spec = make_pod()
-    assert pods.patch_pod(spec, "train") is spec
+    assert patch_pod(spec, "train") is spec
 
 
 def test_a_patch_sees_the_whole_pod_and_leaves_the_one_it_was_given(toy: Project) -> None:
     write_patch(toy, PATCH)
     spec = make_pod()
-    patched = pods.patch_pod(spec, "train")
+    patched = patch_pod(spec, "train")
     assert patched["priorityClassName"] == "high-train"
     assert patched["containers"][0]["env"][-1] == {"name": "A", "value": "b"}
     assert spec == make_pod()
-    assert pods.patch_pod(spec, "evaluate") == spec
+    assert patch_pod(spec, "evaluate") == spec
 
 
 def test_the_server_and_the_prune_are_patched_under_their_names(toy: Project) -> None:
@@ -95,13 +96,13 @@ def test_the_server_and_the_prune_are_patched_under_their_names(toy: Project) ->
 def test_what_is_wrong_with_a_patch_is_named(toy: Project, text: str, words: str) -> None:
     write_patch(toy, text)
     with pytest.raises(PipelineError, match=words):
-        pods.patch_pod(make_pod(), "train")
+        patch_pod(make_pod(), "train")
 
 
 def test_a_part_of_a_pod_is_patched_too(toy: Project) -> None:
     """As Argo and Kubeflow Trainer have them: their own containers are added later."""
     write_patch(toy, "def pod(spec, stage):\n    return {**spec, 'hostUsers': False}\n")
-    assert pods.patch_pod({"volumes": []}, "train") == {"volumes": [], "hostUsers": False}
+    assert patch_pod({"volumes": []}, "train") == {"volumes": [], "hostUsers": False}
 
 
 def test_without_the_schemas_a_patch_is_applied_unseen(
@@ -110,4 +111,4 @@ def test_without_the_schemas_a_patch_is_applied_unseen(
     """An environment without what is for development has no schemas."""
     monkeypatch.setitem(sys.modules, "kubernetes_validate", None)
     write_patch(toy, PATCH)
-    assert pods.patch_pod(make_pod(), "train")["priorityClassName"] == "high-train"
+    assert patch_pod(make_pod(), "train")["priorityClassName"] == "high-train"

@@ -74,7 +74,7 @@ def test_the_source_that_kfp_sends_is_that_of_the_component(toy: Project) -> Non
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"kit": "0.1.9", "code": ""}, "and the pipeline was compiled with 0.1.9: `make image pu"),
+        ({"kit": "0.1.9", "code": ""}, "and the run was started with 0.1.9: make both the same"),
         ({"kit": "", "code": "0"}, "this image holds other code than the pipeline was compiled"),
     ],
 )
@@ -83,7 +83,7 @@ def test_an_image_with_other_code_or_another_kit_is_one_sentence(
 ) -> None:
     with pytest.raises(PipelineError, match=words) as caught:
         check_code(given)
-    assert "then submit again" in str(caught.value)
+    assert "image push`, then " in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, replace
-from types import SimpleNamespace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,8 @@ from kfp_project import KUBEFLOW
 from scaffold import Inputs, prepare_inputs
 
 from mlpo_kit.kubeflow.executing import run_request, run_requester
-from mlpo_kit.kubeflow.training_request import write_request
+from mlpo_kit.kubeflow.training_request import parse_request, write_request
+from mlpo_kit.runs.pipeline import Pipeline, Stage
 from mlpo_kit.runs.records import Record, read_record
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store import Ref
@@ -111,6 +111,32 @@ def test_weights_without_a_request_are_used_all_the_same(
     assert find_record(second).cache_reason == "as in run 1"
 
 
+@dataclass(frozen=True)
+class Counts:
+    """A value that a stage hands on: no reference, and nothing that JSON has."""
+
+    rows: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What such a stage returns."""
+
+    counts: Counts
+
+
+def test_a_training_by_request_is_given_the_types_that_it_takes(make_run: MakeRun) -> None:
+    stages = (
+        Stage("validate", Counted),
+        Stage("train", Counted, counts="validate.counts"),
+    )
+    pipeline = Pipeline(*stages, package="toy")
+    counts = Counts(3, (1, 2))
+    request = write_request(make_run(), pipeline["train"], {"counts": counts})
+    assert parse_request(pipeline, request)[1] == {"counts": counts}
+
+
 def test_what_can_not_be_used_any_more_ends_the_task_in_words(
     make_run: MakeRun, tmp_path: Any
 ) -> None:
@@ -139,4 +165,4 @@ def test_the_stage_before_the_training_writes_it(make_run: MakeRun, tmp_path: An
     }
     (request,) = run_requester("validate", given)
     assert json.loads(request)["settings"]["train"]["epochs"] == 5
-    assert SimpleNamespace(**json.loads(request)["inputs"]["splits"]["ref"]).sha256
+    assert Ref(**json.loads(request)["inputs"]["splits"]).sha256

@@ -196,6 +196,20 @@ def test_a_quota_without_room_for_it_is_said(cluster: FakeKubernetes, prepared: 
     assert cluster.jobs == {}
 
 
+@pytest.mark.parametrize(("create", "is_left"), [(403, False), (500, True)])
+def test_only_what_may_have_been_made_is_said_to_be_left(
+    cluster: FakeKubernetes,
+    prepared: Prepared,
+    caplog: pytest.LogCaptureFixture,
+    create: int,
+    is_left: bool,
+) -> None:
+    cluster.answers = {"POST": create, "DELETE": 403}
+    with pytest.raises(PipelineError):
+        train(prepared)
+    assert ("the TrainJob train-run-1 is left, delete it by hand" in caplog.text) == is_left
+
+
 def test_the_error_of_a_process_is_that_of_the_task(
     cluster: FakeKubernetes, make_run: MakeRun
 ) -> None:

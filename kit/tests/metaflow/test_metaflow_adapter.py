@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
-from metaflow_runs import make_project, run_flow, run_kit
+from metaflow_runs import call, make_project, run_flow, run_kit, write_profile
 
 HEAVY = "import sys; print(*[name for name in sys.modules if name in {!r}])"
 
@@ -39,7 +39,7 @@ def test_an_image_with_another_kit_says_so_and_what_to_do(tmp_path: Path) -> Non
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: this image holds mlpo-kit ")
     assert "was started with 0.0.1" in line
-    assert "make image push" in line
+    assert "make setup image push" in line
 
 
 def test_a_variant_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -67,3 +67,13 @@ def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     done = run_kit(root, "trigger", "--profile", "local")
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing to trigger: this profile runs on this machine")
+
+
+def test_the_path_of_a_profile_is_that_of_the_folder_where_the_command_is_called(
+    tmp_path: Path,
+) -> None:
+    root = make_project(tmp_path)
+    write_profile(root, "two", train={"nodes": 2})
+    code = "import os, mlpo_kit.cli.__main__ as cli; os.chdir('configs'); exit(cli.main())"
+    done = call(root, "-c", code, "flow", "--profile", "./two.yaml", "--variant", "plain", "show")
+    assert "train.nodes is 2, and this flow trains on one machine" in done.stderr

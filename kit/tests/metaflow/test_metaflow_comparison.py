@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("metaflow.plugins")  # and not this folder
 
+from mlpo_kit.cli.__main__ import main
 from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.config.project import Project
 
@@ -97,7 +98,6 @@ def test_the_results_of_stages_with_one_type_are_kept_apart(toy: Project) -> Non
     ("text", "words"),
     [
         (None, "there is no file"),
-        ("import nothing_of_that_name\n", "can't be imported: ModuleNotFoundError"),
         ("from mlpo_kit.metaflow import PipelineFlow\n", "defines no flow of a pipeline"),
         (
             "from mlpo_kit.metaflow import PipelineFlow\nclass F(PipelineFlow):\n    pass\n",
@@ -112,3 +112,11 @@ def test_a_file_that_defines_no_flow_is_refused(toy: Project, text: str | None, 
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(PipelineError, match=words):
         load_adapter().compare_pipeline()
+
+
+def test_a_mistake_in_the_file_is_named_with_its_line(
+    toy: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy.root / "pipeline" / "flow.py").write_text("\nimport nothing_of_that_name\n")
+    assert main(["check"]) == 1
+    assert capsys.readouterr().err.startswith("error: pipeline/flow.py:2: ModuleNotFoundError: ")

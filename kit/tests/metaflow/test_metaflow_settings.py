@@ -10,14 +10,8 @@ pytest.importorskip("metaflow.plugins")  # and not this folder
 
 from metaflow_runs import make_project, read_latest, run_flow, run_kit, write_profile
 
-from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.metaflow.changes import (
-    apply_late_changes,
-    join_changes,
-    split_changes,
-    take_changes,
-)
+from mlpo_kit.metaflow.start import take_changes
 
 
 def test_all_options_are_taken_in_their_order() -> None:
@@ -27,58 +21,6 @@ def test_all_options_are_taken_in_their_order() -> None:
     assert changes == ["a.b=1", "c=[1, 2]"]
     with pytest.raises(PipelineError, match="--set wants a setting"):
         take_changes(["run", "--set"])
-
-
-@pytest.mark.parametrize(
-    ("text", "changes"),
-    [
-        ("", []),
-        ("train.epochs=5 train.patience=3", ["train.epochs=5", "train.patience=3"]),
-        ("'model.blocks=[1, 2]'", ["model.blocks=[1, 2]"]),
-        (join_changes(["a.b=[1, 2]", "c=x y"]), ["a.b=[1, 2]", "c=x y"]),
-    ],
-)
-def test_a_form_takes_words_or_a_list(text: str, changes: list[str]) -> None:
-    assert split_changes(text) == changes
-
-
-@pytest.mark.parametrize("text", ["[1, 2]", '["a.b=1"', "'a.b=1"])
-def test_what_is_neither_is_refused(text: str) -> None:
-    with pytest.raises(PipelineError, match="settings: "):
-        split_changes(text)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "resources.train.gpu=1",
-        "resources={train: {cpu: 2}}",
-        "compute=batch",
-        "project=other",
-        "storage_root=/x",
-        "train.nodes=2",
-        "train={nodes: 2}",
-        "retention={max_run_hours: 1}",
-    ],
-)
-def test_what_a_workflow_is_compiled_from_is_refused_by_name(toy: Project, change: str) -> None:
-    document = {"project": "toy", "train": {"epochs": 1}, "resources": {}}
-    with pytest.raises(PipelineError, match=r"is fixed when a workflow is made") as error:
-        apply_late_changes(document, [change], "train")
-    assert str(error.value).startswith(
-        (
-            "resources ",
-            "compute ",
-            "project ",
-            "storage_root ",
-            "train.nodes ",
-            "retention.max_run_hours ",
-        )
-    )
-    digits = "0123" * 16  # of a text
-    late = ["train.epochs=5", f"ingest.version={digits}"]
-    changed = apply_late_changes(document, late, "train")
-    assert (changed["train"], changed["ingest"]) == ({"epochs": 5}, {"version": digits})
 
 
 @pytest.mark.slow
@@ -122,7 +64,7 @@ def test_the_parameter_of_a_form_reaches_every_task(tmp_path: Path) -> None:
 
     done = run_flow(root, "run", "--settings", '["resources.train.cpu=9"]')
     assert done.returncode == 1
-    assert "resources is fixed when a workflow is made" in done.stdout + done.stderr
+    assert "resources.train.cpu: fixed when the pipeline was compiled" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -507,7 +507,7 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
 def test_a_start_can_t_set_what_the_workflow_was_compiled_from(team: Path) -> None:
     done = run_kit(team, "trigger", "--profile", "team", "--set", "resources.train.gpu=2")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: resources is fixed when a workflow is made")
+    assert done.stderr.startswith("error: resources.train.gpu: fixed when the pipeline was")
     done = run_kit(team, "trigger", "--profile", "team", "--set", "train.epochs=0")
     assert done.returncode == 1
     assert "train.epochs" in done.stderr

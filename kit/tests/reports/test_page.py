@@ -16,7 +16,7 @@ from mlpo_kit.config import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.reports.charts import draw_curves
-from mlpo_kit.reports.page import ENDINGS, build_report
+from mlpo_kit.reports.page import ENDINGS, build_report, build_report_or_reason
 from mlpo_kit.reports.sections import format_table
 from mlpo_kit.runs.records import ENDED, State, read_record, write_record
 from mlpo_kit.runs.workspace import Run
@@ -119,6 +119,11 @@ def test_a_refused_candidate_is_told_with_its_reason(make_run: MakeRun) -> None:
     page = build(run)
     assert "register refused the candidate." in page
     assert "is below register.min_accuracy (0.999)" in page
+
+
+def test_where_no_page_can_be_made_one_says_why(make_run: MakeRun) -> None:
+    run = make_run()
+    assert "There is no report of run 2: PipelineError" in build_report_or_reason(run.store, "2")
 
 
 def test_a_run_has_a_page_of_as_far_as_it_came(make_run: MakeRun) -> None:

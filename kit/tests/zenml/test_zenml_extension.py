@@ -176,7 +176,7 @@ def test_the_parameter_of_the_pipeline_takes_what_a_run_may_change(tmp_path: Pat
     train = json.loads((zen.root / "runs" / "fewer" / "train.json").read_text())
     assert train["settings"]["epochs"] == 1
     assert zen.latest()["status"] == "completed"
-    assert "late: compute is fixed when a run is compiled" in done.stdout
+    assert "late: compute: fixed when the pipeline was compiled" in done.stdout
     assert "bare: nothing says which settings this run has: start it with" in done.stdout
     assert zen.records()["runs"]["late"]["status"] == "failed"
 

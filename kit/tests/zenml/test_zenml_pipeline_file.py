@@ -201,6 +201,21 @@ def test_another_process_in_another_folder_loads_a_step_by_its_source(
 
 
 @zenml
+def test_a_mistake_in_the_file_is_one_sentence_with_its_line(project: Project) -> None:
+    edit(project, ("@pipeline(", "1 / 0\n\n\n@pipeline("))
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpo_kit.cli", "run"],
+        env={"PYTHONPATH": f"{KIT}:src", "HOME": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = (project.root / TRAINING).read_text().splitlines().index("1 / 0") + 1
+    wanted = f"error: {TRAINING}:{line}: ZeroDivisionError: division by zero\n"
+    assert (done.returncode, done.stderr) == (1, wanted)
+
+
+@zenml
 def test_a_traceback_from_inside_a_step_shows_real_lines(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,21 +245,10 @@ def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Proje
     late = ("resources.train.cpu=3", "compute=kubernetes", "train={nodes: 2}", "train.nodes=2")
     for change in late:
         name = change.partition("=")[0]
-        with pytest.raises(PipelineError, match=f"{name} is fixed when a run is compiled"):
+        with pytest.raises(PipelineError, match=f"{name}: fixed when the pipeline was compiled"):
             change_settings(document, [change])
     with pytest.raises(PipelineError, match=r"train\.epoch"):
         change_settings(document, ["train.epoch=3"])
-
-
-def test_a_pod_with_another_kit_than_the_launchers_says_what_to_do() -> None:
-    from importlib.metadata import version
-
-    from mlpo_kit.zenml.work import check_kit
-
-    check_kit({})
-    check_kit({"MLPO_KIT_VERSION": version("mlpo-kit")})
-    with pytest.raises(PipelineError, match=r"started with 9\.9: .*`make setup image push`"):
-        check_kit({"MLPO_KIT_VERSION": "9.9"})
 
 
 @zenml

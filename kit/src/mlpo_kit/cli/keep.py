@@ -7,7 +7,7 @@ import argparse
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
-from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.store import open_store
 
@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Set the mark, or take it off."""
     settings = load_settings(chosen.profile)
-    check_registry_is_shared(settings)
     sentence = keep_run(open_store(settings), chosen.run_id, chosen.undo)
     document = {"schema_version": 1, "run_id": chosen.run_id, "is_kept": not chosen.undo}
     write_answer(chosen, document, sentence)

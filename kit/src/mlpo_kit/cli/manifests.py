@@ -8,9 +8,8 @@ from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
-from mlpo_kit.cluster.description import Cluster, read_cluster
-from mlpo_kit.cluster.manifests import render_manifests, write_manifests
-from mlpo_kit.cluster.pods import Manifest
+from mlpo_kit.cluster.description import read_cluster
+from mlpo_kit.cluster.manifests import Files, render_manifests, write_manifests
 from mlpo_kit.cluster.workloads import describe_files
 from mlpo_kit.config.settings import check_settings, read_profile
 
@@ -25,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Write them, and print the files."""
-    found, cluster, _ = render_all(chosen.profile)
-    settings = check_settings(read_profile(chosen.profile))
-    files = [str(path) for path in write_manifests(found, describe_files(settings, cluster))]
+    found, comments, _ = render_all(chosen.profile)
+    files = [str(path) for path in write_manifests(found, comments)]
     write_answer(chosen, {"schema_version": 1, "files": files}, "\n".join(files))
     return DONE
 
 
-def render_all(profile: str) -> tuple[dict[str, list[Manifest]], Cluster, list[str]]:
-    """Render all manifests of a profile; with the cluster, and what the adapter finds wrong."""
+def render_all(profile: str) -> tuple[Files, dict[str, str], list[str]]:
+    """Render all manifests of a profile, with a comment for each file, and what is wrong."""
     adapter, document = load_adapter(), read_profile(profile)
     settings = check_settings(document)
     cluster = read_cluster(adapter.CLUSTER, settings)
     own = adapter.render_manifests(settings, document)
     found = render_manifests(settings, cluster, profile, own, adapter.PRUNE_COMMAND)
-    return found, cluster, adapter.find_manifest_problems(settings, document)
+    problems = adapter.find_manifest_problems(settings, document)
+    return found, describe_files(settings, cluster), problems

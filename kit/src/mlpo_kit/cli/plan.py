@@ -7,7 +7,7 @@ import argparse
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_changes, add_profile
 from mlpo_kit.cli.output import add_json, write_answer
-from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.execution.plan import format_plan, plan_run, to_document
 from mlpo_kit.runs.workspace import Run
 
@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the plan."""
     settings = load_settings(chosen.profile, chosen.set)
-    check_registry_is_shared(settings)
     steps = plan_run(Run("plan", "none", settings, use_cache=not chosen.no_cache))
     write_answer(chosen, to_document(steps), format_plan(steps))
     return DONE

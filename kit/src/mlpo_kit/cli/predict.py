@@ -8,7 +8,7 @@ from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cli.serve import find_champion
-from mlpo_kit.config.settings import check_registry_is_shared, load_settings
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.store import open_store
 
 HELP = "ask the served champion about test rows"
@@ -26,7 +26,6 @@ def run(chosen: argparse.Namespace) -> int:
     from mlpo_kit.models.predict import format_predictions, predict_test_rows
 
     settings = load_settings(chosen.profile)
-    check_registry_is_shared(settings)
     found = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
     write_answer(chosen, found, format_predictions(found))
     return DONE

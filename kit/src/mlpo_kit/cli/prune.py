@@ -9,7 +9,7 @@ from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer, write_line, write_message
-from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
+from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.retention import view
 from mlpo_kit.retention.prune import apply_plan, may_drop, plan_prune
@@ -27,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Show the plan, or apply it."""
     settings, adapter = load_settings(chosen.profile), load_adapter()
-    check_registry_is_shared(settings)
     if chosen.apply:
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
     else:

@@ -32,7 +32,6 @@ def run(chosen: argparse.Namespace) -> int:
     from mlpo_kit.models.server import serve_model
 
     settings = load_settings(chosen.profile)
-    check_registry_is_shared(settings)
     champion = find_champion(settings)
     model = open_store(settings).open(champion.model)
     serve_model(model, chosen.host, chosen.port, champion.number)
@@ -44,6 +43,7 @@ def find_champion(settings: BaseSettings) -> Version:
     """Find the champion; raises PipelineError where there is none."""
     from mlpo_kit.models.registry import open_registry
 
+    check_registry_is_shared(settings)
     champion = open_registry(settings).champion()
     if champion is None:
         raise PipelineError("no model is deployed yet: `make run` trains and deploys one")

@@ -8,7 +8,7 @@ from typing import Any
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer, write_line
-from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared, load_settings
+from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.table import format_run
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the table."""
     settings = load_settings(chosen.profile)
-    check_registry_is_shared(settings)
     summary = read_newest_run(settings)
     write_answer(chosen, describe_run(settings, summary), format_newest_run(settings, summary))
     return DONE

@@ -15,11 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mlpo_kit.caching.key import find_kit_version
 from mlpo_kit.cluster.description import Cluster
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import write_text
 
+VERSION_VARIABLE = "MLPO_KIT_VERSION"  # of the kit where a run or a workflow was started
 DOCKERFILE, BASE = "deploy/Dockerfile", "deploy/base-image"
 # What an image is made of. Settings are not in it: each task is given them.
 CONTENT = (
@@ -52,6 +54,19 @@ def make_tag(device: str) -> str:
 def name_image(cluster: Cluster) -> str:
     """Return the full name of the image that holds the code as it is now: `registry/name:tag`."""
     return f"{cluster.image}:{make_tag(cluster.device)}"
+
+
+def check_kit_version(theirs: str | None) -> None:
+    """Raise PipelineError where this process has another kit than `theirs`, which started the run.
+
+    Nothing is compared where theirs is not known.
+    """
+    ours = find_kit_version()
+    if theirs and theirs != ours:
+        raise PipelineError(
+            f"this image holds mlpo-kit {ours}, and the run was started with {theirs}: make both "
+            "the same with `make setup image push`, then start it again"
+        )
 
 
 def build_image(cluster: Cluster, base: str | None = None) -> None:

@@ -38,10 +38,7 @@ class KubernetesApi:
             try:  # in a pod
                 config.load_incluster_config(client_configuration=made)
             except config.ConfigException:
-                raise PipelineError(
-                    f"the configuration of kubectl can't be used: {find_root_cause(error)}. Does "
-                    "`kubectl get pods` answer here (KUBECONFIG)?"
-                ) from None
+                raise make_configuration_error(error) from None
         made.retries = False
         self.host = made.host
         self._connection = self._client.ApiClient(made)
@@ -94,7 +91,7 @@ class KubernetesApi:
         try:
             self._send(self._make_request("PATCH", path, list(query.items()), document))
         except self._client.ApiException as error:
-            message = _read_message(error)
+            message = read_message(error)
             may_not = error.status == 403 and " cannot " in message  # in the words of RBAC
             return None if may_not or "does not support dry run" in message else message
         return None
@@ -160,12 +157,20 @@ class KubernetesApi:
             ) from None
 
 
-def _read_message(error: Any) -> str:
-    """What Kubernetes says to a request that it does not take."""
+def make_configuration_error(error: Exception) -> PipelineError:
+    """Make the error to raise where the configuration of kubectl can't be used."""
+    return PipelineError(
+        f"the configuration of kubectl can't be used: {find_root_cause(error)}. Does "
+        "`kubectl get pods` answer here (KUBECONFIG)?"
+    )
+
+
+def read_message(error: Any) -> str:
+    """Read what an API of Kubernetes says to a request that it does not take, out of its error."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
-        return f"it answers {error.status} {error.reason}"
+        return str(error.reason)
 
 
 def parse_amount(text: Any) -> Decimal | None:

@@ -78,6 +78,13 @@ def write_manifests(files: Files, comments: dict[str, str]) -> list[Path]:
     return list(texts)
 
 
+def drop_nulls(value: Any) -> Any:
+    """Return a document without what is null: what makes it names all that could have been said."""
+    if isinstance(value, dict):
+        return {name: drop_nulls(item) for name, item in value.items() if item is not None}
+    return [drop_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def to_yaml(documents: list[Manifest]) -> str:
     """Format the documents of one file: the same text for the same documents."""
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)

@@ -12,7 +12,7 @@ from typing import Any
 from mlpo_kit.cluster.description import FILE, Cluster
 from mlpo_kit.cluster.kubernetes_api import UNKNOWN, KubernetesApi, parse_amount
 from mlpo_kit.cluster.manifests import Files
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.runs.pipeline import load_pipeline
 
@@ -121,8 +121,7 @@ def find_largest_stage(key: str, settings: BaseSettings, cluster: Cluster) -> tu
             cluster.gpu_type: request.gpu,
             "pods": 1,
         }
-        pods = getattr(getattr(settings, stage, None), "nodes", 1)
-        return Decimal(pods * amounts.get(counted, 0))
+        return Decimal(count_nodes(settings, stage) * amounts.get(counted, 0))
 
     requests = {stage: Resources() for stage in load_pipeline()} | settings.resources
     amount, stage = max((measure(stage, request), stage) for stage, request in requests.items())

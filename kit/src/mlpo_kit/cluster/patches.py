@@ -47,16 +47,12 @@ def _call_patch(path: Path, spec: dict[str, Any], stage: str) -> Any:
     """Call the project's function; raises PipelineError with the line that failed."""
     try:
         patch = runpy.run_path(str(path)).get("pod")
-        return patch(spec, stage) if callable(patch) else _refuse_file()
-    except PipelineError:
-        raise
+        if callable(patch):
+            return patch(spec, stage)
     except Exception as error:  # whatever a person wrote
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f":{frame.lineno}" for frame in frames if frame.filename == str(path)]
         place = FILE + (lines[-1] if lines else "")
         words = f"{place}: {type(error).__name__}: {error}"
         raise PipelineError(f"{words} (for the pod of {stage})") from error
-
-
-def _refuse_file() -> None:
     raise PipelineError(f"{FILE} has no function pod(spec, stage): write one, or delete the file")

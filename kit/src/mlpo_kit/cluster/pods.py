@@ -12,7 +12,6 @@ from typing import Any
 
 from mlpo_kit.cluster import image
 from mlpo_kit.cluster.description import Cluster
-from mlpo_kit.cluster.patches import patch_pod as patch_pod  # noqa: PLC0414 (for adapters)
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings
 
@@ -164,6 +163,22 @@ def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str
         "namespace": cluster.namespace,
         "labels": {**labels(settings, component), **managed},
     }
+
+
+def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list[Manifest]:
+    """Render a Role, and its RoleBinding to a service account of the same namespace."""
+    group = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": metadata["namespace"]}
+    return [
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+            "subjects": [subject],
+        },
+    ]
 
 
 def object_name(text: str, limit: int = 40) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mlpo_kit.cluster import pods
 from mlpo_kit.cluster.description import Cluster
+from mlpo_kit.cluster.patches import patch_pod
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.config.sections import Resources
 from mlpo_kit.config.settings import BaseSettings, find_profile
@@ -120,7 +121,7 @@ def _render_serving(
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
         "template": {
             "metadata": {"labels": metadata["labels"]},
-            "spec": pods.patch_pod(pod, component),
+            "spec": patch_pod(pod, component),
         },
     }
     service = {
@@ -157,7 +158,7 @@ def _render_prune(
     ]
     metadata = pods.metadata(cluster, settings, "prune", name)
     pod = {**_render_pod(settings, cluster, config, PRUNE_REQUEST, work), "restartPolicy": "Never"}
-    pod = pods.patch_pod(pod, "prune")
+    pod = patch_pod(pod, "prune")
     job = {
         "backoffLimit": 2,
         "activeDeadlineSeconds": 6 * 3600,

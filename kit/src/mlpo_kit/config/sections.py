@@ -145,6 +145,11 @@ class ProcessSettings:
             )
 
 
+def count_nodes(settings: Any, stage: str) -> int:
+    """Count the machines that a stage of a run's settings starts together; 1 unless it says so."""
+    return int(getattr(getattr(settings, stage, None), "nodes", 1))
+
+
 @section
 class TrainingSettings(ProcessSettings):
     """The kit's training loop: what its optimizer, its schedule and its end depend on."""

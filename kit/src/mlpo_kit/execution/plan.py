@@ -9,7 +9,6 @@ from mlpo_kit.caching.entries import find_reason_to_run
 from mlpo_kit.execution.runner import Lookup, find_oldest_usable, identify, look_up
 from mlpo_kit.runs.pipeline import Stage
 from mlpo_kit.runs.workspace import Run
-from mlpo_kit.store import Ref
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,17 @@ class Step:
 def plan_run(run: Run) -> list[Step]:
     """Plan the stages in their order. Nothing is written, and no stage is imported."""
     steps: list[Step] = []
-    outputs: dict[str, Ref] = {}  # "<stage>.<output>" of the hits
+    outputs: dict[str, Any] = {}  # "<stage>.<output>" of the hits
     for stage in run.pipeline.values():
         step, known = _plan_stage(run, stage, outputs)
         steps.append(step)
         if known is not None and known.entry is not None:
-            outputs |= {f"{stage.name}.{key}": ref for key, ref in known.entry.outputs.items()}
+            made = {**known.entry.values, **known.entry.outputs}
+            outputs |= {f"{stage.name}.{name}": value for name, value in made.items()}
     return steps
 
 
-def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Ref]) -> tuple[Step, Lookup | None]:
+def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Any]) -> tuple[Step, Lookup | None]:
     inputs = {name: outputs[key] for name, key in stage.inputs.items() if key in outputs}
     if len(inputs) == len(stage.inputs):
         known = look_up(run, stage, inputs)

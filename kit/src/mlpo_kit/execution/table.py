@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# How a stage's state is shown: where it was served, the state says no more than the cache does.
+# States whose reason fits into the line of the stage; that of the others stands below the table.
 GOOD = ("completed", "reused", "not run", "running")
 
 

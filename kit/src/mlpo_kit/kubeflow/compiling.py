@@ -13,6 +13,7 @@ from kfp import compiler
 
 from mlpo_kit.cluster import image, preflight
 from mlpo_kit.config.project import find_project
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings, read_profile
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.compare import compare_with_pipeline
@@ -97,8 +98,8 @@ def find_problems(compiled: Compiled) -> list[str]:
 def find_all_problems(settings: Any, document: dict[str, Any]) -> Iterator[str]:
     """Find what is wrong with the pipelines: of a run, of a sweep if there is one, of a prune."""
     found = [compile_document(document), compile_prune(document)]
-    training = getattr(settings, load_pipeline().training_stage)
-    if getattr(training, "nodes", 1) == 1 and (find_project().configs / "sweep.yaml").is_file():
+    has_sweep = (find_project().configs / "sweep.yaml").is_file()
+    if has_sweep and count_nodes(settings, load_pipeline().training_stage) == 1:
         found.append(compile_document(document, sweep="sweep"))
     for compiled in found:
         yield from (f"{compiled.path.name}: {problem}" for problem in find_problems(compiled))

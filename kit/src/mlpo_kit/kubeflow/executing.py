@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpo_kit.caching.key import hash_project_code
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.execution.runner import read_result, run_stage
 from mlpo_kit.kubeflow.handover import (
     Given,
@@ -113,8 +114,7 @@ def choose_task(name: str, given: Given) -> Any:
 
 def call_stage(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Any:
     """Run a stage; where several machines train, a TrainJob does it."""
-    section = getattr(run.settings, stage.name)
-    if stage.name == run.pipeline.training_stage and getattr(section, "nodes", 1) > 1:
+    if stage.name == run.pipeline.training_stage and count_nodes(run.settings, stage.name) > 1:
         from mlpo_kit.kubeflow import trainer  # takes a second
 
         return run_stage(run, stage, **inputs, launch=trainer.launch_trainjob)
@@ -126,17 +126,10 @@ def hand_on(run: Run, stage: Stage[Any], ports: Ports, result: Any, given: Given
     write_artifacts(ports, result, given)
     show_numbers(ports, result, stage, run, given)
     if REPORT in ports.shown:
-        write_report(run, Path(given[REPORT].path))
+        from mlpo_kit.reports.page import build_report_or_reason
 
-
-def write_report(run: Run, path: Path) -> None:
-    """Write the run's page for KFP's; the run is done by then, so what goes wrong is only told."""
-    from mlpo_kit.reports.page import build_report
-
-    try:
-        path.write_text(build_report(run.store, run.id), encoding="utf-8")
-    except Exception as error:
-        log.warning("there is no report: %r", error)
+        page = build_report_or_reason(run.store, run.id)
+        Path(given[REPORT].path).write_text(page, encoding="utf-8")
 
 
 def judge(run: Run) -> bool:

@@ -11,14 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from mlpo_kit.caching.key import find_kit_version, hash_project_code
+from mlpo_kit.caching.key import hash_project_code
+from mlpo_kit.cluster.image import check_kit_version
+from mlpo_kit.config.documents import Document
+from mlpo_kit.config.sections import count_nodes
+from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.kubeflow.changes import apply_run_settings
+from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.kubeflow.ports import CONFUSION, METRICS, Port, Ports, find_inputs, find_numbers
-from mlpo_kit.runs.pipeline import Pipeline, Stage
+from mlpo_kit.runs.changes import apply_changes, parse_changes
+from mlpo_kit.runs.pipeline import Pipeline, Stage, load_pipeline
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store import Ref
 
@@ -32,10 +36,23 @@ def open_run(pipeline: Pipeline, given: Given) -> Run:
         raise PipelineError(
             "this pipeline was compiled without a profile: `make compile` writes the one to run"
         )
-    settings = apply_run_settings(json.loads(given["profile"]), given["settings"])
+    settings = change_settings(json.loads(given["profile"]), given["settings"])
     # In a loop, KFP on this machine puts the name of the task behind that of the run.
     run_id = given["run_id"].partition("/")[0]
     return Run(run_id, "kubeflow", settings, use_cache=given["use_cache"], pipeline=pipeline)
+
+
+def change_settings(document: Document, text: str) -> Any:
+    """Apply the changes of a run to the settings that its pipeline was compiled with.
+
+    Returns the project's `Settings`. Raises PipelineError for what is wrong, or comes too late.
+    """
+    training = load_pipeline().training_stage
+    fixed = ["nodes"]
+    if count_nodes(check_settings(document), training) > 1:
+        fixed += ["processes", "threads", "timeout_seconds"]  # of the TrainJob
+    names = [f"{training}.{name}" for name in fixed]
+    return check_settings(apply_changes(document, parse_changes(text), names))
 
 
 def check_code(given: Given) -> None:
@@ -43,11 +60,7 @@ def check_code(given: Given) -> None:
 
     On this machine nothing is compared: it is the same.
     """
-    if given["kit"] and given["kit"] != find_kit_version():
-        raise PipelineError(
-            f"this image holds mlpo-kit {find_kit_version()}, and the pipeline was compiled with "
-            f"{given['kit']}: `make image push`, then submit again"
-        )
+    check_kit_version(given["kit"])
     if given["code"] and given["code"] != hash_project_code():
         raise PipelineError(
             "this image holds other code than the pipeline was compiled from: "
@@ -76,18 +89,14 @@ def label_messages(stage: Stage[Any]) -> Iterator[None]:
 def read_inputs(pipeline: Pipeline, stage: Stage[Any], given: Given) -> dict[str, Any]:
     """Read the inputs of a stage from what its task is given."""
     ports = find_inputs(pipeline, stage)
-    inputs = {}
-    for name, taken in stage.inputs.items():
-        maker, _, output = taken.partition(".")
-        hint = pipeline[maker].outputs[output]
-        inputs[name] = TypeAdapter(hint).validate_python(_read_value(ports[name], given[name]))
-    return inputs
+    held = {name: _read_value(port, given[name]) for name, port in ports.items()}
+    return parse_inputs(pipeline, stage, held)
 
 
 def _read_value(port: Port, held: Any) -> Any:
     if port.is_artifact:
         document = json.loads(Path(held.path).read_text(encoding="utf-8"))
-        return document["value"] if document.keys() == {"value"} else Ref(**document)
+        return document["value"] if document.keys() == {"value"} else document
     return json.loads(held) if port.is_json else held
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpo_kit.cluster import pods
 from mlpo_kit.cluster.pods import Manifest
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.kubeflow.description import KubeflowCluster, read_kubeflow_cluster
 from mlpo_kit.kubeflow.trainjob import render_trainjob
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -34,8 +34,7 @@ def render_own_manifests(settings: Any) -> dict[str, list[Manifest]]:
             render_claim(settings, cluster),
             render_first_write(settings, cluster),
         ]
-    training = getattr(settings, load_pipeline().training_stage)
-    if getattr(training, "nodes", 1) > 1:
+    if count_nodes(settings, load_pipeline().training_stage) > 1:
         found["rbac"] = render_role(settings, cluster)
         # To look at: the task that trains creates it, with the name and the work of its run.
         found["trainjob"] = [render_trainjob(settings, cluster)]
@@ -88,20 +87,7 @@ def render_role(settings: Any, cluster: KubeflowCluster) -> list[Manifest]:
     """Render what the task that trains may do, to let a TrainJob train."""
     name = f"{pods.object_name(settings.project)}-trainjobs"
     metadata = pods.metadata(cluster, settings, "train", name)
-    group = "rbac.authorization.k8s.io"
-    account = cluster.service_account or SHARED_ACCOUNT
-    return [
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-            "subjects": [
-                {"kind": "ServiceAccount", "name": account, "namespace": cluster.namespace}
-            ],
-        },
-    ]
+    return pods.render_role(metadata, RULES, cluster.service_account or SHARED_ACCOUNT)
 
 
 def find_missing_gpus(settings: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from kfp import dsl, kubernetes
 
 from mlpo_kit.cluster import image, pods
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.trainjob import TEMPLATE
 
@@ -19,7 +19,7 @@ LIGHT = Resources(cpu=1, memory_mb=2048)
 
 def find_resources(stage: str, settings: Any) -> Resources:
     """Find what the task of a stage asks for."""
-    if getattr(getattr(settings, stage, None), "nodes", 1) > 1:
+    if count_nodes(settings, stage) > 1:
         return LIGHT  # the pods of the TrainJob have what it needs
     found: Resources = settings.resources.get(stage, Resources())
     return found

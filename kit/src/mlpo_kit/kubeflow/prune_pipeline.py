@@ -5,7 +5,7 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.cluster.workloads import PRUNE_REQUEST
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.generate import make_component
@@ -30,7 +30,7 @@ def make_prune_pipeline(document: dict[str, Any], cluster: KubeflowCluster) -> A
     def delete_old_runs() -> None:
         """Delete what the retention policy gives up."""
         task = prune(profile=json.dumps(document)).set_caching_options(False)
-        place_task(task, settings, cluster, settings.resources.get("prune", Resources()))
+        place_task(task, settings, cluster, PRUNE_REQUEST)
         let_call_kfp(task, cluster)
         kubernetes.set_timeout(task, HOUR)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpo_kit.config.project import PROJECT_VARIABLE, find_project
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.progress import Progress, find_failed_task
@@ -93,7 +94,7 @@ def _check_fits_this_machine(settings: Any) -> None:
             "`make submit` runs it on the cluster"
         )
     training = load_pipeline().training_stage
-    if (nodes := getattr(getattr(settings, training), "nodes", 1)) > 1:
+    if (nodes := count_nodes(settings, training)) > 1:
         raise PipelineError(
             f"{training}.nodes is {nodes}, and this is one machine: set {training}.nodes: 1 in the "
             "profile of a run here, or let a cluster do it: compute: kubernetes, and `make submit`"

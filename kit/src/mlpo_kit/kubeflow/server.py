@@ -15,6 +15,7 @@ from kfp import Client
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError
 
+from mlpo_kit.cluster.kubernetes_api import read_message
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.compiling import Compiled
 
@@ -204,10 +205,7 @@ def explain_errors(what: str) -> Iterator[None]:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     except ApiException as error:
-        try:
-            words = json.loads(error.body)["message"]
-        except (TypeError, ValueError, KeyError):
-            words = str(error.reason)
+        words = read_message(error)
         if "exceeded quota" in words:
             raise PipelineError(
                 f"the namespace's quota leaves no room to {what}: {words}. Delete what is done "

@@ -20,6 +20,7 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from mlpo_kit.cluster.kubernetes_api import read_message
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.kubeflow.trainjob import TEMPLATE, make_trainjob
@@ -86,7 +87,7 @@ def find_limit(work: Workspace) -> float:
 
 
 class TrainJobs:
-    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that was created."""
+    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that may be there."""
 
     def __init__(self, namespace: str) -> None:
         try:
@@ -101,7 +102,12 @@ class TrainJobs:
         self.name = job["metadata"]["name"]
         where = (*KIND, self.namespace, "trainjobs", job)
         strict = {"field_validation": "Strict", "_request_timeout": 30}
-        self._api.create_namespaced_custom_object(*where, **strict)
+        try:
+            self._api.create_namespaced_custom_object(*where, **strict)
+        except ApiException as error:
+            if error.status < 500 and error.status != 409:
+                self.name = ""  # refused, so there is none
+            raise
 
     def get(self) -> Manifest:
         """The TrainJob as it is now."""
@@ -133,7 +139,8 @@ def create_trainjob(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
         yield jobs
     finally:
         try:
-            jobs.delete()
+            if jobs.name:
+                jobs.delete()
         except (ApiException, HTTPError) as error:
             reason = getattr(error, "reason", error)
             log.warning("the TrainJob %s is left, delete it by hand: %s", jobs.name, reason)
@@ -214,10 +221,7 @@ def explain_errors(verb: str, namespace: str, name: str = "") -> Iterator[None]:
 
 def explain_answer(error: ApiException, verb: str, namespace: str, name: str) -> str:
     """Explain what an error of the API means here, and what to do."""
-    try:
-        words = str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        words = str(error.reason)
+    words = read_message(error)
     if error.status == 403 and "exceeded quota" in words:
         return (
             f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. "

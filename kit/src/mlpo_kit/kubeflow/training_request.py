@@ -9,17 +9,17 @@ that trained. It holds all that training needs, as the task is given nothing els
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from mlpo_kit.config.settings import check_settings
+from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.execution.runner import reuse_result
 from mlpo_kit.runs.pipeline import Pipeline, Stage
 from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run
-from mlpo_kit.store import Ref, Store
+from mlpo_kit.store import Store
 
 
 def write_request(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> str:
@@ -35,10 +35,7 @@ def write_request(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> str:
             "run_id": run.id,
             "use_cache": run.use_cache,
             "settings": to_jsonable_python(run.settings),
-            "inputs": {
-                name: {"ref": asdict(value)} if isinstance(value, Ref) else {"value": value}
-                for name, value in inputs.items()
-            },
+            "inputs": to_jsonable_python(inputs),
         }
     )
     run.store.write(_locate_request(run.id, stage), text.encode())
@@ -56,11 +53,8 @@ def parse_request(pipeline: Pipeline, text: str) -> tuple[Run, dict[str, Any]]:
         use_cache=document["use_cache"],
         pipeline=pipeline,
     )
-    inputs = {
-        name: Ref(**held["ref"]) if "ref" in held else held["value"]
-        for name, held in document["inputs"].items()
-    }
-    return run, inputs
+    stage = pipeline[pipeline.training_stage]
+    return run, parse_inputs(pipeline, stage, document["inputs"])
 
 
 def is_done(run: Run, stage: Stage[Any]) -> bool:

@@ -30,16 +30,16 @@ class StepCalls:
 
 
 def load_flow() -> type[PipelineFlow]:
-    """Load the project's flow; raises PipelineError where its file defines none."""
+    """Load the project's flow; raises PipelineError where its file defines none.
+
+    What the file itself raises comes out as it is: the command line names its line.
+    """
     path = find_project().root / FLOW_FILE
     specification = spec_from_file_location("mlpo_kit_flow", path)
     if not path.is_file() or specification is None or specification.loader is None:
         raise PipelineError(f"there is no file {path}: the project's flow belongs there")
     module = module_from_spec(specification)
-    try:
-        specification.loader.exec_module(module)
-    except Exception as error:  # whatever the project's own code raises
-        raise PipelineError(f"{path} can't be imported: {error!r}") from error
+    specification.loader.exec_module(module)
     flows = [
         value
         for value in vars(module).values()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from mlpo_kit.cluster.manifests import drop_nulls
 from mlpo_kit.config.documents import Document
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import check_settings
@@ -58,7 +59,7 @@ def _compile(document: str, variant: str | None) -> dict[str, Any]:
         )
     if done.returncode:
         raise PipelineError(f"Metaflow can't compile {FLOW_FILE}:\n{done.stderr.strip()}")
-    workflow = _drop_nulls(json.loads(done.stdout))
+    workflow = drop_nulls(json.loads(done.stdout))
     return {"workflow": workflow, "job_definitions": aws.job_definitions}
 
 
@@ -95,12 +96,3 @@ def _rename_as_api(parameters: Any) -> Any:
         name[:1].lower() + name[1:].removesuffix(".$"): _rename_as_api(value)
         for name, value in parameters.items()
     }
-
-
-def _drop_nulls(document: Any) -> Any:
-    """Make it readable: Metaflow names all that could have been said, too."""
-    if isinstance(document, dict):
-        return {name: _drop_nulls(value) for name, value in document.items() if value is not None}
-    if isinstance(document, list):
-        return [_drop_nulls(value) for value in document]
-    return document

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
+from mlpo_kit.caching.key import find_kit_version
 from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.image import VERSION_VARIABLE
 from mlpo_kit.config.sections import section
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 
-VERSION_VARIABLE = "MLPO_KIT_VERSION"  # the kit's version where a run or a workflow was started
 Role = Annotated[str, Field(pattern="^arn:[^:]+:iam::.+$")]
 
 
@@ -53,7 +53,7 @@ class MetaflowCluster(Cluster):
             **super().environment,
             # The image has all that a task needs, and nobody may install anything there.
             "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
-            VERSION_VARIABLE: version("mlpo-kit"),
+            VERSION_VARIABLE: find_kit_version(),
         }
 
     @property
@@ -73,7 +73,7 @@ def read_metaflow_cluster(settings: BaseSettings) -> MetaflowCluster:
     """Read the cluster for a profile; raises PipelineError where the two don't fit."""
     cluster = read_cluster(MetaflowCluster, settings)
     if found := find_problems(cluster, settings):
-        raise PipelineError("\n  ".join(["deploy/cluster.yaml does not do:", *found]))
+        raise PipelineError("\n  ".join(["deploy/cluster.yaml does not fit this profile:", *found]))
     return cluster
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from html import escape
 from typing import Any
 
 from metaflow import Config, FlowSpec, Parameter, config_expr, current, project
@@ -18,14 +16,12 @@ from mlpo_kit.config.settings import check_settings, parse_profile
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import reuse_result, run_stage
 from mlpo_kit.metaflow.cards import TRAINING_CARD, TrainingCard
-from mlpo_kit.metaflow.changes import apply_late_changes, split_changes
 from mlpo_kit.metaflow.placement import placement
+from mlpo_kit.runs.changes import apply_changes, parse_changes
 from mlpo_kit.runs.pipeline import Highlights, Pipeline, Stage
 from mlpo_kit.runs.workspace import Run
 
 HIT, MISS = "hit", "miss"
-
-log = logging.getLogger(__name__)
 
 
 class StageFailed(MetaflowException):  # type: ignore[misc]
@@ -128,21 +124,17 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
 
     def report(self) -> str:
         """Make the report of this run, as one HTML page."""
-        from mlpo_kit.reports.page import build_report
+        from mlpo_kit.reports.page import build_report_or_reason
 
         run = self.make_run()
-        try:
-            return build_report(run.store, run.id)
-        except Exception as error:  # a page to look at is no reason to fail a run
-            log.exception("there is no report of run %s", run.id)
-            return f"<p>There is no report of run {run.id}: {escape(repr(error))}</p>"
+        return build_report_or_reason(run.store, run.id)
 
     def make_run(self) -> Run:
         """Make the run as the stages see it: the profile, with what was set at the start on top."""
         with explain_errors():
             document: Document = self.config.to_dict()
-            changes = split_changes(self.late_changes or "")
-            changed = apply_late_changes(document, changes, self.pipeline.training_stage)
+            changes = parse_changes(self.late_changes or "")
+            changed = apply_changes(document, changes, [f"{self.pipeline.training_stage}.nodes"])
             return Run(
                 id=str(current.run_id),
                 orchestrator="metaflow",

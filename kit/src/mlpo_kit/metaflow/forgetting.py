@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
+from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.metaflow.description import list_variables, read_metaflow_cluster
 from mlpo_kit.metaflow.variants import list_flow_names
@@ -21,15 +22,15 @@ KEPT = ("/_meta", "/_parameters")  # a run's date and tags, and what `resume` st
 
 def find_kept_runs(settings: BaseSettings) -> set[str]:
     """Find the ids of the runs that are tagged `keep`."""
-    _locate_datastore(settings)
-    from metaflow import Flow, namespace
-    from metaflow.exception import MetaflowNotFound
+    with _use_datastore(settings):
+        from metaflow import Flow, namespace
+        from metaflow.exception import MetaflowNotFound
 
-    namespace(None)
-    found: set[str] = set()
-    for flow in list_flow_names():
-        with suppress(MetaflowNotFound):  # no run yet
-            found |= {run.id for run in Flow(flow).runs("keep")}
+        namespace(None)
+        found: set[str] = set()
+        for flow in list_flow_names():
+            with suppress(MetaflowNotFound):  # no run yet
+                found |= {run.id for run in Flow(flow).runs("keep")}
     return found
 
 
@@ -38,25 +39,35 @@ def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
 
     Their artifacts stay: they are small, and other runs share them.
     """
-    _locate_datastore(settings)
-    from fsspec.core import url_to_fs
-    from metaflow.exception import MetaflowNotFound
+    with _use_datastore(settings):
+        from fsspec.core import url_to_fs
+        from metaflow.exception import MetaflowNotFound
 
-    for flow, run_id in product(list_flow_names(), run_ids):  # no two runs have the same id
-        with suppress(MetaflowNotFound):  # of another flow, or somebody deleted it
-            _mark_pruned(flow, run_id)
-        for place in _list_places(flow, run_id):
-            files, path = url_to_fs(place)
-            with suppress(FileNotFoundError):
-                for name in files.ls(path, detail=False):
-                    if not name.endswith(KEPT):
-                        files.rm(name, recursive=True)
+        for flow, run_id in product(list_flow_names(), run_ids):  # no two runs have the same id
+            with suppress(MetaflowNotFound):  # of another flow, or somebody deleted it
+                _mark_pruned(flow, run_id)
+            for place in _list_places(flow, run_id):
+                files, path = url_to_fs(place)
+                with suppress(FileNotFoundError):
+                    for name in files.ls(path, detail=False):
+                        if not name.endswith(KEPT):
+                            files.rm(name, recursive=True)
 
 
-def _locate_datastore(settings: BaseSettings) -> None:
-    """Tell Metaflow where its datastore is, unless that was done: in a pod, by the manifest."""
+@contextmanager
+def _use_datastore(settings: BaseSettings) -> Iterator[None]:
+    """Let Metaflow find its datastore in a block, before it is imported.
+
+    On this machine it looks from the working folder upwards; in a pod the manifest has said where.
+    """
     if settings.compute != "local" and "METAFLOW_DATASTORE_SYSROOT_S3" not in os.environ:
         os.environ.update(list_variables(read_metaflow_cluster(settings)))
+    before = Path.cwd()
+    os.chdir(find_project().root)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _mark_pruned(flow: str, run_id: str) -> None:

@@ -51,18 +51,23 @@ def run_flow(
     """
     settings = load_settings(profile, changes)
     variant = choose_variant(settings, SWEEP if sweep else None)
-    options = ["--config", "config", str(find_profile(profile))]
+    options = []
     if sweep:
         from mlpo_kit.search.sweep import plan_sweep, read_sweep
 
         space = read_sweep(sweep)
         plan_sweep(space, settings)  # before Metaflow starts: it is wrong, or it is not
-        options += ["--config-value", "space", json.dumps(space)]
-    arguments = [word for change in changes for word in ("--set", change)]
+        options = ["--config-value", "space", json.dumps(space)]
+    arguments = name_changes(changes)
     if not use_cache:
         arguments.append("--no-cache")
     prepare(settings, "run", skip)
-    return start_flow([*options, "run", *arguments, *more], variant)
+    return start_flow([*options, "run", *arguments, *more], variant, profile)
+
+
+def name_changes(changes: Sequence[str]) -> list[str]:
+    """Return the options of a flow for changes such as `train.epochs=5`."""
+    return [word for change in changes for word in ("--set", change)]
 
 
 def name_workflow_command(settings: BaseSettings, verb: str) -> list[str]:
@@ -127,11 +132,13 @@ def check_address(cluster: MetaflowCluster) -> None:
             )
 
 
-def start_flow(arguments: Sequence[str], variant: str) -> int:
+def start_flow(arguments: Sequence[str], variant: str, profile: str | None = None) -> int:
     """Start the flow's file as a process and wait for it; returns its exit code.
 
     A signal goes on to Metaflow, which ends its tasks and its pods before it ends.
     """
+    if profile is not None:  # by its full path: the process starts in the project's folder
+        arguments = ["--config", "config", str(find_profile(profile).resolve()), *arguments]
     environment = {**os.environ, VARIANT: variant}
     process = subprocess.Popen(
         [sys.executable, FLOW_FILE, *arguments], cwd=find_project().root, env=environment

@@ -10,6 +10,7 @@ from typing import Any
 
 from metaflow import current, parallel
 
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.metaflow.flow import PipelineFlow, explain_errors, get_pipeline, name_result
 from mlpo_kit.metaflow.generated import define_step, find_training_step, find_transition
 from mlpo_kit.metaflow.variants import WORKER_STEP
@@ -49,8 +50,7 @@ class SeveralNodes(PipelineFlow):
 
     def count_nodes(self) -> int:
         """Count the machines that train together."""
-        settings = getattr(self.make_run().settings, self.pipeline.training_stage)
-        return int(settings.nodes)
+        return count_nodes(self.make_run().settings, self.pipeline.training_stage)
 
     def train_together(self) -> None:
         """Run the stage on machine 0; follow it on the others."""

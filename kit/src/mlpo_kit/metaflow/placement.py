@@ -12,7 +12,7 @@ from metaflow.user_decorators.mutable_step import MutableStep
 
 from mlpo_kit.cluster.image import name_image
 from mlpo_kit.cluster.pods import USER, queue_labels, tolerations
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.config.settings import BaseSettings, check_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.description import BatchDescription, MetaflowCluster, read_metaflow_cluster
@@ -76,7 +76,7 @@ def _find_resources(settings: BaseSettings, steps: set[str], training: str) -> d
     for worker in (TRIAL_STEP, WORKER_STEP):
         if worker in steps and (asked := wanted.pop(training, None)):
             wanted[worker] = asked  # `train` itself only starts them
-    nodes = getattr(getattr(settings, training), "nodes", 1)
+    nodes = count_nodes(settings, training)
     if nodes > 1 and WORKER_STEP not in steps:
         raise PipelineError(
             f"{training}.nodes is {nodes}, and this flow trains on one machine: start it with "

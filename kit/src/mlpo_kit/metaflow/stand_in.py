@@ -81,5 +81,7 @@ def stand_in() -> Iterator[StandIn]:
     """Stand in for AWS while the block runs."""
     with StandIn() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+        try:
+            yield server
+        finally:
+            server.shutdown()

@@ -7,16 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from types import new_class
 
 from metaflow.util import get_username
 
+from mlpo_kit.cluster.image import VERSION_VARIABLE, check_kit_version
 from mlpo_kit.config.settings import find_profile, parse_profile
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.metaflow.changes import join_changes, take_changes
-from mlpo_kit.metaflow.description import VERSION_VARIABLE
 from mlpo_kit.metaflow.flow import PipelineFlow
 from mlpo_kit.metaflow.variants import PLAIN, VARIANT, check_variant, name_flow
 
@@ -34,7 +32,7 @@ def main(flow: type[PipelineFlow]) -> None:
     sentence for what a person can mend.
     """
     try:
-        check_version()
+        check_kit_version(os.environ.get(VERSION_VARIABLE))
         sys.argv[1:] = merge_changes(sys.argv[1:])
         chosen = make_variant(flow, check_variant(os.environ.get(VARIANT) or PLAIN))
     except PipelineError as error:
@@ -44,17 +42,6 @@ def main(flow: type[PipelineFlow]) -> None:
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     os.environ["PATH"] = os.pathsep.join(paths)
     chosen()
-
-
-def check_version() -> None:
-    """Raise PipelineError where the image of this task holds another kit than who started it."""
-    theirs, ours = os.environ.get(VERSION_VARIABLE), version("mlpo-kit")
-    if theirs and theirs != ours:
-        raise PipelineError(
-            f"this image holds mlpo-kit {ours}, and the run was started with {theirs}: "
-            "`make setup` installs the locked one where it is started, and `make image push` puts "
-            "it into the image"
-        )
 
 
 def merge_changes(arguments: Sequence[str]) -> list[str]:
@@ -69,10 +56,27 @@ def merge_changes(arguments: Sequence[str]) -> list[str]:
     if command == "resume":
         raise PipelineError("a resumed run keeps the settings that it started with: drop --set")
     if command == "trigger":
-        return [*kept, "--settings", join_changes(changes)]
+        return [*kept, "--settings", json.dumps(changes)]
     kept, profile_text = _take_profile(kept)
     document = parse_profile(profile_text, changes)
     return ["--config-value", "config", json.dumps(document), *kept]
+
+
+def take_changes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into what is not `--set`, and the values of all `--set`."""
+    kept: list[str] = []
+    changes: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--set":
+            if (value := next(words, None)) is None:
+                raise PipelineError("--set wants a setting, such as --set train.epochs=5")
+            changes.append(value)
+        elif word.startswith("--set="):
+            changes.append(word.removeprefix("--set="))
+        else:
+            kept.append(word)
+    return kept, changes
 
 
 def _take_profile(arguments: Sequence[str]) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from mlpo_kit.config.project import find_project
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -41,7 +42,7 @@ def choose_variant(
     PipelineError where the form can't run there.
     """
     training = load_pipeline().training_stage
-    several = getattr(getattr(settings, training), "nodes", 1) > 1
+    several = count_nodes(settings, training) > 1
     chosen = check_variant(wanted or os.environ.get(VARIANT) or (NODES if several else PLAIN))
     if compiles and settings.compute == "batch":
         if chosen == NODES:

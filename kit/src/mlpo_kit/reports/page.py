@@ -8,6 +8,8 @@ classifier there is no confusion.
 from __future__ import annotations
 
 import json
+import logging
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +24,8 @@ from mlpo_kit.runs.summary import summarize
 from mlpo_kit.runs.usage import find_usage
 from mlpo_kit.search.view import draw_trials
 from mlpo_kit.store import Store
+
+log = logging.getLogger(__name__)
 
 # How a stage ended that did not succeed, as the end of a sentence.
 ENDINGS = {
@@ -76,3 +80,12 @@ def build_report(store: Store, run_id: str) -> str:
         ],
         code=next(iter(records.values())).code,
     )
+
+
+def build_report_or_reason(store: Store, run_id: str) -> str:
+    """Build the page of a run; where that fails, one that says why, as no run is to fail by it."""
+    try:
+        return build_report(store, run_id)
+    except Exception as error:
+        log.exception("there is no report of run %s", run_id)
+        return f"<p>There is no report of run {run_id}: {escape(repr(error))}</p>"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
+from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings, check_registry_is_shared
 from mlpo_kit.retention.facts import VersionFacts
 from mlpo_kit.retention.inventory import find_places, is_whole
 from mlpo_kit.store import Store
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def find_registry(settings: BaseSettings) -> Registry | None:
-    """Find the registry; None before anything was registered on this machine. Imports MLflow."""
+    """Find the registry; None before anything was registered on this machine. Imports MLflow.
+
+    Raises PipelineError where it is not on this machine, and nothing says where: what it knows of
+    may not be deleted.
+    """
+    check_registry_is_shared(settings)
     database = settings.local_root / "registry" / "mlflow.db"
     if REGISTRY_VARIABLE not in os.environ and not database.is_file():
         return None

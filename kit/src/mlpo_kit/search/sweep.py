@@ -16,6 +16,7 @@ from typing import Any
 
 from mlpo_kit.config.documents import parse_yaml
 from mlpo_kit.config.project import find_project
+from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -68,7 +69,7 @@ def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, l
     """
     sweep, axes, problems = check_sweep(document, config)
     stage = load_pipeline().training_stage
-    if (nodes := getattr(getattr(config, stage), "nodes", 1)) > 1:
+    if (nodes := count_nodes(config, stage)) > 1:
         problems.append(f"{stage}.nodes is {nodes}, and a trial has one machine: say 1")
     trials: list[Trial] = []
     if not problems:

@@ -23,7 +23,7 @@ VERBS: Mapping[str, str] = {
 
 
 def run(options: Any) -> int:
-    """Run the pipeline, or a sweep; returns 0, 1 where a step failed, 2 for unknown arguments.
+    """Run the pipeline, or a sweep; returns 0, or 2 for unknown arguments.
 
     `options` are the `RunOptions` of the command line, the layer above.
     """
@@ -43,7 +43,8 @@ def run(options: Any) -> int:
         sweep=options.sweep,
         skip=options.skip,
     )
-    return run_request(request)
+    run_request(request)
+    return 0
 
 
 def find_kept_runs(settings: Any) -> Collection[str]:

@@ -6,13 +6,14 @@ Nothing of it is said twice: the pods are the kit's, in ZenML's words.
 from __future__ import annotations
 
 import re
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from mlpo_kit.caching.key import find_kit_version
 from mlpo_kit.cluster import image, pods
 from mlpo_kit.cluster.description import Cluster, Name, check_filled_in, read_cluster
+from mlpo_kit.cluster.patches import patch_pod
 from mlpo_kit.config.project import PROJECT_VARIABLE
 from mlpo_kit.config.sections import Resources, section
 from mlpo_kit.config.settings import BaseSettings
@@ -21,7 +22,6 @@ from mlpo_kit.errors import PipelineError
 Document = dict[str, Any]
 
 SERVER_KEY = "ZENML_STORE_API_KEY"
-LAUNCHER_VERSION = "MLPO_KIT_VERSION"  # of the kit that starts a run; its pods compare theirs
 PARENT = Resources(cpu=1, memory_mb=2048)  # of the pod that starts the steps, and waits for them
 # What ZenML calls the fields of a container and of a pod; what is fixed comes from elsewhere.
 CONTAINER_FIELDS = {
@@ -179,9 +179,9 @@ def describe_pod(
     PipelineError for a patch that ZenML has no field for.
     """
     work = pods.container("main", [], cluster, settings, asked)
-    work["env"].append({"name": LAUNCHER_VERSION, "value": version("mlpo-kit")})
+    work["env"].append({"name": image.VERSION_VARIABLE, "value": find_kit_version()})
     whole = pods.pod_spec(work, cluster, settings, asked, calls_api)
-    spec = pods.patch_pod(whole, stage or "steps")
+    spec = patch_pod(whole, stage or "steps")
     work = _check_patch(whole, spec, stage or "steps")
     found = {
         **{ours: work.get(name) for name, ours in CONTAINER_FIELDS.items()},

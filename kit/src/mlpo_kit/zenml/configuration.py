@@ -14,7 +14,7 @@ import yaml
 
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import find_project
-from mlpo_kit.config.sections import Resources
+from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -46,7 +46,7 @@ def build_options(
     from mlpo_kit.zenml.configuration_checks import find_problems
 
     stage = load_pipeline().training_stage
-    if (nodes := getattr(getattr(settings, stage, None), "nodes", 1)) > 1:
+    if (nodes := count_nodes(settings, stage)) > 1:
         raise PipelineError(
             f"{stage}.nodes is {nodes}, and a step of ZenML is one machine: set it to 1, and "
             f"{stage}.processes to the GPUs there. On several machines a project of mlpo for "

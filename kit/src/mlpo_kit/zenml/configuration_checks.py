@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator
 from functools import reduce
 from pathlib import Path
@@ -16,6 +15,7 @@ from zenml.config.retry_config import StepRetryConfig
 from zenml.config.step_configurations import StepConfigurationUpdate
 
 from mlpo_kit.config.documents import merge
+from mlpo_kit.errors import suggest
 
 RUN = frozenset({"environment", "extra", "retry", "secrets", "settings", "steps", "tags"})
 STEP = frozenset({"environment", "extra", "retry", "secrets", "settings"})
@@ -85,7 +85,7 @@ def _check_run(document: Document, known: Collection[str]) -> Iterator[str]:
     yield from _check_retry(document, "")
     for name, step in _as_mapping(document.get("steps")).items():
         if name not in known:
-            yield f"steps.{name}: there is no such step{suggest_known(name, known)}"
+            yield f"steps.{name}: there is no such step{_suggest(name, known)}"
             continue
         place = f"steps.{name}."
         yield from _check_names(_as_mapping(step), place, STEP, StepConfigurationUpdate)
@@ -147,7 +147,7 @@ def _check_names(document: Document, place: str, ours: frozenset[str], model: An
         elif name in model.model_fields:
             yield f"{place}{name}: the pipeline decides this, in pipeline/training.py"
         else:
-            yield f"{place}{name}: not known{suggest_known(name, ours)}"
+            yield f"{place}{name}: not known{_suggest(name, ours)}"
 
 
 def _check_values(model: type[BaseModel], document: Document, place: str) -> Iterator[str]:
@@ -163,7 +163,6 @@ def _as_mapping(value: Any) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def suggest_known(name: Any, known: Collection[str]) -> str:
+def _suggest(name: Any, known: Collection[str]) -> str:
     """Words to follow an unknown name: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(str(name), known, 1)
-    return f"; did you mean {near[0]}?" if near else f"; there is: {', '.join(sorted(known))}"
+    return suggest(str(name), known) or f"; there is: {', '.join(sorted(known))}"

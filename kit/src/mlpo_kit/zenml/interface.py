@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
@@ -66,10 +65,4 @@ def find_judge(pipeline: Pipeline, before: str) -> str | None:
 
 
 def _is_unique(pipeline: Pipeline, name: str) -> bool:
-    return len(list(_find_makers(pipeline, name))) == 1
-
-
-def _find_makers(pipeline: Pipeline, name: str) -> Iterator[str]:
-    for stage in pipeline.values():
-        if name in stage.outputs:
-            yield stage.name
+    return sum(name in stage.outputs for stage in pipeline.values()) == 1

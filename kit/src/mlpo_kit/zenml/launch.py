@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,7 +12,6 @@ from typing import Any
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings, check_settings, read_profile
-from mlpo_kit.errors import PipelineError
 from mlpo_kit.search.sweep import plan_sweep, read_sweep
 from mlpo_kit.zenml.cluster import ZenmlCluster
 from mlpo_kit.zenml.drawing import draw, load_training
@@ -53,24 +51,17 @@ def make_request(
     return Request(name, settings, document, use_cache, space, tuple(skip))
 
 
-def run_request(request: Request) -> int:
-    """Run the pipeline, or a sweep; returns 0, or 1 where a stage has a defect.
+def run_request(request: Request) -> None:
+    """Run the pipeline, or a sweep.
 
-    Raises PipelineError for what a person can mend.
+    Raises PipelineError for what a person can mend; what else a stage raises comes out as it is.
     """
-    try:
-        if request.settings.compute == "local":
-            run_here(request)
-        else:
-            from mlpo_kit.zenml.submit import run_on_cluster
+    if request.settings.compute == "local":
+        run_here(request)
+    else:
+        from mlpo_kit.zenml.submit import run_on_cluster
 
-            run_on_cluster(request)
-    except PipelineError:
-        raise
-    except Exception:  # its traceback is of use
-        traceback.print_exc()
-        return 1
-    return 0
+        run_on_cluster(request)
 
 
 def run_here(request: Request) -> None:

@@ -21,13 +21,11 @@ from zenml.pipelines.compilation_context import PipelineCompilationContext
 from zenml.steps.decorated_step import _DecoratedStep
 from zenml.types import HTMLString
 
+import mlpo_kit.zenml.materializers  # noqa: F401 (registers itself)
 from mlpo_kit.runs.pipeline import Pipeline, Stage
 from mlpo_kit.zenml import work
 from mlpo_kit.zenml.interface import find_judge, list_outputs, type_inputs
-from mlpo_kit.zenml.materializers import RefMaterializer as _RefMaterializer  # registers itself
 from mlpo_kit.zenml.work import Settings
-
-__all__ = ["TRIALS", "StageStep", "_RefMaterializer", "make_step"]
 
 Work = Callable[[str, dict[str, Any]], list[Any]]
 

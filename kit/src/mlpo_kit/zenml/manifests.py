@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpo_kit.cluster import pods
+from mlpo_kit.cluster.manifests import drop_nulls
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
@@ -46,23 +47,10 @@ def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[s
 
 def render_role(settings: BaseSettings, cluster: ZenmlCluster) -> list[Manifest]:
     """What the pods' account may do; without a name of its own, the account as well."""
-    name = name_account(cluster, settings)
-    metadata = pods.metadata(
-        cluster, settings, "steps", f"{pods.object_name(settings.project)}-zenml"
-    )
-    group = "rbac.authorization.k8s.io"
-    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}
-    role: list[Manifest] = [
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
-            "subjects": [subject],
-        },
-    ]
+    account, name = name_account(cluster, settings), f"{pods.object_name(settings.project)}-zenml"
+    metadata = pods.metadata(cluster, settings, "steps", name)
+    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": account}}
+    role = pods.render_role(metadata, RULES, account)
     return role if cluster.service_account else [made, *role]
 
 
@@ -148,12 +136,5 @@ def _build_job(
     for part in (job, job.spec.template):
         part.metadata.annotations = None  # who starts it
     job.metadata.namespace = orchestrator.config.kubernetes_namespace
-    made: Manifest = _drop_nulls(ApiClient().sanitize_for_serialization(job))
+    made: Manifest = drop_nulls(ApiClient().sanitize_for_serialization(job))
     return made
-
-
-def _drop_nulls(value: Any) -> Any:
-    """The document without what is null, which Kubernetes takes for absent."""
-    if isinstance(value, dict):
-        return {key: _drop_nulls(item) for key, item in value.items() if item is not None}
-    return [_drop_nulls(item) for item in value] if isinstance(value, list) else value

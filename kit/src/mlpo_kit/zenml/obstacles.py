@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from yaml import YAMLError
 
-from mlpo_kit.cluster.kubernetes_api import KubernetesApi
+from mlpo_kit.cluster.kubernetes_api import KubernetesApi, make_configuration_error
 from mlpo_kit.cluster.preflight import find_obstacles
 from mlpo_kit.config.settings import BaseSettings
-from mlpo_kit.errors import PipelineError, find_root_cause
+from mlpo_kit.errors import PipelineError
 from mlpo_kit.zenml.cluster import ZenmlCluster, name_account
 
 
@@ -36,10 +36,7 @@ def find_context() -> str:
         file = os.environ.get("KUBECONFIG") or None
         return str(config.list_kube_config_contexts(file)[1]["name"])
     except (config.ConfigException, YAMLError, OSError) as error:
-        raise PipelineError(
-            f"the configuration of kubectl can't be used: {find_root_cause(error)}. Does "
-            "`kubectl get pods` answer here (KUBECONFIG)?"
-        ) from None
+        raise make_configuration_error(error) from None
 
 
 def _check_context(_: BaseSettings, cluster: ZenmlCluster) -> None:

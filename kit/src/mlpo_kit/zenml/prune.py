@@ -37,7 +37,7 @@ def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     these were. A version whose weights are gone says so. On a server, others' artifacts stay.
     """
     with open_client(settings) as client:
-        ours, local = _find_own_store(client, settings), settings.compute == "local"
+        ours = _find_own_store(client, settings)
         snapshots = set()
         for run_id in run_ids:
             for run in list_all(client.list_pipeline_runs, name=run_id, hydrate=True):
@@ -53,11 +53,12 @@ def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
         for artifact in list(list_all(client.list_artifact_versions, only_unused=True, **ours)):
             if artifact.id not in linked:
                 _delete_artifact(client, artifact.id)
-        if local:  # what a run that is being started needs is younger
+        if settings.compute == "local":  # what a run that is being started needs is younger
             yesterday = datetime.now(timezone.utc) - timedelta(days=1)
             client.prune_snapshots(older_than=yesterday, apply=True)
-        for snapshot in () if local else snapshots:  # on a server there are others'
-            client.delete_snapshot(snapshot)
+        else:  # on a server there are others'
+            for snapshot in snapshots:
+                client.delete_snapshot(snapshot)
         _note_pruned_versions(client, settings)
 
 

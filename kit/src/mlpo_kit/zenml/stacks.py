@@ -75,7 +75,7 @@ def _register_named(client: Client, name: str, file: Path | None) -> str:
             parts = yaml.safe_load(file.read_text(encoding="utf-8"))["components"]
         return register_stack(client, name, parts)
     except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise PipelineError(f"{file} is not a stack: {error}") from None
+        raise PipelineError(f"{file or name} is not a stack: {error}") from None
 
 
 def register_stack(client: Client, name: str, parts: Parts) -> str:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 from zenml import add_tags, get_step_context, log_metadata
 from zenml.types import HTMLString
 
-from mlpo_kit.config.settings import change_setting, check_settings
+from mlpo_kit.cluster.image import VERSION_VARIABLE, check_kit_version
+from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.inputs import parse_inputs
 from mlpo_kit.execution.runner import read_result, reuse_result, run_stage
-from mlpo_kit.reports.page import build_report
+from mlpo_kit.reports.page import build_report_or_reason
+from mlpo_kit.runs.changes import apply_changes
 from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline, read_setting
 from mlpo_kit.runs.records import parse_record, read_record, read_records
 from mlpo_kit.runs.summary import summarize
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.search.sweep import plan_sweep
 from mlpo_kit.search.trials import choose_trial, run_trial
-from mlpo_kit.zenml.cluster import LAUNCHER_VERSION
 from mlpo_kit.zenml.interface import find_judge, list_outputs
 from mlpo_kit.zenml.model_versions import link_model_version
 
@@ -33,9 +32,6 @@ from mlpo_kit.zenml.model_versions import link_model_version
 Settings = list[str] | None
 
 DOCUMENT, USE_CACHE, SWEEP = "settings", "use_cache", "sweep"  # `extra`s of a run
-# What a run was compiled with: its pods, its names, where its stages meet.
-FIXED = ("project", "storage_root", "compute", "resources", "retention.max_run_hours")
-
 
 log = logging.getLogger(__name__)
 
@@ -66,17 +62,8 @@ def change_settings(document: dict[str, Any], changes: Sequence[str]) -> Any:
 
     Raises PipelineError for a setting that is wrong, or comes too late for a compiled run.
     """
-    fixed = [*FIXED, f"{load_pipeline().training_stage}.nodes"]
-    for assignment in changes:
-        name = assignment.partition("=")[0]
-        # A whole section may hold one of them.
-        if any(name == f or name.startswith(f"{f}.") or f.startswith(f"{name}.") for f in fixed):
-            raise PipelineError(
-                f"{name} is fixed when a run is compiled, and can't be set in `settings`: start "
-                f"another run, with --set {assignment}"
-            )
-        document = change_setting(document, assignment)
-    return check_settings(document)
+    fixed = [f"{load_pipeline().training_stage}.nodes"]
+    return check_settings(apply_changes(document, changes, fixed))
 
 
 def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
@@ -93,11 +80,11 @@ def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
         # ZenML no longer has what it kept of that run; the lookup has noted what it was.
         made = read_result(run.store, stage, run.id)
     else:
-        made = run_stage(run, stage, **_collect_inputs(run, stage, given))
+        made = run_stage(run, stage, **parse_inputs(run.pipeline, stage, given))
         _tell_zenml(run, stage)
     outputs = _collect_outputs(run, stage, made)
     if name == run.pipeline.names[-1]:
-        outputs.append(_build_report(run))
+        outputs.append(HTMLString(build_report_or_reason(run.store, run.id)))
     return outputs
 
 
@@ -108,7 +95,7 @@ def look_up_training(name: str, given: dict[str, Any]) -> list[Any]:
     """
     run = _enter(given)
     stage = run.pipeline[name]
-    hit = reuse_result(run, stage, **_collect_inputs(run, stage, given))
+    hit = reuse_result(run, stage, **parse_inputs(run.pipeline, stage, given))
     return [hit.origin if hit else run.id]
 
 
@@ -118,7 +105,11 @@ def try_trial(name: str, given: dict[str, Any]) -> list[Any]:
     stage = run.pipeline[name]
     _, trials = plan_sweep(_read_sweep(), run.settings)
     trial = trials[given["number"] - 1]
-    return [to_jsonable_python(asdict(run_trial(run, trial, **_collect_inputs(run, stage, given))))]
+    return [
+        to_jsonable_python(
+            asdict(run_trial(run, trial, **parse_inputs(run.pipeline, stage, given)))
+        )
+    ]
 
 
 def choose_best(name: str, given: dict[str, Any]) -> list[Any]:
@@ -136,35 +127,14 @@ def find_refusal(run: Run, stage: Stage[Any]) -> str | None:
     return record.reason if record is not None and record.state == "refused" else None
 
 
-def check_kit(environment: Mapping[str, str]) -> None:
-    """Raise PipelineError where this process's kit is not the one that started the run."""
-    ours, theirs = version("mlpo-kit"), environment.get(LAUNCHER_VERSION)
-    if theirs not in (None, ours):
-        raise PipelineError(
-            f"the image holds mlpo-kit {ours}, and the run was started with {theirs}: make both "
-            "the same with `make setup image push`, then start the run again"
-        )
-
-
 def _enter(given: dict[str, Any]) -> Run:
-    check_kit(os.environ)
+    check_kit_version(os.environ.get(VERSION_VARIABLE))
     return get_run(given["settings"])
 
 
 def _read_sweep() -> dict[str, Any]:
     sweep: dict[str, Any] = get_step_context().pipeline_run.config.extra[SWEEP]
     return sweep
-
-
-def _collect_inputs(run: Run, stage: Stage[Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The stage's inputs, as the types of the results that they come from."""
-    inputs = {}
-    for name, place in stage.inputs.items():
-        maker, _, output = place.partition(".")
-        hint = run.pipeline[maker].outputs[output]
-        value = given[name]
-        inputs[name] = value if is_reference(hint) else TypeAdapter(hint).validate_python(value)
-    return inputs
 
 
 def _collect_outputs(run: Run, stage: Stage[Any], made: Any) -> list[Any]:
@@ -202,15 +172,6 @@ def _tell_zenml(run: Run, stage: Stage[Any]) -> None:
         _tag_run(f"registered:v{number}")
     if shown.alias.startswith(f"{stage.name}.") and facts["model"]["alias"]:
         _tag_run("deployed")
-
-
-def _build_report(run: Run) -> HTMLString:
-    """The report, or why there is none: that fails no run whose model is deployed."""
-    try:
-        return HTMLString(build_report(run.store, run.id))
-    except Exception as error:
-        log.exception("the report can't be made")
-        return HTMLString(f"<p>the report can't be made: {html.escape(repr(error))}</p>")
 
 
 def _tag_run(name: str) -> None:

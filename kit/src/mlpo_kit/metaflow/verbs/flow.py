@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.config.settings import find_profile, load_settings
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.launch import prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
@@ -24,5 +24,4 @@ def run(chosen: argparse.Namespace) -> int:
         raise PipelineError("name a command of Metaflow: flow show, flow kubernetes kill, ...")
     settings = load_settings(chosen.profile)
     prepare(settings, "flow")
-    profile = ["--config", "config", str(find_profile(chosen.profile))]
-    return start_flow([*profile, *chosen.more], choose_variant(settings, chosen.variant))
+    return start_flow(chosen.more, choose_variant(settings, chosen.variant), chosen.profile)

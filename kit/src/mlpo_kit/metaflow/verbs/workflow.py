@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.config.settings import find_profile, load_settings
-from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
+from mlpo_kit.config.settings import load_settings
+from mlpo_kit.metaflow.launch import name_changes, name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_changes, add_options, add_skip
 
@@ -28,6 +28,4 @@ def run(chosen: argparse.Namespace) -> int:
         # Who has Argo Events says so: ARGS=--auto-emit-argo-events. Without, each run complains.
         command.append("--no-auto-emit-argo-events")
     prepare(settings, "create", chosen.skip)
-    profile = ["--config", "config", str(find_profile(chosen.profile))]
-    changes = [word for change in chosen.set for word in ("--set", change)]
-    return start_flow([*profile, *command, *changes, *chosen.more], variant)
+    return start_flow([*command, *name_changes(chosen.set), *chosen.more], variant, chosen.profile)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mlpo_kit.config.settings import find_profile, load_settings
+from mlpo_kit.config.settings import load_settings
 from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_options
@@ -22,6 +22,5 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     command = name_workflow_command(settings, "delete")
     prepare(settings, "delete")
-    profile = ["--config", "config", str(find_profile(chosen.profile))]
     variant = choose_variant(settings, chosen.variant, compiles=True)
-    return start_flow([*profile, *command, *chosen.more], variant)
+    return start_flow([*command, *chosen.more], variant, chosen.profile)

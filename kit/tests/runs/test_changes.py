@@ -1,0 +1,58 @@
+"""Settings of one run of a compiled pipeline: the forms of them, and what comes too late."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_kit.config.project import Project
+from mlpo_kit.errors import PipelineError
+from mlpo_kit.runs.changes import apply_changes, parse_changes
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("", []),
+        ("train.epochs=5 train.patience=3", ["train.epochs=5", "train.patience=3"]),
+        ("'model.blocks=[1, 2]'", ["model.blocks=[1, 2]"]),
+        ('["a.b=[1, 2]", "c=x y"]', ["a.b=[1, 2]", "c=x y"]),
+    ],
+)
+def test_a_form_takes_words_or_a_list(text: str, changes: list[str]) -> None:
+    assert parse_changes(text) == changes
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '["a.b=1"', "'a.b=1"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(PipelineError, match="settings: "):
+        parse_changes(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "resources.train.gpu=1",
+        "resources={train: {cpu: 2}}",
+        "compute=batch",
+        "project=other",
+        "storage_root=/x",
+        "train.nodes=2",
+        "train={nodes: 2}",
+        "retention={max_run_hours: 1}",
+    ],
+)
+def test_all_that_a_pipeline_is_compiled_from_is_refused_by_name(toy: Project, change: str) -> None:
+    document = {"project": "toy", "train": {"epochs": 1}, "resources": {}}
+    name = change.partition("=")[0]
+    words = f"^seed, {name}: fixed when the pipeline was compiled, .* --set 'seed=1'$"
+    with pytest.raises(PipelineError, match=words):
+        apply_changes(document, ["seed=1", change, "train.epochs=5"], ["train.nodes", "seed"])
+
+
+def test_what_is_not_fixed_is_laid_over_the_settings(toy: Project) -> None:
+    document = {"project": "toy", "train": {"epochs": 1, "nodes": 1}}
+    digits = "0123" * 16  # of a text
+    changes = ["train={epochs: 5, nodes: 1}", "project=toy", f"ingest.version={digits}"]
+    changed = apply_changes(document, changes, ["train.nodes"])
+    assert changed["train"] == {"epochs": 5, "nodes": 1}
+    assert (changed["project"], changed["ingest"]) == ("toy", {"version": digits})
