@@ -50,10 +50,11 @@ for number in range(1, int(sys.argv[1])):
 # What `mlpo-kit run` does when the orchestrator has ended.
 AFTER = """
 from mlpo_kit.cli.prune import prune_after_run
-from mlpo_kit.cli.table import print_newest_run
+from mlpo_kit.cli.table import format_newest_run, read_newest_run
 from mlpo_kit.config import load_settings
-print_newest_run(load_settings())
-prune_after_run(load_settings())
+settings = load_settings()
+print(format_newest_run(settings, read_newest_run(settings)))
+prune_after_run(settings)
 """
 PRUNE = ("make", "prune")
 

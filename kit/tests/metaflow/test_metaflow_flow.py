@@ -138,8 +138,10 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(green: Path) -> 
     assert run_kit(green, *sweep, **LOST).returncode == 1
     stopped = read_latest(green)
     assert read_cache(green) == ["hit"] * 5
-    run_well(green, "resume")  # it knows that a sweep was started last
+    document = json.loads(run_well(green, "resume", "--json").stdout)
+    assert document["sweep"]["chosen"]  # it knows that a sweep was started last
     resumed = read_latest(green)
+    assert document["run_id"] == resumed["run_id"]
     assert resumed["stages"][3]["reason"] == f"taken over from run {stopped['run_id']}"
     assert resumed["model"] == first["model"]
 

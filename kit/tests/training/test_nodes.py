@@ -31,7 +31,7 @@ FAILING = """
 import torch
 
 
-def fit(settings, work, group, on_epoch, splits):
+def fit(settings, work, group, on_epoch, dataset, splits):
     group.total(torch.ones(1))
     if group.rank == 3:
         raise ValueError("process 3 has no more rows")
@@ -121,11 +121,11 @@ def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
     monkeypatch.syspath_prepend(str(tmp_path))
     fit = import_module("failing").fit
-    run, splits = prepare(nodes=2, processes=2)
+    run, inputs = prepare(nodes=2, processes=2)
     work, port = Workspace(run, "train", "key"), find_free_port()
     with ThreadPoolExecutor() as pool:
         tries = [
-            pool.submit(launch_processes, work, fit, {"splits": splits}, node=Node(2, n, port=port))
+            pool.submit(launch_processes, work, fit, inputs, node=Node(2, n, port=port))
             for n in range(2)
         ]
     for number in range(2):

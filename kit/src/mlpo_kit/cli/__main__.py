@@ -10,7 +10,8 @@ from typing import cast
 from mlpo_kit.cli.adapter import Verb, load_adapter
 from mlpo_kit.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from mlpo_kit.cli.failures import report_failure
-from mlpo_kit.cli.output import write_line, write_message
+from mlpo_kit.cli.options import add_require_promotion
+from mlpo_kit.cli.output import add_json, write_line, write_message
 from mlpo_kit.errors import PipelineError, suggest
 
 # By what they are about. Each is the module of the same name beside this one.
@@ -62,11 +63,25 @@ def _run(given: list[str]) -> int:
         allow_abbrev=False,  # what is not ours may be the orchestrator's
     )
     module.add_arguments(parser)
+    if parser.get_default("resumes"):
+        add_require_promotion(parser)
+        add_json(parser)
     chosen, more = parser.parse_known_args(rest)
     if more and not getattr(chosen, "takes_more", False):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     chosen.more = more
+    if parser.get_default("resumes"):
+        return _resume(module, chosen)
     return module.run(chosen)
+
+
+def _resume(module: Verb, chosen: argparse.Namespace) -> int:
+    """Let an orchestrator resume a run, and end as `run` does."""
+    from mlpo_kit.cli.run import follow_run
+    from mlpo_kit.config.settings import load_settings
+
+    settings = load_settings(chosen.profile)
+    return follow_run(settings, lambda: module.run(chosen), chosen.require_promotion, chosen.json)
 
 
 def format_help() -> str:

@@ -22,7 +22,10 @@ class Verb(Protocol):
     HELP: str  # a line
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say which arguments the verb takes."""
+        """Say which arguments the verb takes.
+
+        The default `resumes=True` says that it starts a run as `run` does: it ends like that one.
+        """
 
     def run(self, chosen: argparse.Namespace) -> int:
         """Do it; returns the exit code. Raises PipelineError for what a person can mend."""

@@ -60,6 +60,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip", action="append", default=[], metavar="QUESTION", help="what not to ask a cluster"
     )
+    add_require_promotion(parser)
+
+
+def add_require_promotion(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes a refused candidate a failure."""
     parser.add_argument(
         "--require-promotion",
         action="store_true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -45,10 +46,23 @@ def start(options: RunOptions, require_promotion: bool = False, wants_json: bool
     Returns the exit code. Where `require_promotion`, a refused candidate is a failure. Where
     `wants_json`, stdout holds a document of the run and nothing else.
     """
-    began, settings = time.time(), options.load_settings()
-    is_local = settings.compute == "local"
+    settings = options.load_settings()
+    return follow_run(settings, lambda: load_adapter().run(options), require_promotion, wants_json)
+
+
+def follow_run(
+    settings: BaseSettings,
+    launch: Callable[[], int],
+    require_promotion: bool = False,
+    wants_json: bool = False,
+) -> int:
+    """Start a run by `launch`, which returns the orchestrator's exit code; the rest is as `start`.
+
+    Returns the exit code.
+    """
+    began, is_local = time.time(), settings.compute == "local"
     with divert_output() if wants_json else nullcontext():
-        code, problem = _call_adapter(options, settings, began)
+        code, problem = _call(launch, settings, began)
         is_read = is_local or require_promotion or wants_json
         summary = find_run_since(settings, began) if is_read else None
         if is_local and summary is not None:
@@ -90,15 +104,15 @@ def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotio
     return DONE if status is None or status in UNFAILED else FAILED
 
 
-def _call_adapter(
-    options: RunOptions, settings: BaseSettings, began: float
+def _call(
+    launch: Callable[[], int], settings: BaseSettings, began: float
 ) -> tuple[int, str | None]:
     """Let the orchestrator run; returns its exit code, and the error that was written.
 
     What goes wrong in a stage is the stage's, and in its record.
     """
     try:
-        return load_adapter().run(options), None
+        return launch(), None
     except PipelineError as error:
         write_message(f"error: {error}")
         return FAILED, str(error)

@@ -61,12 +61,3 @@ def format_newest_run(settings: BaseSettings, summary: dict[str, Any]) -> str:
     """Format a run for people; of a sweep the trials, too."""
     outcome = read_outcome(open_store(settings), summary["run_id"])
     return format_run(summary) + (format_trials(outcome) if outcome and outcome["chosen"] else "")
-
-
-def print_newest_run(settings: BaseSettings, since: float = 0) -> bool:
-    """Print the newest run, if it started at `since` (epoch seconds) or later; says if it did."""
-    summary = find_run_since(settings, since) if since else read_newest_run(settings)
-    if summary is None:
-        return False  # it ended before its first stage, and has said why
-    write_line(format_newest_run(settings, summary))
-    return True
