@@ -46,7 +46,7 @@ test-full: $(READY) ## every test: every combination of options runs for real
 	@$(MAKE) --no-print-directory -j 2 lint environments
 	@$(KIT) --types
 	@$(KIT) --durations 10 --hypothesis-profile thorough $(ARGS)
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --hypothesis-profile thorough $(ARGS)
 
 coverage: $(READY) ## which lines the tests of mlpo and of the library reach
 	@$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)

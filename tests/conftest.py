@@ -4,8 +4,9 @@ from hypothesis import settings
 
 # Seconds matter in the inner loop, and a red run must be red again: no deadline, no randomness.
 settings.register_profile("mlpo", max_examples=60, deadline=None, derandomize=True, database=None)
-# `make test-fast`: a test that has far more examples by default has fewer.
-settings.register_profile("quick", settings.get_profile("mlpo"))
+# A test with far more examples than these has a quarter of them, and all in test-full (`thorough`).
+for profile in ("quick", "thorough"):
+    settings.register_profile(profile, settings.get_profile("mlpo"))
 settings.load_profile("mlpo")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
 MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
 # No user name, as in many containers; and nothing of the `make test` that may run these tests.
@@ -104,6 +106,24 @@ class Project:
             time.sleep(0.2)
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+
+
+def compare_defaults(latest: Any, factory: pytest.TempPathFactory) -> None:
+    """Compare a run of a default project with those of the other orchestrators.
+
+    Of those that came before, in whichever worker: the last one is compared with all.
+    """
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "defaults"
+    shared.mkdir(exist_ok=True)
+    half = shared / f".{latest['orchestrator']}"
+    half.write_text(json.dumps(latest))
+    half.rename(shared / f"{latest['orchestrator']}.json")
+    for path in shared.glob("*.json"):
+        other = json.loads(path.read_text())
+        assert other.keys() == latest.keys()
+        for part in ("dataset", "model", "metrics", "device"):
+            assert other[part] == latest[part], path.stem
 
 
 def generate(folder: Path, *arguments: str, orchestrator: str = "metaflow") -> Project:

@@ -43,11 +43,18 @@ SCAFFOLDS = Path(__file__).parents[2] / "scaffolds"
 
 MakeRun = Callable[..., Run]
 
+LONGEST = (  # a minute, or most of it
+    "test_zenml_runs.py",
+    "test_zenml_prune.py",
+    "test_metaflow_flow.py",
+    "test_recipes.py",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files that have the most slow tests: the workers then end together."""
+    """Start with what takes longest: the workers then end together."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (item.path.name not in LONGEST, -slow[item.path]))
 
 
 def copy_toy(folder: Path, orchestrator: str) -> Project:

@@ -77,8 +77,9 @@ def put(data, folder, *arguments):
 
 
 def many(examples):
+    is_thorough = settings.get_current_profile_name() == "thorough"
     return settings(
-        max_examples=examples,
+        max_examples=examples if is_thorough else examples // 4,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
@@ -210,6 +211,7 @@ def test_documents_that_are_huge_or_known_to_hurt(folder, name):
     put(HUGE[name], folder)
 
 
+@pytest.mark.full
 def test_that_was_five_thousand_documents_and_every_exit_code():
     assert COUNTED["documents"] >= 5_000
     assert COUNTED["codes"] == {0, 1, 2}

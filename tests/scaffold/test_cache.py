@@ -144,6 +144,7 @@ def test_settings_of_operation_are_in_no_key(ran):
     assert plan(ran, "--set train.epochs=3") == (TRAIN_AND_ON, "train.epochs 2 -> 3")
 
 
+@pytest.mark.full
 def test_a_run_does_what_was_planned_and_no_more(ran):
     """Comes last: the others look at the first run alone."""
     variables = {"PYTHONPATH": str(ran.path / "src")}

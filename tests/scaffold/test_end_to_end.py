@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate, new
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, compare_defaults, generate, new
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +38,9 @@ def fresh(green, tmp_path) -> Project:
     return project
 
 
-def test_the_defaults_reach_the_accuracy_that_we_promise(green):
+def test_the_defaults_reach_the_accuracy_that_we_promise(green, tmp_path_factory):
     latest = green.latest()
+    compare_defaults(latest, tmp_path_factory)
     assert latest["status"] == "completed"
     assert latest["metrics"]["accuracy"] >= 0.97
     assert latest["model"]["version"] == 1
@@ -134,6 +135,7 @@ def test_a_second_run_from_scratch_gives_the_same_model(green, fresh):
     assert fresh.latest()["metrics"] == green.latest()["metrics"]
 
 
+@pytest.mark.full
 def test_rollback_and_what_stops_a_run_leave_a_champion_that_is_true(fresh):
     """One story, for each chapter needs the champion of the one before."""
     fresh.make("run", QUICK)

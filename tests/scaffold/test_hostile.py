@@ -41,8 +41,9 @@ COUNTED = {"inputs": 0, "accepted": 0}
 
 
 def many(examples):
+    is_thorough = settings.get_current_profile_name() == "thorough"
     return settings(
-        max_examples=examples,
+        max_examples=examples if is_thorough else examples // 4,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
@@ -196,6 +197,7 @@ def test_text_of_rules_and_answers_ends_up_in_the_project_as_it_is(tmp_path):
     assert not list(tmp_path.rglob("x"))
 
 
+@pytest.mark.full
 def test_that_was_ten_thousand_inputs_and_some_were_fine():
     assert COUNTED["inputs"] >= 10_000
     assert COUNTED["accepted"] >= 300

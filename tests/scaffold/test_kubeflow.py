@@ -18,7 +18,7 @@ import pytest
 import yaml
 from environments import environment
 from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob
-from projects import MAXIMAL, MINIMAL, Project, bare_environment, generate
+from projects import MAXIMAL, MINIMAL, Project, bare_environment, compare_defaults, generate
 
 pytestmark = pytest.mark.slow
 
@@ -50,8 +50,9 @@ def fresh(green, tmp_path) -> Project:
     return project
 
 
-def test_the_defaults_reach_the_accuracy_that_we_promise(green):
+def test_the_defaults_reach_the_accuracy_that_we_promise(green, tmp_path_factory):
     latest = green.latest()
+    compare_defaults(latest, tmp_path_factory)
     assert latest["status"] == "completed"
     assert latest["metrics"]["accuracy"] >= 0.97
     assert (latest["model"]["version"], latest["model"]["alias"]) == (1, "champion")

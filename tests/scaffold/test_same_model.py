@@ -1,4 +1,7 @@
-"""The same data, settings and seed give the same model, whoever runs the stages."""
+"""The same data, settings and seed give the same model, whoever runs the stages.
+
+`make test` compares the runs that the tests of the three projects make: projects.compare_defaults.
+"""
 
 import pytest
 from environments import borrow, environment
@@ -6,7 +9,7 @@ from projects import MINIMAL, generate
 
 from mlpo_cli.scaffold import available
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,6 @@ from zenrun import Zen, set_values
 
 pytestmark = pytest.mark.slow
 
-REGISTER = {"max_regression": 1}
-PROBE = """
-from typing import Annotated
-
-from mlpo_kit import Ref
-from mlpo_kit.zenml import get_run
-from zenml import step
-
-
-@step
-def count_rows(settings: Settings, splits: Ref) -> Annotated[int, "rows"]:
-    run = get_run(settings)
-    return len(json.loads(run.store.open(splits).read_text())["train"])
-
-
-@pipeline("""
-
 
 @pytest.fixture(scope="module")
 def zen(tmp_path_factory: pytest.TempPathFactory) -> Zen:
@@ -108,31 +91,6 @@ def test_any_setting_can_be_changed_for_one_run_also_of_resources(zen: Zen) -> N
     assert "train.epoch" in typo.stderr
 
 
-def test_a_prune_takes_what_zenml_keeps_of_a_run_and_no_more(zen: Zen) -> None:
-    old = zen.records()
-    for seed in (8, 9):
-        zen.run(*set_values(f"train.learning_rate=0.00{seed}", "register.max_regression=1"))
-    before = zen.records()
-    marked, newest = sorted(before["runs"].keys() - old["runs"].keys())
-
-    zen.keep(marked)
-    zen.write(retention={"keep_last": 1, "max_gib": 1e-6, "keep_versions": 1})
-    dropped = {run["run_id"] for run in zen.prune()["runs"] if not run["kept"]}
-    assert dropped == old["runs"].keys()
-    after = zen.records()
-    assert sorted(after["runs"]) == [marked, newest]
-    assert after["artifacts"] < before["artifacts"]
-    weights = {name: version["weights"] for name, version in after["versions"]["toy"].items()}
-    assert weights[min(weights)] == "pruned"
-    assert list(weights.values()).count("there") == 2
-
-    # The next run makes them again, and the version that it has known says so.
-    zen.write(register=REGISTER)
-    again = zen.run()
-    assert again["model"]["version"] == 1
-    assert zen.records()["versions"]["toy"][min(weights)]["weights"] == "there"
-
-
 def test_a_refused_candidate_is_an_outcome_and_deploy_says_why_it_does_nothing(zen: Zen) -> None:
     versions = zen.records()["versions"]
     done = zen.kit("run", *set_values("register.min_accuracy=0.999", "train.epochs=2"))
@@ -174,31 +132,3 @@ def test_a_defect_shows_the_line_and_is_tried_again(zen: Zen) -> None:
     assert "train failed: RuntimeError('the training has a defect')" in done.stdout  # the table
     record = json.loads((zen.root / "runs" / zen.latest()["run_id"] / "train.json").read_text())
     assert record["attempt"] == 2
-
-
-def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(zen: Zen) -> None:
-    """One story: a sweep, and the same again with nothing left to train."""
-    space = zen.root / "configs" / "space.yaml"
-    space.write_text("space: {train.fail: [true, false], train.learning_rate: [0.004, 0.005]}")
-    zen.write(register=REGISTER, resources={"train": {"cpu": 2}})
-    for states in (["failed", "failed", "miss", "miss"], ["failed", "failed", "hit", "hit"]):
-        done = zen.kit("sweep", "--json", "--sweep", "space")
-        assert done.returncode == 0, done.stdout + done.stderr
-        summary = zen.latest()
-        assert summary["status"] == "completed"
-        assert summary["stages"][3]["reason"].startswith("best of 4 trials: train-3")
-        document = json.loads(done.stdout)
-        assert document["run_id"] == summary["run_id"]
-        tried = document["sweep"]["trials"]
-        assert [t["state"] if t["state"] == "failed" else t["cache"] for t in tried] == states
-    run = zen.records()["runs"][summary["run_id"]]
-    assert run["status"] == "completed"
-    cores = {name for name, step in run["steps"].items() if step["cores"] == 2}
-    assert cores == {"trial_1", "trial_2", "trial_3", "trial_4"}  # each has what `train` asks for
-    assert "train" not in run["steps"]
-
-    space.write_text("space: {train.epoch: [1], train.patience: []}")
-    done = zen.kit("sweep", "--sweep", "space")
-    assert done.returncode == 1
-    assert "space.train.epoch: train has no such setting" in done.stderr
-    assert "space.train.patience: the list is empty" in done.stderr

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
-from mlpo_kit.cli.output import add_json, write_answer, write_line
+from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.table import format_run
