@@ -172,6 +172,7 @@ def test_other_pythons_generate_the_same_tree(built, version, tmp_path):
     assert theirs["tree_hash"] == ours["tree_hash"]
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("installed", list(INSTALLS)[:1], indirect=True)
 def test_what_an_installed_wheel_generates_runs(installed, tmp_path, tmp_path_factory):

@@ -112,6 +112,7 @@ def test_a_project_is_set_up_from_the_index_in_pips_configuration(wheels, projec
         assert f"/simple/{name}/" in " ".join(delivered)
 
 
+@pytest.mark.full
 def test_uv_and_torch_may_have_indexes_of_their_own(wheels, project, tmp_path):
     publish([wheels["uv"]], tmp_path / "pip")
     publish([wheels[name] for name in (*BACKEND, "probe")], tmp_path / "uv")
@@ -126,6 +127,7 @@ def test_uv_and_torch_may_have_indexes_of_their_own(wheels, project, tmp_path):
     assert has(project, "uv", "probe", "torch")
 
 
+@pytest.mark.full
 def test_everything_goes_through_a_proxy(wheels, project, tmp_path):
     publish(list(wheels.values()), tmp_path / "simple")
     with served(tmp_path) as (host, delivered):
@@ -155,6 +157,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.full
 def test_a_certificate_of_ones_own_is_trusted_where_it_is_named(wheels, project, tmp_path):
     publish(list(wheels.values()), tmp_path / "simple")
     authority, both = certified(tmp_path)
@@ -170,6 +173,7 @@ def test_a_certificate_of_ones_own_is_trusted_where_it_is_named(wheels, project,
     assert has(project, "uv", "probe", "torch")
 
 
+@pytest.mark.full
 def test_a_login_in_netrc_is_used(wheels, project, tmp_path):
     publish(list(wheels.values()), tmp_path / "simple")
     user, password = LOGIN.split(":")
@@ -183,6 +187,7 @@ def test_a_login_in_netrc_is_used(wheels, project, tmp_path):
     assert has(project, "uv", "probe", "torch")
 
 
+@pytest.mark.full
 def test_a_password_in_the_indexs_address_is_used_and_written_nowhere(wheels, project, tmp_path):
     publish([wheel for name, wheel in wheels.items() if name != "torch"], tmp_path / "simple")
     with served(tmp_path, LOGIN) as (host, delivered):

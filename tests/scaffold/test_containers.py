@@ -1,7 +1,6 @@
 """The image, built by a real engine, and whole pipelines in containers that share no disk.
 
 What they share is what a team's cluster has: an S3 store, an MLflow server, a registry of images.
-One orchestrator's run decides in `make test`; the others, whose images take minutes more, are full.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from set_up import replace_kit, set_up
 
 from mlpo_kit.setup import vendored
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 BUCKET = "team"
 
@@ -302,7 +301,6 @@ def workflow(metaflow, tmp_path_factory):
     return run
 
 
-@pytest.mark.full
 def test_metaflows_steps_are_containers_that_share_no_disk(metaflow, workflow):
     """What Argo Workflows would start, command for command."""
     assert list(workflow.outputs) == [
@@ -328,7 +326,6 @@ def zenml(cluster, tmp_path_factory):
         yield built, namespace
 
 
-@pytest.mark.full
 def test_zenmls_steps_are_pods_that_share_no_disk(zenml):
     """`make submit`: ZenML's orchestrator for Kubernetes, each pod a container as its pod says."""
     built, namespace = zenml
@@ -349,7 +346,6 @@ with connect(load_settings("cluster")) as client:
 """
 
 
-@pytest.mark.full
 def test_a_run_whose_image_cannot_be_pulled_fails_and_leaves_nothing(zenml):
     built, namespace = zenml
     before = set(namespace.jobs)

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from environments import environment
 from projects import MAXIMAL, MINIMAL, Project, bare_environment, compare_defaults, generate, new
 
 pytestmark = pytest.mark.slow
@@ -22,11 +23,10 @@ QUICK = "ARGS=--set train.epochs=3"
 
 @pytest.fixture(scope="module")
 def green(tmp_path_factory) -> Project:
-    """A minimal project on a path with a space: one command generates, sets it up and runs it."""
-    folder = tmp_path_factory.mktemp("a folder")
-    document = new(folder, *MINIMAL, "--orchestrator", "metaflow", "--run")
-    project = Project(Path(document["path"]))
-    assert document["run"] == project.latest()
+    """A minimal project on a path with a space, run once with its defaults."""
+    project = generate(tmp_path_factory.mktemp("a folder"), *MINIMAL)
+    project.borrow_environment(environment("metaflow", tmp_path_factory))
+    project.make("run")
     return project
 
 
@@ -46,6 +46,13 @@ def test_the_defaults_reach_the_accuracy_that_we_promise(green, tmp_path_factory
     assert latest["model"]["version"] == 1
     assert latest["model"]["alias"] == "champion"
     assert green.states() == dict.fromkeys(green.states(), "completed")
+
+
+@pytest.mark.full
+def test_one_command_generates_a_project_sets_it_up_and_runs_it(tmp_path):
+    document = new(tmp_path, *MINIMAL, "--orchestrator", "metaflow", "--run")
+    assert document["run"] == Project(Path(document["path"])).latest()
+    assert document["run"]["status"] == "completed"
 
 
 def test_the_summary_document_has_the_published_shape(green):
@@ -123,8 +130,12 @@ def test_there_is_nothing_to_roll_back_to_yet(green):
     assert "Traceback" not in done.stderr
 
 
-def test_style_types_and_tests_of_a_minimal_project_pass(green):
+def test_style_and_types_of_a_minimal_project_pass(green):
     green.make("lint")
+
+
+@pytest.mark.full  # the kit's recipes run them, in projects that were changed
+def test_its_own_tests_pass(green):
     green.make("test")
 
 

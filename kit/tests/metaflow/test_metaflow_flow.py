@@ -103,6 +103,7 @@ def test_what_is_known_starts_no_training_and_outlives_a_prune(green: Path) -> N
     assert not has_step(green, "train")
 
 
+@pytest.mark.full  # a sweep that lost it is resumed below
 def test_a_run_that_lost_its_registry_is_resumed_where_it_stopped(green: Path) -> None:
     assert run_kit(green, "run", "--set", "train.epochs=2", **LOST).returncode == 1
     stopped = read_latest(green)

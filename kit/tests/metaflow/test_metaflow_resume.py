@@ -29,7 +29,7 @@ from metaflow_runs import (
     write_profile,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]  # test_loop.py kills a training, too
 
 PACKAGE = "pets"
 # Long enough to be hit in its middle: each step leaves a checkpoint.

@@ -34,6 +34,7 @@ zenml: {server: http://zenml.test, artifact_store: s3://bucket/zenml}
 """
 
 
+@pytest.mark.full
 def test_a_first_start_that_was_killed_is_made_again(tmp_path: Path) -> None:
     zen = Zen(tmp_path)
     with zen.start("-m", "mlpo_kit.cli", "stacks") as starting:
