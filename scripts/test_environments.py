@@ -101,7 +101,6 @@ def install_tools(environment: Path) -> None:
 def run(command: list[str], folder: Path) -> None:
     """Run a command that must succeed; exit with its output where it does not."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    environment["UV_COMPILE_BYTECODE"] = "0"  # the tests import a part of it
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -1,7 +1,6 @@
 """What only a generated project shows of the cache: real packages, an installed kit, real runs.
 
-Which edit re-runs which stage is the kit's to show: kit/tests/caching/test_edits.py. Keys are the
-core's: Metaflow's project decides, the two others are full.
+Which edit re-runs which stage is the kit's to show: kit/tests/caching/test_edits.py.
 """
 
 import json
@@ -17,7 +16,7 @@ from projects import MINIMAL, Project, generate
 
 from mlpo_cli.scaffold import available
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 HITS = "hit hit hit hit hit"
 TRAIN_AND_ON = "hit hit hit run depends"
@@ -26,13 +25,7 @@ ALL = "run run run run run"
 HELPER = "src/my_project/numbers_.py"  # two imports away from train
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        name if name == "metaflow" else pytest.param(name, marks=pytest.mark.full)
-        for name in available()
-    ],
-)
+@pytest.fixture(scope="module", params=available())
 def ran(request, tmp_path_factory):
     """A project of its own data and helpers that ran once, with an environment of its own."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -144,7 +137,6 @@ def test_settings_of_operation_are_in_no_key(ran):
     assert plan(ran, "--set train.epochs=3") == (TRAIN_AND_ON, "train.epochs 2 -> 3")
 
 
-@pytest.mark.full
 def test_a_run_does_what_was_planned_and_no_more(ran):
     """Comes last: the others look at the first run alone."""
     variables = {"PYTHONPATH": str(ran.path / "src")}

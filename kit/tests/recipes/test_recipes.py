@@ -72,7 +72,12 @@ def run_tests(root: Path, *more: str) -> str:
         pytest.param(None, "table", id="a table", marks=pytest.mark.full),
         pytest.param("vit", "digits", id="another network", marks=pytest.mark.full),
         pytest.param("linear", "table", id="another training loop", marks=pytest.mark.full),
-        pytest.param("regression", "digits", id="regression with a section of its own"),
+        pytest.param(
+            "regression",
+            "digits",
+            id="regression with a section of its own",
+            marks=pytest.mark.full,
+        ),
         pytest.param("eighth", "digits", id="an eighth stage"),
     ],
 )

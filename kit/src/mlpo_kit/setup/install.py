@@ -90,9 +90,7 @@ def install_packages(project: Path, *more: str) -> dict[str, str]:
         raise SetupError(f"{full.name} does not name torch: `make lock` writes it anew")
     on_mac = platform.system() == "Darwin"  # PyPI's build for it has no CUDA parts
     lock = full if device == "cuda" or on_mac else small
-    install = uv_install(project)
-    if os.environ.get("UV_COMPILE_BYTECODE") not in ("0", "false"):
-        install = [*install, "--compile-bytecode"]  # for a quick start
+    install = [*uv_install(project), "--compile-bytecode"]  # for a quick start
     run([*install, "--require-hashes", "-r", str(lock), *more], project, environment)
     if lock is small:
         install_cpu_torch([*install, "--no-deps"], pin.group(1), project, environment)
