@@ -58,9 +58,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def copy_toy(folder: Path, orchestrator: str) -> Project:
-    """Copy the small project, with the very pipeline file that mlpo generates for it."""
+    """Copy the small project, with the very PIPELINE and pipeline file that mlpo generates."""
     root = folder / "toy"
     shutil.copytree(TOY, root, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SCAFFOLDS / "core" / "src" / "{{ package }}" / "pipeline.py", root / "src" / "toy")
     pyproject = root / "pyproject.toml"
     pyproject.write_text(
         pyproject.read_text().replace(
