@@ -24,7 +24,7 @@ Number = float | Fraction
 class Check:
     """The last look-up of a claim in its source: the day, and what came of it.
 
-    `result` is confirmed, corrected (the claim was rewritten) or not found.
+    `result` is confirmed, corrected (the entry was changed to what the source says) or not found.
     """
 
     date: str
