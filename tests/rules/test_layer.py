@@ -79,6 +79,23 @@ def test_one_cell_is_changed_with_its_evidence_and_the_others_stay(layered):
     assert row.brief == ""
 
 
+@pytest.mark.parametrize(
+    ("checked", "problem"),
+    [
+        ("{on: 2026-01-02, result: confirmed}", "'on' is not known here"),
+        ("{date: today, result: confirmed}", "'today' is no date"),
+        ("{result: confirmed}", "date must be text"),
+        ("{date: 2026-01-02, result: confirm}", "'confirm' is not known here"),
+        ("2026-01-02", "checked must be a mapping"),
+    ],
+)
+def test_a_check_of_evidence_has_a_date_and_a_result(layered, tmp_path, checked, problem):
+    evidence = EVIDENCE.replace("}]", f", checked: {checked}}}]")
+    file = "orchestrators/metaflow.yaml"
+    text = f"criteria:\n  cloud:\n    scores: {{aws: 0}}\n{evidence}"
+    assert (f"{tmp_path / file}:6", problem) in refused(layered, {file: text})
+
+
 def test_a_gate_is_changed_by_its_id_and_its_conditions_are_replaced(layered):
     text = (
         "gates:\n  - id: kubeflow-only-when-earned\n"

@@ -21,6 +21,17 @@ Number = float | Fraction
 
 
 @dataclass(frozen=True)
+class Check:
+    """The last look-up of a claim in its source: the day, and what came of it.
+
+    `result` is confirmed, corrected (the claim was rewritten) or not found.
+    """
+
+    date: str
+    result: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Why a score is what it is: a claim in our words, its source, and when it was true."""
 
@@ -28,6 +39,7 @@ class Evidence:
     source: str
     date: str
     version: str
+    checked: Check | None = None
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _evidence(rules: Rules, decision: Decision) -> list[str]:
 
 
 def _claim(item: Evidence) -> str:
-    return f"{item.claim} ({item.source}; {item.date}, {item.version})"
+    return f"{item.claim} ({item.source}; {words.evidence_date(item)})"
 
 
 def _origin(rules: Rules, decision: Decision | None) -> str:

@@ -69,7 +69,7 @@ def _evidence(out: Text, rules: Rules, contribution: Contribution) -> None:
     for id, items in contribution.evidence.items():
         out.append(f"    {words.title(rules, id)} {float(contribution.fit[id]):.2g}\n")
         for item in items:
-            _wrapped(out, f"{item.claim} [{item.source}; {item.date}, {item.version}]")
+            _wrapped(out, f"{item.claim} [{item.source}; {words.evidence_date(item)}]")
 
 
 def _wrapped(out: Text, text: str) -> None:

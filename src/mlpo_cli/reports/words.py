@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.model import Answer, Rules
+from mlpo_cli.decision.model import Answer, Evidence, Rules
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
 
 TOSS_UP_ADVICE = "Too close to call: spike both for two days before you commit."
@@ -23,6 +23,14 @@ def label(rules: Rules, criterion: str) -> str:
 def answer(rules: Rules, criterion: str, given: Answer | None) -> str:
     """An answer as it is written in the answers file, "not sure" for none."""
     return "not sure" if given is None else str(given)
+
+
+def evidence_date(item: Evidence) -> str:
+    """The date and version of a claim, and the failed check where the source no longer has it."""
+    text = f"{item.date}, {item.version}"
+    if item.checked and item.checked.result == "not found":
+        text += f"; checked {item.checked.date}: not found"
+    return text
 
 
 def confidence(decision: Decision) -> str:

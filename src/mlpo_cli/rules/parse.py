@@ -9,6 +9,7 @@ from fractions import Fraction
 from mlpo_cli.decision.model import (
     Adjustment,
     Answer,
+    Check,
     CombinedOutcome,
     Condition,
     ConfidencePolicy,
@@ -26,6 +27,7 @@ from mlpo_cli.rules.node import Node
 
 CONCERNS = ("every_team", "some_teams")
 MAX_SCORE = 4
+CHECK_RESULTS = ("confirmed", "corrected", "not found")
 _DATE = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _ID = re.compile(r"[a-z][a-z0-9_-]*")
 _CHOICE = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -161,16 +163,24 @@ def evidence(node: Node) -> tuple[Evidence, ...]:
         node.problem("there is no evidence", "give a claim, its source, date and version")
     found = []
     for entry in entries:
-        entry.keys("claim", "source", "date", "version")
+        entry.keys("claim", "source", "date", "version", "checked")
         found.append(
             Evidence(
                 claim=entry.get("claim").text(),
                 source=entry.get("source").text(),
                 date=date(entry.get("date")),
                 version=entry.get("version").text(),
+                checked=_check(entry.get("checked")),
             )
         )
     return tuple(found)
+
+
+def _check(node: Node) -> Check | None:
+    if node.value is None:
+        return None
+    node.keys("date", "result")
+    return Check(date(node.get("date")), node.get("result").one_of(CHECK_RESULTS))
 
 
 def date(node: Node) -> str:
