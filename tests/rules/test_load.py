@@ -33,7 +33,7 @@ def test_the_first_four_questions_are_the_products_own():
 
 
 def test_the_version_is_the_reviewed_date_and_a_hash_of_the_content(copy):
-    assert re.fullmatch(r"2026-11-23\+[0-9a-f]{8}", RULES.version)
+    assert re.fullmatch(rf"{RULES.reviewed}\+[0-9a-f]{{8}}", RULES.version)
     assert rules.load(copy).version == RULES.version
     edit(copy, "policy.yaml", "seed: 20240501", "seed: 1")
     assert rules.load(copy).version != RULES.version
@@ -67,8 +67,8 @@ ZENML = "orchestrators/zenml.yaml"
         (ZENML, "prefer: 4, ", "", "no score for prefer"),
         (ZENML, "  trigger:\n", "  tigger:\n", "did you mean trigger?"),
         (ZENML, "  trigger:\n", "  tigger:\n", "there is no row for trigger"),
-        (ZENML, "claim: Steps are", "clam: Steps are", "did you mean claim?"),
-        (ZENML, "date: 2025-10-31", "date: last year", "'last year' is no date"),
+        (ZENML, "claim: A step is", "clam: A step is", "did you mean claim?"),
+        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is no date"),
         (ZENML, "[100, 2]]", "[100, 2], [50, 1]]", "rising numbers"),
         (ZENML, "dont_care: 3", "dont_care: 4", "dont_care is indifferent but scores differ"),
         ("policy.yaml", "dev_os: windows", "dev_os: linux_mac", "indifferent but a rule reads it"),
