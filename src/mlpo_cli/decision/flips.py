@@ -10,6 +10,7 @@ from mlpo_cli.decision.model import Answers, Criterion, Rules
 from mlpo_cli.decision.outcome import Flip
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import Weights, corners, points
+from mlpo_cli.decision.several import alternatives
 
 
 def find(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
@@ -21,10 +22,10 @@ def find(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
             continue
         given = answers.get(criterion.id)
         if criterion.choices:
-            for choice in criterion.choices:
-                winner = leader(rules, {**answers, criterion.id: choice}, weights)
+            for other in alternatives(criterion, given):
+                winner = leader(rules, {**answers, criterion.id: other}, weights)
                 if winner != now:
-                    found.append(Flip(criterion.id, given, choice, choice, winner))
+                    found.append(Flip(criterion.id, given, other, other, winner))
         else:
             for first, last, winner in _number_ranges(rules, answers, weights, criterion):
                 if winner != now:

@@ -19,6 +19,7 @@ from mlpo_cli.decision.model import Answer, Answers, Criterion, Exact, Orchestra
 from mlpo_cli.decision.outcome import Flip, OpenQuestion
 from mlpo_cli.decision.outlook import Outlook
 from mlpo_cli.decision.score import Weights, corners
+from mlpo_cli.decision.several import extremes
 
 Gap = tuple[Exact, Exact]
 """The least and the most that one criterion can add to the points of one over another."""
@@ -82,7 +83,7 @@ def _gap(
     if known is not None:
         possible: list[Answer] = [known]
     elif criterion.choices:
-        possible = list(criterion.choices)
+        possible = extremes(criterion)
     else:
         possible = list(corners((a, b), criterion))
     gaps = [
@@ -101,6 +102,8 @@ def _fits(
     orchestrator: Orchestrator, criterion: str, answer: Answer, outlook: Outlook
 ) -> list[Exact]:
     """Every fit that the adjustments can still leave for this answer."""
+    if isinstance(answer, tuple):
+        return _lowest_fits([_fits(orchestrator, criterion, choice, outlook) for choice in answer])
     found: list[Exact] = []
     for adjustment in reversed(orchestrator.adjustments):
         if criterion not in adjustment.scores:
@@ -113,3 +116,12 @@ def _fits(
                 return found
     base = orchestrator.rows[criterion].scores.at(answer)
     return found if base is None else [*found, base]
+
+
+def _lowest_fits(per_choice: Iterable[Iterable[Exact]]) -> list[Exact]:
+    """Every value that the lowest can have of one fit per choice."""
+    first, *others = per_choice
+    lowest = set(first)
+    for fits in others:
+        lowest = {min(pair) for pair in product(lowest, fits)}
+    return sorted(lowest)

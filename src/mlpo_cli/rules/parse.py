@@ -8,7 +8,6 @@ from fractions import Fraction
 
 from mlpo_cli.decision.model import (
     Adjustment,
-    Answer,
     CombinedOutcome,
     Condition,
     ConfidencePolicy,
@@ -20,6 +19,7 @@ from mlpo_cli.decision.model import (
     Policy,
     Row,
     Scores,
+    Single,
     Veto,
 )
 from mlpo_cli.rules.node import Node
@@ -37,7 +37,7 @@ def criterion(node: Node) -> Criterion:
     """One entry of criteria.yaml."""
     node.keys(
         "id", "label", "weight", "concerns", "type", "min", "max", "question", "help", "choices",
-        "indifferent", "prior",
+        "several", "indifferent", "prior",
     )  # fmt: skip
     numeric = node.get("type").value is not None
     choices = {} if numeric else _choices(node.get("choices"))
@@ -46,6 +46,9 @@ def criterion(node: Node) -> Criterion:
     elif not choices:
         node.problem("a criterion needs choices, or type: integer with min and max")
     indifferent = node.get("indifferent")
+    several = node.get("several").flag()
+    if several and numeric:
+        node.get("several").problem("a number is one answer", "drop `several`, or give choices")
     return Criterion(
         id=identifier(node.get("id")),
         label=node.get("label").text(),
@@ -55,6 +58,7 @@ def criterion(node: Node) -> Criterion:
         concerns=node.get("concerns").one_of(CONCERNS),
         prior=_prior(node.get("prior"), choices),
         choices=choices,
+        several=several,
         indifferent=frozenset(item.one_of(choices) for item in indifferent.entries()),
         minimum=node.get("min").whole(0, 10**9) if numeric else 0,
         maximum=node.get("max").whole(0, 10**9) if numeric else 0,
@@ -78,8 +82,8 @@ def _choices(node: Node) -> dict[str, str]:
     return choices
 
 
-def _prior(node: Node, choices: Mapping[str, str]) -> dict[Answer, float]:
-    prior: dict[Answer, float] = {}
+def _prior(node: Node, choices: Mapping[str, str]) -> dict[Single, float]:
+    prior: dict[Single, float] = {}
     for key, share in node.items():
         if choices:
             share.one_of(choices, key)
