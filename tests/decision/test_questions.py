@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given, settings
-from support import RULES, WEIGHTS, all_answers, some_answers
+from support import RULES, WEIGHTS, all_answers, every_answer, some_answers
 
 from mlpo_cli.decision import flips, questions
 from mlpo_cli.decision.model import Scores
@@ -27,7 +27,7 @@ def test_a_question_that_is_not_asked_never_changes_the_winner(answers, rest, dr
         if criterion.id in answers or criterion.id in asked:
             continue
         others = {id: answer for id, answer in completed.items() if id != criterion.id}
-        possible = list(criterion.choices) or [1, 5, 15, 20, 40, 1000]
+        possible = every_answer(criterion) or [1, 5, 15, 20, 40, 1000]
         winners = {leader(RULES, {**others, criterion.id: a}, WEIGHTS) for a in possible}
         assert winners == {leader(RULES, others, WEIGHTS)}, criterion.id
 

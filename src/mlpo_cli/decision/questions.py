@@ -19,7 +19,6 @@ from mlpo_cli.decision.model import Answer, Answers, Criterion, Exact, Orchestra
 from mlpo_cli.decision.outcome import Flip, OpenQuestion
 from mlpo_cli.decision.outlook import Outlook
 from mlpo_cli.decision.score import Weights, corners
-from mlpo_cli.decision.several import extremes
 
 Gap = tuple[Exact, Exact]
 """The least and the most that one criterion can add to the points of one over another."""
@@ -83,7 +82,9 @@ def _gap(
     if known is not None:
         possible: list[Answer] = [known]
     elif criterion.choices:
-        possible = extremes(criterion)
+        # Several choices need no look of their own. Say that i is the lowest of them for a, and j
+        # for b: a's fit of i less b's fit of j lies between the gap of i and the gap of j.
+        possible = list(criterion.choices)
     else:
         possible = list(corners((a, b), criterion))
     gaps = [

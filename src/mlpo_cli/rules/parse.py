@@ -45,10 +45,13 @@ def criterion(node: Node) -> Criterion:
         node.get("type").one_of(("integer",))
     elif not choices:
         node.problem("a criterion needs choices, or type: integer with min and max")
-    indifferent = node.get("indifferent")
+    indifferent = frozenset(item.one_of(choices) for item in node.get("indifferent").entries())
     several = node.get("several").flag()
-    if several and numeric:
-        node.get("several").problem("a number is one answer", "drop `several`, or give choices")
+    if several and len(choices.keys() - indifferent) < 2:
+        node.get("several").problem(
+            "several choices cannot be given here",
+            "drop `several`, or have two choices that are not indifferent",
+        )
     return Criterion(
         id=identifier(node.get("id")),
         label=node.get("label").text(),
@@ -59,7 +62,7 @@ def criterion(node: Node) -> Criterion:
         prior=_prior(node.get("prior"), choices),
         choices=choices,
         several=several,
-        indifferent=frozenset(item.one_of(choices) for item in indifferent.entries()),
+        indifferent=indifferent,
         minimum=node.get("min").whole(0, 10**9) if numeric else 0,
         maximum=node.get("max").whole(0, 10**9) if numeric else 0,
     )
