@@ -52,13 +52,21 @@ class TerminalAsker:
         console.talk("")
         picks = [questionary.Choice(DONE, _Value(None))]
         for entry in entries:
-            said = NOT_SURE.lower() if entry.answer is None else entry.criterion.text(entry.answer)
-            line = f"{entry.criterion.label}: {said}"[:_WIDEST]
+            line = f"{entry.criterion.label}: {_answer(entry)}"[:_WIDEST]
             fixed = None if entry.asked else "given on the command line"
             picks.append(questionary.Choice(line, _Value(entry.criterion.id), disabled=fixed))
         picked = _select("Your answers. Pick one to change it:", picks)
         console.talk("")
         return None if picked.value is None else str(picked.value)
+
+
+def _answer(entry: Entry) -> str:
+    """An answer in words; several choices by their ids, as their texts would not fit in a line."""
+    if entry.answer is None:
+        return NOT_SURE.lower()
+    if isinstance(entry.answer, tuple):
+        return " + ".join(entry.answer)
+    return entry.criterion.text(entry.answer)
 
 
 def ask_name() -> str:
