@@ -121,3 +121,21 @@ def test_a_question_that_only_an_adjustment_reads_is_asked():
     assert leader(rules, known, weights) == "metaflow"
     assert leader(rules, {**known, "budget": "can_buy"}, weights) == "zenml"
     assert _find(rules, known, weights) == ["budget"]
+
+
+def test_a_question_is_asked_whose_adjustment_changes_the_lowest_of_several_choices():
+    flat = Scores(cells=dict.fromkeys(["oss_only", "lean", "can_buy"], 3))
+    tenancy = {
+        "metaflow": Scores(cells={"single": 4, "shared": 2, "isolated": 0}),
+        "zenml": Scores(cells={"single": 3, "shared": 1, "isolated": 0}),
+        "kubeflow": Scores(cells={"single": 0, "shared": 0, "isolated": 0}),
+    }
+    rows = {"budget": {o.id: flat for o in RULES.orchestrators}, "multi_tenant": tenancy}
+    rules = _rules(["multi_tenant", "budget"], rows)
+    several = replace(rules.criterion("multi_tenant"), several=True)
+    rules = replace(rules, criteria=(several, rules.criterion("budget")))
+    weights = {"multi_tenant": 1, "budget": 1}
+    known = {"multi_tenant": ("single", "shared")}
+    assert leader(rules, known, weights) == "metaflow"
+    assert leader(rules, {**known, "budget": "can_buy"}, weights) == "zenml"
+    assert _find(rules, known, weights) == ["budget"]
