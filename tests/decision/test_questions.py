@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given, settings
-from support import RULES, WEIGHTS, all_answers, some_answers
+from support import RULES, WEIGHTS, all_answers, every_answer, some_answers
 
 from mlpo_cli.decision import flips, questions
 from mlpo_cli.decision.model import Scores
@@ -27,7 +27,7 @@ def test_a_question_that_is_not_asked_never_changes_the_winner(answers, rest, dr
         if criterion.id in answers or criterion.id in asked:
             continue
         others = {id: answer for id, answer in completed.items() if id != criterion.id}
-        possible = list(criterion.choices) or [1, 5, 15, 20, 40, 1000]
+        possible = every_answer(criterion) or [1, 5, 15, 20, 40, 1000]
         winners = {leader(RULES, {**others, criterion.id: a}, WEIGHTS) for a in possible}
         assert winners == {leader(RULES, others, WEIGHTS)}, criterion.id
 
@@ -118,6 +118,24 @@ def test_a_question_that_only_an_adjustment_reads_is_asked():
     rules = _rules(["multi_tenant", "cloud", "budget"], rows)
     weights = {"multi_tenant": 1, "cloud": Fraction(1, 4), "budget": 1}
     known = {"multi_tenant": "shared", "cloud": "azure"}
+    assert leader(rules, known, weights) == "metaflow"
+    assert leader(rules, {**known, "budget": "can_buy"}, weights) == "zenml"
+    assert _find(rules, known, weights) == ["budget"]
+
+
+def test_a_question_is_asked_whose_adjustment_changes_the_lowest_of_several_choices():
+    flat = Scores(cells=dict.fromkeys(["oss_only", "lean", "can_buy"], 3))
+    tenancy = {
+        "metaflow": Scores(cells={"single": 4, "shared": 2, "isolated": 0}),
+        "zenml": Scores(cells={"single": 3, "shared": 1, "isolated": 0}),
+        "kubeflow": Scores(cells={"single": 0, "shared": 0, "isolated": 0}),
+    }
+    rows = {"budget": {o.id: flat for o in RULES.orchestrators}, "multi_tenant": tenancy}
+    rules = _rules(["multi_tenant", "budget"], rows)
+    several = replace(rules.criterion("multi_tenant"), several=True)
+    rules = replace(rules, criteria=(several, rules.criterion("budget")))
+    weights = {"multi_tenant": 1, "budget": 1}
+    known = {"multi_tenant": ("single", "shared")}
     assert leader(rules, known, weights) == "metaflow"
     assert leader(rules, {**known, "budget": "can_buy"}, weights) == "zenml"
     assert _find(rules, known, weights) == ["budget"]

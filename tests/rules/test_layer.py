@@ -67,6 +67,17 @@ def test_without_a_layer_nothing_changes_and_with_one_the_version_does(layered):
     assert [c.id for c in other.criteria] == IDS
 
 
+def test_a_layer_says_where_several_choices_may_be_given(layered):
+    text = (
+        "criteria:\n  - {id: gpu_scheduling, several: true}\n  - {id: compliance, several: false}\n"
+    )
+    other = layered({"criteria.yaml": text})
+    answers = {"gpu_scheduling": ["tpu", "on_demand"]}
+    assert [veto.id for veto in decide(other, answers).vetoes] == ["no-tpu-path"]
+    with pytest.raises(ValueError, match="no answer to compliance"):
+        decide(other, {"compliance": ["lineage", "airgapped"]})
+
+
 EVIDENCE = "    evidence: [{claim: ours, source: here, date: 2026-01-01, version: '1'}]\n"
 
 
