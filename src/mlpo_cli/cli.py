@@ -108,7 +108,7 @@ OutputOption = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        console.answer(f"mlpo {__version__}\n")
+        console.write_output(f"mlpo {__version__}\n")
         raise typer.Exit
 
 

@@ -12,7 +12,7 @@ from mlpo_cli.yamlmap import read
 
 
 def interviewed(answers, unsure=()):
-    """Ask to the end; reply with `answers`, and with "not sure" where they have none."""
+    """Ask to the end, with "not sure" where `answers` has none."""
     known, open_, asked = {}, set(), []
     while question := next_question(RULES, WEIGHTS, known, open_):
         id = question.criterion.id
@@ -32,13 +32,28 @@ def test_the_products_own_four_come_first_and_say_so():
     assert all(q.optional for q in asked[CORE:])
 
 
-def test_a_question_says_how_the_answer_stands_and_what_it_can_become():
+def test_a_question_says_who_leads_and_what_the_answer_could_change():
     answers = read((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data["criteria"]
     asked, _ = interviewed(answers)
     first = asked[CORE]
     assert first.progress.startswith("So far: Metaflow. ")
     assert first.progress.endswith("more questions could still change this.")
-    assert first.why.startswith("your answer alone can turn Metaflow into")
+    assert first.why == "the answer could leave none that fits"
+
+
+def test_with_nothing_known_nobody_leads():
+    """The default of the policy is no finding about the team."""
+    question = next_question(RULES, WEIGHTS, {}, IDS[:CORE])
+    assert question.progress.startswith("So far nothing is answered. ")
+    assert question.progress.endswith(" more questions could decide this.")
+    titles = [orchestrator.title for orchestrator in RULES.orchestrators]
+    assert not any(title in question.progress for title in titles)
+
+
+def test_an_answer_that_can_change_the_leader_names_the_other():
+    asked, _ = interviewed({})
+    (neutral,) = [q for q in asked if q.criterion.id == "vendor_neutral"]
+    assert neutral.why == "the answer could put ZenML first"
 
 
 @settings(max_examples=40)

@@ -20,14 +20,14 @@ def table(rules: Rules) -> Text:
     """For a terminal: a few words per cell, in 80 columns where there are three to compare."""
     label = max(len(c.label) for c in rules.criteria) + _GAP
     columns = len(_columns(rules))
-    wide = max(16, (WIDTH - label - _GAP * (columns - 1)) // columns)
+    width = max(16, (WIDTH - label - _GAP * (columns - 1)) // columns)
     out = Text()
-    _line(out, "", [f"{o.title} {o.version}" for o in _columns(rules)], label, wide, "bold")
-    _line(out, "Best for", [o.best_for for o in _columns(rules)], label, wide)
+    _line(out, "", [f"{o.title} {o.version}" for o in _columns(rules)], label, width, "bold")
+    _line(out, "Best for", [o.best_for for o in _columns(rules)], label, width)
     for criterion in rules.criteria:
         cells = [_brief(o, criterion) for o in _columns(rules)]
-        _line(out, criterion.label, cells, label, wide)
-    out.append(f"\nEvidence: mlpo compare --format markdown. Rules {rules.version}\n")
+        _line(out, criterion.label, cells, label, width)
+    out.append(f"\nFor the evidence: mlpo compare --format markdown. Rules {rules.version}\n")
     for line in textwrap.wrap(rules.policy.text, WIDTH):
         out.append(f"{line}\n")
     return out
@@ -39,13 +39,13 @@ def _columns(rules: Rules) -> list[Orchestrator]:
 
 
 def _line(
-    out: Text, label: str, cells: list[str], label_width: int, wide: int, style: str = ""
+    out: Text, label: str, cells: list[str], label_width: int, width: int, style: str = ""
 ) -> None:
-    wrapped = [textwrap.wrap(cell, wide) for cell in cells]
+    wrapped = [textwrap.wrap(cell, width) for cell in cells]
     for row in range(max(1, *map(len, wrapped))):
         out.append((label if row == 0 else "").ljust(label_width), style="bold")
         parts = [lines[row] if row < len(lines) else "" for lines in wrapped]
-        out.append((" " * _GAP).join(p.ljust(wide) for p in parts).rstrip() + "\n", style=style)
+        out.append((" " * _GAP).join(p.ljust(width) for p in parts).rstrip() + "\n", style=style)
 
 
 def _brief(orchestrator: Orchestrator, criterion: Criterion) -> str:
@@ -109,12 +109,12 @@ def document(rules: Rules) -> dict[str, Any]:
 
 def _row(orchestrator: Orchestrator, criterion: Criterion) -> dict[str, Any]:
     row = orchestrator.rows[criterion.id]
-    found: dict[str, Any] = {"label": criterion.label, "brief": row.brief}
+    document: dict[str, Any] = {"label": criterion.label, "brief": row.brief}
     if criterion.choices:
-        found["fit"] = dict(row.scores.cells)
+        document["fit"] = dict(row.scores.cells)
     else:
-        found["fit_points"] = [list(point) for point in row.scores.points]
-    return {**found, "evidence": [jsondoc.evidence(item) for item in row.evidence]}
+        document["fit_points"] = [list(point) for point in row.scores.points]
+    return {**document, "evidence": [jsondoc.evidence(item) for item in row.evidence]}
 
 
 RENDERERS: Mapping[str, Callable[[Rules], str | Text]] = {
