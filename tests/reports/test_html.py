@@ -84,17 +84,22 @@ def test_none_and_a_toss_up_are_called_what_they_are():
     assert "Try Kubeflow and Metaflow for two days each" in text
 
 
-def test_terminal_and_page_start_with_the_same_sentences():
+def test_terminal_and_page_give_the_same_reason_and_certainty():
     for answers in (example("startup"), {"workload": "single_job"}, {}):
         decision = decide(RULES, answers)
+        text = page(answers).text
         printed = " ".join(terminal.render(RULES, decision).plain.split())
-        sentences = (
-            verdict.write_headline(RULES, decision),
+        for sentence in (
+            verdict.write_reason(RULES, decision),
             verdict.describe_certainty(RULES, decision),
-        )
-        for sentence in sentences:
-            assert sentence in page(answers).text
-            assert sentence in printed
+        ):
+            assert sentence in text
+            assert sentence.removeprefix("Because ") in printed
+
+
+def test_none_shows_no_shares_of_variations():
+    assert "variations" in page({"team_size": 3}).text
+    assert "First in how many" not in page({"workload": "single_job"}).text
 
 
 def test_text_of_the_rules_cannot_become_markup():

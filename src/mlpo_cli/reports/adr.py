@@ -54,7 +54,10 @@ def _list_outcome(rules: Rules, chosen: str | None, decision: Decision | None) -
     """What was chosen, why, and how sure the recommendation is."""
     name = sentences.title(rules, chosen) if chosen else ""
     if decision is None:
-        return [f"Chosen: {name}, by the team. The criteria were not evaluated by mlpo."]
+        return [
+            f"Chosen: {name}. No question about the team was answered, so the choice was not "
+            "evaluated by mlpo."
+        ]
     certainty = verdict.describe_certainty(rules, decision)
     if chosen is None:
         reasons = _bullets(sentences.list_fired_rules(rules, decision))
@@ -118,7 +121,7 @@ def _table_rows(rules: Rules, decision: Decision, rows: Sequence[Row]) -> str:
     ]
     weight = f"{float(sum(row.weight for row in rows)):g}"
     sums = ("Sum", weight, *(f"{float(sum_points(rows, id)):.1f}" for id in ids))
-    scores = ("Score: sum by weight", "", *(f"{float(decision.scores[id]):.2f}" for id in ids))
+    scores = ("Score of 4: sum / weight", "", *(f"{float(decision.scores[id]):.2f}" for id in ids))
     header = ("Points (weight x fit)", "Weight", *titles)
     return _table(header, [*lines, sums, scores])
 

@@ -69,7 +69,7 @@ def render(rules: Rules, decision: Decision) -> str:
     return environment.get_template("report.html.j2").render(
         decision=decision,
         name=verdict.name_result(rules, decision),
-        headline=verdict.write_headline(rules, decision),
+        reason=verdict.write_reason(rules, decision),
         certainty=verdict.describe_certainty(rules, decision),
         advice=verdict.advise(rules, decision),
         scores=_make_bars(rules, decision, decision.scores, _HIGHEST_SCORE, "{:.2f}".format),

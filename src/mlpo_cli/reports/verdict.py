@@ -20,11 +20,18 @@ def name_result(rules: Rules, decision: Decision) -> str:
 
 
 def write_headline(rules: Rules, decision: Decision) -> str:
-    """The result and its reason, in a sentence."""
+    """The result and its reason: `Metaflow, because it fits better than ZenML on GPUs (tpu).`"""
     name = name_result(rules, decision)
     if decision.orchestrator is None:
         return f"{name}. {explain_none(decision)}"
     return f"{name}, because {explain_leader(rules, decision)}."
+
+
+def write_reason(rules: Rules, decision: Decision) -> str:
+    """The reason alone, as a sentence to stand below the result."""
+    if decision.orchestrator is None:
+        return explain_none(decision)
+    return f"Because {explain_leader(rules, decision)}."
 
 
 def explain_none(decision: Decision) -> str:
