@@ -93,7 +93,7 @@ def _add_bars(out: Text, rules: Rules, decision: Decision, first: str, second: s
 
 def _add_bar(out: Text, cell: Cell, digits: int) -> None:
     length = round(cell.width * _BAR_WIDTH)
-    out.append("█" * length, style="cyan" if cell.leads else "")
+    out.append("█" * length, style="cyan" if cell.leads else "dim cyan")
     out.append(" " * (_BAR_WIDTH - length) + f" {_figure(cell.points):>{digits}}")
 
 
