@@ -66,7 +66,7 @@ def _find_current_folder() -> Path:
 def _confirm(request: Request, plan: Plan) -> bool:
     from mlpo_cli.interview import confirm
 
-    # Whoever accepted the leader of a toss-up in the terminal has read the reason.
+    # The question whether to take the leader of a toss-up has shown the reason already.
     show_reason = plan.accept_toss_up == request.accept_toss_up
     return confirm.generation(plan.rules, plan.settings, plan.decision, show_reason)
 
@@ -76,8 +76,8 @@ def _generate(request: Request, plan: Plan, folder: Path) -> Generated:
     from mlpo_cli.scaffold import Provenance, generate
 
     answered, settings = plan.gathered.answered, plan.settings
-    # A decision on nothing leaves no answers to make the project again from, so the record must
-    # not depend on it.
+    # The project's answers make it again, with its orchestrator and no criteria: nothing is decided
+    # then, so the record must not depend on a decision that was made without answers.
     decision = plan.decision if answered.criteria else None
     return generate(
         settings,
@@ -108,7 +108,7 @@ def _finish(request: Request, plan: Plan, generated: Generated) -> Result:
         if repository.commit is None:
             warnings.append("nothing was committed: git knows no user.name and user.email")
     if request.run and not request.dry_run:
-        extra["run"] = make.make(generated.path, list_targets(settings))
+        extra["run"] = make.run_targets(generated.path, list_targets(settings))
     return Result(settings, generated, plan.decision, warnings, request.dry_run, extra)
 
 
@@ -127,7 +127,7 @@ def _show_result(request: Request, plan: Plan, result: Result) -> None:
     for warning in result.warnings:
         console.write_warning(warning)
     if request.json:
-        document = generated.document(result)
+        document = generated.make_document(result)
         if request.inputs.explain:
             document["sources"] = explain.sources_document(plan.gathered)
         console.write_output(jsondoc.dumps(document))

@@ -40,7 +40,7 @@ def list_next_commands(result: Result) -> list[str]:
 def list_output(result: Result) -> str:
     """What goes to stdout: the path of the project, or after a dry run its files."""
     if result.dry_run:
-        return tree(result.settings.name, result.generated.files)
+        return draw_tree(result.settings.name, result.generated.files)
     return f"{result.generated.path}\n"
 
 
@@ -54,7 +54,7 @@ def summarize(rules: Rules, result: Result) -> str:
     return f"{len(generated.files)} files for {name}, tree {generated.tree_hash}\nNext:\n{commands}"
 
 
-def tree(name: str, files: Sequence[File]) -> str:
+def draw_tree(name: str, files: Sequence[File]) -> str:
     """The files as an indented tree with their sizes."""
     rows = [(f"{name}/", f"{len(files)} files, {format_size(sum(f.bytes for f in files))}")]
     last: list[str] = []
@@ -83,7 +83,7 @@ def format_size(number: int) -> str:
     return f"{number / 1000:.1f} kB" if number < 10**6 else f"{number / 10**6:.1f} MB"
 
 
-def document(result: Result) -> dict[str, Any]:
+def make_document(result: Result) -> dict[str, Any]:
     """The JSON document of `mlpo new --json`."""
     generated = result.generated
     return {
