@@ -38,7 +38,7 @@ def test_a_question_says_who_leads_and_what_the_answer_could_change():
     first = asked[CORE]
     assert first.progress.startswith("So far: Metaflow. ")
     assert first.progress.endswith("more questions could still change this.")
-    assert first.why == "the answer could leave none that fits"
+    assert first.why == "the answer could rule out all of them"
 
 
 def test_with_nothing_known_nobody_leads():

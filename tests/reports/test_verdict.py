@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from support import RULES, some_answers, some_weights
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.outcome import Confidence
+from mlpo_cli.decision.outcome import Confidence, Need
 from mlpo_cli.reports import verdict
 
 GATED = {"existing_kubernetes": "production", "platform_team": "dedicated"}
+VARIED = "2,000 variations of the weights and of what was left open"
 VERTEX = {"existing_platform": "vertex"}
 
 
@@ -83,8 +84,22 @@ def test_none_by_a_rule_for_each_says_so():
     vetoes = tuple(
         replace(veto, id=f"rule-{number}") for number, veto in enumerate(decision.vetoes)
     )
-    assert verdict.explain_none(replace(decision, vetoes=vetoes)) == (
-        "Each of them is ruled out, for a reason of its own."
+    decision = replace(decision, vetoes=vetoes)
+    assert verdict.write_headline(RULES, decision) == (
+        "None of these fits. Each of them is ruled out, for a reason of its own."
+    )
+    assert verdict.describe_certainty(RULES, decision).startswith("Rules decide this, not points:")
+    assert verdict.summarize(RULES, decision) == (
+        "None of these fits. Rules decide this, not points."
+    )
+
+
+def test_a_none_that_an_open_answer_could_lift_has_its_share():
+    decision = decide(RULES, {"workload": "single_job"})
+    need = Need("existing_platform", ("vertex",), None)
+    vetoes = tuple(replace(veto, lifted_by=(need,)) for veto in decision.vetoes)
+    assert verdict.describe_certainty(RULES, replace(decision, vetoes=vetoes)) == (
+        f"A rule decides this, not points: none fits in 100% of {VARIED}."
     )
 
 
@@ -99,9 +114,6 @@ def test_nothing_answered_is_the_default_and_says_so():
     assert verdict.summarize(RULES, decision) == (
         "Metaflow: the policy's default, as nothing was answered."
     )
-
-
-VARIED = "2,000 variations of the weights and of what was left open"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +168,7 @@ def test_weights_alone_vary_where_nothing_is_open():
 
 def test_what_a_rule_settles_is_not_a_matter_of_variations():
     assert verdict.describe_certainty(RULES, decide(RULES, {"workload": "single_job"})) == (
-        "A rule decides this, not points: no weight and no open answer changes it."
+        "A rule decides this, not points: no open answer can change it."
     )
 
 

@@ -114,10 +114,10 @@ def list_flips(rules: Rules, flips: Iterable[Flip]) -> list[str]:
 
 
 def describe_leaders(rules: Rules, leaders: Sequence[str | None]) -> str:
-    """What an answer could do: `put ZenML first or leave none that fits`."""
+    """What an answer could do: `put ZenML first or rule out all of them`."""
     names = [title(rules, id) for id in leaders if id]
     parts = [f"put {join(names, 'or')} first"] if names else []
-    return join([*parts, "leave none that fits"] if None in leaders else parts, "or")
+    return join([*parts, "rule out all of them"] if None in leaders else parts, "or")
 
 
 def list_open_questions(rules: Rules, decision: Decision) -> list[str]:

@@ -37,7 +37,9 @@ def write_reason(rules: Rules, decision: Decision) -> str:
 def explain_none(decision: Decision) -> str:
     """Why no orchestrator fits, in a sentence or two."""
     veto = find_veto_on_all(decision)
-    return veto.message if veto else "Each of them is ruled out, for a reason of its own."
+    if veto is None:
+        return "Each of them is ruled out, for a reason of its own."
+    return f"{veto.message.rstrip('.')}."
 
 
 def explain_leader(rules: Rules, decision: Decision, other: str | None = None) -> str:
@@ -113,9 +115,9 @@ def describe_certainty(rules: Rules, decision: Decision) -> str:
     sure, varied = decision.confidence, _describe_variations(rules, decision)
     share = f"{percent(sure.share)} of {varied}"
     if decision.orchestrator is None:
-        if _is_certain(decision):
-            return "A rule decides this, not points: no weight and no open answer changes it."
-        return f"Rules decide this, not points: none fits in {share}."
+        certain = _is_certain(decision)
+        how = "no open answer can change it" if certain else f"none fits in {share}"
+        return f"{_name_what_decides(decision)}, not points: {how}."
     leader = title(rules, decision.orchestrator)
     if not decision.contributions:
         return (
@@ -145,6 +147,10 @@ def _describe_variations(rules: Rules, decision: Decision) -> str:
     return f"{decision.confidence.draws:,} variations of the weights{open_too}"
 
 
+def _name_what_decides(decision: Decision) -> str:
+    return "A rule decides this" if find_veto_on_all(decision) else "Rules decide this"
+
+
 def _is_certain(decision: Decision) -> bool:
     """Whether each orchestrator is ruled out by a veto that no open answer lifts."""
     return {veto.orchestrator for veto in decision.vetoes if not veto.lifted_by} == set(
@@ -168,8 +174,7 @@ def summarize(rules: Rules, decision: Decision) -> str:
     """Result and certainty in one short sentence, for the end of a long report."""
     name, sure = name_result(rules, decision), decision.confidence
     if decision.orchestrator is None:
-        how = "a rule decides this" if _is_certain(decision) else "rules decide this"
-        return f"{name}: {how}, not points."
+        return f"{name}. {_name_what_decides(decision)}, not points."
     if not decision.contributions:
         return f"{name}: the policy's default, as nothing was answered."
     labels = {"robust": "sure", "leaning": "fairly sure", "toss-up": "too close to call"}
