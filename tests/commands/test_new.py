@@ -135,14 +135,14 @@ def test_the_json_document_is_complete(generated, capsys):
     assert document["next"] == ["cd churn-model", "make setup sample-data run"]
 
 
-def test_people_are_told_the_next_commands(generated, capsys, tmp_path):
+def test_messages_name_the_next_commands(generated, capsys, tmp_path):
     ask(str(EXAMPLES / "startup.yaml"))
     captured = capsys.readouterr()
     assert captured.out == f"{tmp_path / 'churn-model'}\n"
     assert captured.err.endswith("Next:\n  cd churn-model\n  make setup run\n")
 
 
-def test_people_are_told_which_orchestrator_was_chosen_and_why(generated, capsys):
+def test_messages_name_the_orchestrator_that_was_chosen_and_why(generated, capsys):
     ask(str(EXAMPLES / "startup.yaml"))
     headline, certainty, files, *_ = capsys.readouterr().err.splitlines()
     assert headline.startswith("Metaflow, because it fits better than ZenML on ")
@@ -150,7 +150,7 @@ def test_people_are_told_which_orchestrator_was_chosen_and_why(generated, capsys
     assert files.startswith("2 files for Metaflow, tree ")
 
 
-def test_whoever_chose_the_orchestrator_is_not_told_a_reason(generated, capsys):
+def test_an_orchestrator_that_the_user_chose_needs_no_reason(generated, capsys):
     ask(name="x", orchestrator="metaflow")
     assert "because" not in capsys.readouterr().err
 

@@ -161,6 +161,14 @@ def test_declining_is_not_an_interruption(start, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_choice_against_the_recommendation_is_pointed_out_before_it_is_generated(start):
+    session = start("new", "mine", "--orchestrator", "metaflow", "--set", "vendor_neutral=must")
+    session.expect("mlpo recommends ZenML, because Metaflow cannot come first")
+    session.expect("Generate mine for Metaflow here?")
+    session.send("n")
+    assert session.end()[1] == 1
+
+
 def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(start, tmp_path):
     session = start("new", "mine", "--set", "existing_platform=vertex", "--save-answers", "a.yaml")
     leave_the_four_open(session)

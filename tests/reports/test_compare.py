@@ -47,7 +47,7 @@ def test_json_has_fits_and_evidence_for_scripts():
 
 
 def test_the_seeds_table_is_corrected():
-    """What the first table of this product said and what is not so."""
+    """Two mistakes that were in the first table of this product."""
     text = compare.render_markdown(RULES)
     assert 'There is no "--local" option' in text
     assert '"needs a cluster" is out of date' in text

@@ -48,8 +48,8 @@ def percent(share: float) -> str:
 
 def describe_need(rules: Rules, need: Need) -> str:
     """What a rule asks for: `Kubernetes today is production (your answer: not sure)`."""
-    given = answer(rules, need.criterion, need.given)
-    return f"{label(rules, need.criterion)} is {join(need.answers, 'or')} (your answer: {given})"
+    current = answer(rules, need.criterion, need.given)
+    return f"{label(rules, need.criterion)} is {join(need.answers, 'or')} (your answer: {current})"
 
 
 def describe_veto(rules: Rules, veto: FiredVeto) -> str:
