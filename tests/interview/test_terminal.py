@@ -175,7 +175,7 @@ def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(start, tmp_
     session.expect("So far: Kubeflow.")
     enough(session)
     session.send(ENTER)
-    session.expect("Kubeflow leads, because", "Too close to call", "Take Kubeflow all the same?")
+    session.expect("Kubeflow leads, because", "Too close to call", "Take Kubeflow anyway?")
     session.send("n")
     shown, code = session.end()
     assert code == 1

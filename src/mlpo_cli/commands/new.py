@@ -68,7 +68,7 @@ def _confirm(request: Request, plan: Plan) -> bool:
 
     # The question whether to take the leader of a toss-up has shown the reason already.
     show_reason = plan.accept_toss_up == request.accept_toss_up
-    return confirm.generation(plan.rules, plan.settings, plan.decision, show_reason)
+    return confirm.confirm_generation(plan.rules, plan.settings, plan.decision, show_reason)
 
 
 def _generate(request: Request, plan: Plan, folder: Path) -> Generated:

@@ -90,7 +90,7 @@ def make_plan(request: Request, rules: Rules, gathered: Gathered, in_terminal: b
         if choice is Refusal.TOSS_UP and in_terminal and decision is not None:
             from mlpo_cli.interview import confirm
 
-            accept = confirm.accept_toss_up(rules, decision)
+            accept = confirm.confirm_toss_up(rules, decision)
             if not accept:
                 return None
             choice = follow(decision, accept, available())

@@ -11,14 +11,14 @@ from mlpo_cli.reports import sentences, verdict
 from mlpo_cli.reports.refusals import describe_disagreement
 
 
-def accept_toss_up(rules: Rules, decision: Decision) -> bool:
+def confirm_toss_up(rules: Rules, decision: Decision) -> bool:
     """Ask whether to take the leader although it is too close to call."""
     _show_decision(rules, decision)
     name = sentences.title(rules, decision.orchestrator or "")
-    return confirm(f"Take {name} all the same?", False)
+    return confirm(f"Take {name} anyway?", False)
 
 
-def generation(
+def confirm_generation(
     rules: Rules, settings: ProjectSettings, decision: Decision | None, show_reason: bool
 ) -> bool:
     """Ask whether to generate the project, if wanted with the reason for its orchestrator."""
