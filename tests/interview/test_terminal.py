@@ -118,7 +118,7 @@ def test_back_not_sure_and_a_number_that_will_not_do(start):
     session.send("\x1b[A", ENTER)
     session.expect("Question 1 of 4.")
     session.send(ENTER)
-    session.expect("Question 2 of 4.")
+    session.expect("Question 2 of 4.", "Back to the question before")
     session.send(CTRL_C)
     assert session.end()[1] == 130
 
