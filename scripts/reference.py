@@ -20,7 +20,7 @@ from mlpo_cli.scaffold import available
 EXIT_CODES = {
     "OK": "done: a recommendation, a toss-up, a project, or what was asked for",
     "NEGATIVE": "it ran, and the finding is negative: nothing fits, a toss-up that `new` may not "
-    "settle, a run or a commit that failed",
+    "settle, a project that you declined, a run or a commit that failed",
     "USAGE": "the command line, the answers or the rules can't be used, or something is in the "
     "way; nothing was written",
     "INTERNAL": "a defect in mlpo: one line, and where the crash log is",
@@ -164,9 +164,11 @@ def _figures(known: Rules) -> str:
         "## Ties and confidence\n\n"
         f"Candidates within {float(policy.margin)} points of the best are a tie; the first of "
         f"{_titles(known, in_order(known))} wins it. Confidence is the share of {sure.draws:,} "
-        "draws that the winner wins, with noise on every weight (coefficient of variation "
-        f"{sure.cv}) and open answers drawn from priors. From {sure.robust:.0%} it is *robust*, "
-        f"from {sure.leaning:.0%} *leaning*, below that a *toss-up*; with fewer than "
+        "simulated variations in which the leader stays first. Each variation changes every weight "
+        f"at random (coefficient of variation {sure.cv}) and fills in the open answers by how "
+        f"common they are. From {sure.robust:.0%} the result is *robust* (reports say: sure), from "
+        f"{sure.leaning:.0%} *leaning* (fairly sure), below that a *toss-up* (too close to call), "
+        "as it is where another orchestrator comes first more often; with fewer than "
         f"{sure.robust_needs_answers} answers to questions that concern every team, *leaning* at "
         "most.\n"
     )

@@ -34,26 +34,26 @@ def test_style_follows_the_stream_and_the_environment(stream, environ, styled):
 
 
 @pytest.mark.parametrize(("environ", "escapes"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_a_styled_answer_has_escape_codes_only_where_wanted(monkeypatch, environ, escapes):
+def test_styled_output_has_escape_codes_only_where_wanted(monkeypatch, environ, escapes):
     stream = Terminal()
     monkeypatch.setattr("sys.stdout", stream)
     monkeypatch.setattr("os.environ", environ)
-    console.show(Text("Metaflow\n", style="bold green"))
+    console.write_styled(Text("Metaflow\n", style="bold green"))
     assert ("\x1b[" in stream.getvalue()) is escapes
     assert "Metaflow" in stream.getvalue()
 
 
-def test_the_answer_is_stdout_and_talk_is_stderr(capsys):
-    console.answer("{}\n")
-    console.talk("hello")
-    console.warn("careful")
+def test_output_goes_to_stdout_and_messages_to_stderr(capsys):
+    console.write_output("{}\n")
+    console.write_message("hello")
+    console.write_warning("careful")
     captured = capsys.readouterr()
     assert captured.out == "{}\n"
     assert captured.err == "hello\nwarning: careful\n"
 
 
-def test_what_the_encoding_cannot_say_is_replaced(monkeypatch):
+def test_what_the_encoding_cannot_represent_is_replaced(monkeypatch):
     raw = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    console.answer("bar █\n")
+    console.write_output("bar █\n")
     assert raw.getvalue() == b"bar ?\n"

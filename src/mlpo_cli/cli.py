@@ -108,7 +108,7 @@ OutputOption = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        console.answer(f"mlpo {__version__}\n")
+        console.write_output(f"mlpo {__version__}\n")
         raise typer.Exit
 
 
@@ -222,8 +222,9 @@ def new(
     It appears whole or not at all. Its directory may hold files already, such as a fresh clone's,
     unless the project would replace one.
 
-    Exit codes: 0 generated, 1 no recommendation to follow, 2 the answers cannot be used or a file
-    is in the way; nothing is written then. 1 also when --git or --run fail; the project stays.
+    Exit codes: 0 generated, 1 no recommendation to follow, or you declined, 2 the answers cannot be
+    used or a file is in the way; nothing is written then. 1 also when --git or --run fail; the
+    project stays.
     """
     from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.new import Request

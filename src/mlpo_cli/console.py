@@ -1,4 +1,4 @@
-"""All printing. The answer goes to stdout, talk goes to stderr; nothing else prints."""
+"""All printing: output goes to stdout, messages go to stderr. Only `errors` prints besides."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def answer(text: str) -> None:
-    """Print the answer as it is, for scripts and files."""
+def write_output(text: str) -> None:
+    """Print text to stdout as it is, for scripts and files."""
     _write(sys.stdout, text)
 
 
-def talk(text: str) -> None:
-    """Print one line for a person, beside the answer."""
-    _write(sys.stderr, f"{text}\n")
-
-
-def warn(text: str) -> None:
-    """Print a warning for a person."""
-    talk(f"warning: {text}")
-
-
-def show(text: Text) -> None:
-    """Print a styled answer: with colour where the terminal wants it, plain everywhere else."""
+def write_styled(text: Text) -> None:
+    """Print styled text to stdout: with colour where the terminal wants it, else plain."""
     if not wants_style(sys.stdout, os.environ):
-        answer(text.plain)
+        write_output(text.plain)
         return
     from rich.console import Console
 
     console = Console(file=sys.stdout, force_terminal=True, highlight=False, soft_wrap=True)
     console.print(text, end="")
+
+
+def write_message(text: str) -> None:
+    """Print a line for a person to stderr."""
+    _write(sys.stderr, f"{text}\n")
+
+
+def write_warning(text: str) -> None:
+    """Print a warning for a person to stderr."""
+    write_message(f"warning: {text}")
 
 
 def wants_style(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -49,7 +49,7 @@ def wants_style(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write, with `?` for what the stream's encoding cannot say."""
+    """Write text, with `?` in place of what the stream's encoding cannot represent."""
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()

@@ -8,6 +8,7 @@ import pytest
 from support import EXAMPLES, RULES
 
 from mlpo_cli import scaffold
+from mlpo_cli.commands.inputs import Inputs
 from mlpo_cli.commands.new import Request, new
 from mlpo_cli.errors import AnswersError, NegativeFinding, UserError
 from mlpo_cli.scaffold import File, Generated
@@ -66,8 +67,8 @@ def test_an_orchestrator_alone_is_enough_and_is_not_evaluated(generated):
     assert "not evaluated" in generated[0][2]
 
 
-def test_nothing_known_says_what_to_pass(generated):
-    with pytest.raises(UserError, match="nothing is known") as caught:
+def test_without_answers_it_says_what_to_pass(generated):
+    with pytest.raises(UserError, match="no answers to decide on") as caught:
         ask(name="x")
     assert caught.value.exit_code == 2
     assert generated == []
@@ -76,7 +77,7 @@ def test_nothing_known_says_what_to_pass(generated):
 def test_a_toss_up_is_generated_only_when_accepted(generated, tmp_path, monkeypatch):
     monkeypatch.setattr(scaffold, "available", lambda: ("kubeflow", "metaflow"))
     answers = answers_file(tmp_path, existing_platform="vertex")
-    with pytest.raises(NegativeFinding, match="toss-up") as caught:
+    with pytest.raises(NegativeFinding, match=r"Kubeflow leads\. Too close to call") as caught:
         ask(answers, name="x")
     assert caught.value.exit_code == 1
     assert "--accept-toss-up" in caught.value.fix
@@ -87,13 +88,13 @@ def test_a_toss_up_is_generated_only_when_accepted(generated, tmp_path, monkeypa
 
 def test_none_fits_is_a_negative_finding_even_when_toss_ups_are_accepted(generated, tmp_path):
     answers = answers_file(tmp_path, workload="single_job")
-    with pytest.raises(NegativeFinding, match="none of the orchestrators fits"):
+    with pytest.raises(NegativeFinding, match=r"None of these fits\. A single job"):
         ask(answers, accept=True, name="x")
     assert generated == []
 
 
 def test_a_recommendation_without_a_scaffold_names_what_exists(generated):
-    with pytest.raises(NegativeFinding, match="Kubeflow is recommended, and has no") as caught:
+    with pytest.raises(NegativeFinding, match="Kubeflow is recommended, but has no") as caught:
         ask(str(EXAMPLES / "platform.yaml"))
     assert caught.value.exit_code == 1
     assert "(metaflow)" in caught.value.fix
@@ -104,15 +105,17 @@ def test_a_choice_against_the_decision_is_generated_with_a_warning(generated, ca
     ask(str(EXAMPLES / "platform.yaml"), orchestrator="metaflow", as_json=True)
     captured = capsys.readouterr()
     document = json.loads(captured.out)
-    said = "you chose Metaflow; mlpo would have said Kubeflow because it fits better on"
-    assert document["warnings"][0].startswith(said)
-    assert captured.err.startswith(f"warning: {said}")
-    assert "Chosen: Metaflow, by the team; mlpo would have said Kubeflow because" in generated[0][2]
+    warning = (
+        "you chose Metaflow; mlpo recommends Kubeflow, because it fits better than Metaflow on"
+    )
+    assert document["warnings"][0].startswith(warning)
+    assert captured.err.startswith(f"warning: {warning}")
+    assert "Chosen: Metaflow, by the team; mlpo recommends Kubeflow, because" in generated[0][2]
 
 
 def test_a_choice_against_a_veto_says_the_veto(generated, tmp_path, capsys):
     ask(answers_file(tmp_path, dev_os="windows"), name="x", orchestrator="metaflow")
-    assert "because Metaflow supports Linux and macOS" in capsys.readouterr().err
+    assert "because Metaflow is ruled out: Metaflow supports Linux" in capsys.readouterr().err
 
 
 def test_the_json_document_is_complete(generated, capsys):
@@ -132,11 +135,31 @@ def test_the_json_document_is_complete(generated, capsys):
     assert document["next"] == ["cd churn-model", "make setup sample-data run"]
 
 
-def test_people_are_told_the_next_commands(generated, capsys, tmp_path):
+def test_messages_name_the_next_commands(generated, capsys, tmp_path):
     ask(str(EXAMPLES / "startup.yaml"))
     captured = capsys.readouterr()
     assert captured.out == f"{tmp_path / 'churn-model'}\n"
     assert captured.err.endswith("Next:\n  cd churn-model\n  make setup run\n")
+
+
+def test_messages_name_the_orchestrator_that_was_chosen_and_why(generated, capsys):
+    ask(str(EXAMPLES / "startup.yaml"))
+    headline, certainty, files, *_ = capsys.readouterr().err.splitlines()
+    assert headline.startswith("Metaflow, because it fits better than ZenML on ")
+    assert certainty.startswith("Sure: Metaflow stays first in ")
+    assert files.startswith("2 files for Metaflow, tree ")
+
+
+def test_an_orchestrator_that_the_user_chose_needs_no_reason(generated, capsys):
+    ask(name="x", orchestrator="metaflow")
+    assert "because" not in capsys.readouterr().err
+
+
+def test_defaults_say_that_nothing_was_answered(generated, capsys):
+    new(Request({"name": "x"}, None, False, False, Inputs(defaults=True)))
+    message = capsys.readouterr().err
+    assert message.startswith("Metaflow, because it is the policy's default.\nNothing was answered")
+    assert generated[0][0].orchestrator == "metaflow"
 
 
 def test_problems_of_file_and_options_come_together(generated, tmp_path):

@@ -60,7 +60,7 @@ def test_a_dry_run_tells_scripts_what_the_run_will_make(tmp_path):
 
 
 @pytest.mark.parametrize("preview", [(), ("--dry-run",)])
-def test_all_that_is_in_the_way_is_said_at_once(tmp_path, preview):
+def test_all_files_that_are_in_the_way_are_listed_at_once(tmp_path, preview):
     (tmp_path / "mine" / "src").mkdir(parents=True)
     for name in ("Makefile", "README.md", "LICENSE", "src/theirs"):
         (tmp_path / "mine" / name).write_text("mine")
@@ -115,7 +115,7 @@ def test_git_commits_only_the_project_to_the_repository_of_a_clone(tmp_path):
     assert git(project, "status", "--porcelain") == "A  staged\n"
 
 
-def test_without_a_git_identity_nothing_is_committed_and_that_is_said(tmp_path):
+def test_without_a_git_identity_nothing_is_committed_and_a_warning_says_so(tmp_path):
     home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     ran = mlpo(*NEW, "--git", "--json", cwd=tmp_path, **NOBODY, **home)
     document = json.loads(ran.stdout)
@@ -124,7 +124,7 @@ def test_without_a_git_identity_nothing_is_committed_and_that_is_said(tmp_path):
     assert (tmp_path / "mine" / ".git").is_dir()
 
 
-def test_what_git_refuses_is_said_and_the_project_stays(tmp_path):
+def test_when_git_refuses_its_message_is_shown_and_the_project_stays(tmp_path):
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".gitignore").write_text("mine\n")
     ran = mlpo(*NEW, "--git", "--json", cwd=tmp_path, **SOMEBODY)
@@ -135,7 +135,7 @@ def test_what_git_refuses_is_said_and_the_project_stays(tmp_path):
 
 
 @pytest.mark.parametrize("tool", ["git", "make"])
-def test_a_missing_tool_is_said_before_anything_is_written(tmp_path, tool):
+def test_a_missing_tool_is_reported_before_anything_is_written(tmp_path, tool):
     option = {"git": "--git", "make": "--run"}[tool]
     ran = mlpo(*NEW, option, cwd=tmp_path, PATH=str(tmp_path))
     assert ran.returncode == 2
@@ -144,7 +144,7 @@ def test_a_missing_tool_is_said_before_anything_is_written(tmp_path, tool):
 
 
 def test_run_shows_progress_and_its_failure_is_exit_1(tmp_path):
-    """The run itself is short here: a make that says what it was asked for, and fails."""
+    """A stand-in for make, which prints its arguments and fails."""
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "make").write_text('#!/bin/sh\necho "asked for $* in $PWD [$MAKEFLAGS]"\nexit 3\n')

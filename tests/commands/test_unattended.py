@@ -1,4 +1,4 @@
-"""Scripts: answers from flags and the environment, files that are written, nothing ever asked."""
+"""Scripts: answers come from options and variables, reports go to files, and nothing prompts."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def test_explain_is_refused_where_the_evidence_is_in_the_report_anyway(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("form", "said"), [("html", "<!doctype html>"), ("json", "{"), ("adr", "---"), ("table", "M")]
+    ("form", "start"), [("html", "<!doctype html>"), ("json", "{"), ("adr", "---"), ("table", "M")]
 )
-def test_output_writes_a_file_and_leaves_stdout_empty(tmp_path, form, said):
+def test_output_writes_a_file_and_leaves_stdout_empty(tmp_path, form, start):
     ran = mlpo(
         "recommend", "--answers", STARTUP, "--format", form, "--output", "out", cwd=tmp_path,
         FORCE_COLOR="1",
     )  # fmt: skip
     text = (tmp_path / "out").read_text(encoding="utf-8")
     assert (ran.returncode, ran.stdout) == (0, "")
-    assert text.startswith(said)
+    assert text.startswith(start)
     assert "\x1b" not in text
 
 
@@ -95,6 +95,15 @@ def test_without_answers_and_a_terminal_it_is_a_usage_error_unless_defaults_are_
     assert mlpo("recommend", "--yes", cwd=tmp_path).returncode == 2
     ran = mlpo("recommend", "--defaults", "--json", cwd=tmp_path)
     assert json.loads(ran.stdout)["answers"] == {}
+
+
+@pytest.mark.parametrize("command", [["recommend"], ["new"], ["new", "mine"]], ids=" ".join)
+def test_without_a_terminal_what_is_missing_is_an_error_and_no_prompt(tmp_path, command):
+    ran = mlpo(*command, cwd=tmp_path, stdin="")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: ")
+    assert "fix: " in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_new_takes_the_same_flags_and_names_every_problem(tmp_path):

@@ -11,33 +11,33 @@ CORE = [("team_size", 5), ("existing_kubernetes", "none"), ("local_dev_need", "m
 
 
 class Script:
-    """Replies in order, and remembers what it was asked."""
+    """Answers in order, and remembers which questions there were."""
 
-    def __init__(self, *replies, changes=()):
-        self.replies, self.changes = list(replies), list(changes)
+    def __init__(self, *answers, changes=()):
+        self.answers, self.changes = list(answers), list(changes)
         self.asked, self.refused, self.reviews, self.firsts = [], [], [], []
 
-    def ask(self, question, first):
+    def ask(self, question, is_first):
         self.asked.append(question.criterion.id)
-        self.firsts.append(first)
-        return self.replies.pop(0)
+        self.firsts.append(is_first)
+        return self.answers.pop(0)
 
     def refuse(self, message):
         self.refused.append(message)
 
     def review(self, entries):
-        self.reviews.append({e.criterion.id: (e.answer, e.asked) for e in entries})
+        self.reviews.append({e.criterion.id: (e.answer, e.can_change) for e in entries})
         return self.changes.pop(0) if self.changes else None
 
 
-def ask(script, given=None, review=True):
-    return run(RULES, given or {}, {}, script, review)
+def ask(script, fixed=None, review=True):
+    return run(RULES, fixed or {}, {}, script, review)
 
 
 def test_several_choices_are_one_answer():
     both = ("lineage", "airgapped")
     script = Script(changes=["compliance"])
-    script.ask = lambda question, first: both if question.criterion.id == "compliance" else None
+    script.ask = lambda question, is_first: both if question.criterion.id == "compliance" else None
     assert ask(script, dict(CORE))["compliance"] == both
     assert [review["compliance"] for review in script.reviews] == [(both, True)] * 2
 
@@ -49,7 +49,7 @@ def test_the_four_then_enough():
     assert len(script.asked) == 5
 
 
-def test_what_is_given_is_not_asked_and_is_shown_as_given():
+def test_what_was_set_before_is_not_asked_and_cannot_be_changed():
     script = Script("none", "must", "on_demand", Move.ENOUGH)
     assert "team_size" not in ask(script, {"team_size": 5})
     assert script.reviews[0]["team_size"] == (5, False)
@@ -67,15 +67,14 @@ def test_back_asks_the_question_before_again_and_drops_its_answer():
 
 def test_not_sure_is_kept_and_not_asked_again():
     script = Script(*[None] * len(IDS))
-    replies = ask(script)
-    assert set(replies.values()) == {None}
+    answers = ask(script)
+    assert set(answers.values()) == {None}
     assert len(script.asked) == len(set(script.asked))
 
 
-def test_a_contradiction_is_refused_and_the_question_put_again():
-    given = dict(CORE)
+def test_a_contradiction_is_refused_and_the_question_asked_again():
     script = Script()
-    script.ask = lambda question, first: (
+    script.ask = lambda question, is_first: (
         script.asked.append(question.criterion.id),
         "kubeflow"
         if question.criterion.id == "existing_platform" and not script.refused
@@ -83,10 +82,10 @@ def test_a_contradiction_is_refused_and_the_question_put_again():
         if script.refused
         else None,
     )[1]
-    replies = ask(script, given)
+    answers = ask(script, dict(CORE))
     assert "existing_platform" in script.asked
     assert script.refused and "cannot both be true" in script.refused[0]
-    assert "existing_platform" not in replies
+    assert "existing_platform" not in answers
     assert script.asked.count("existing_platform") == 2
 
 

@@ -1,4 +1,4 @@
-"""Only questions that can still change the answer are asked, and each says why."""
+"""Only questions that can still change the result are asked, and each says why."""
 
 from __future__ import annotations
 
@@ -12,40 +12,55 @@ from mlpo_cli.yamlmap import read
 
 
 def interviewed(answers, unsure=()):
-    """Ask to the end; reply with `answers`, and with "not sure" where they have none."""
-    known, open_, asked = {}, set(), []
-    while question := next_question(RULES, WEIGHTS, known, open_):
+    """Ask to the end, with "not sure" where `answers` has none. Returns questions and answers."""
+    known, open_ids, questions = {}, set(), []
+    while question := next_question(RULES, WEIGHTS, known, open_ids):
         id = question.criterion.id
-        asked.append(question)
+        questions.append(question)
         if id in answers and id not in unsure:
             known[id] = answers[id]
         else:
-            open_.add(id)
-    return asked, known
+            open_ids.add(id)
+    return questions, known
 
 
 def test_the_products_own_four_come_first_and_say_so():
-    asked, _ = interviewed({})
-    assert [q.criterion.id for q in asked[:CORE]] == IDS[:CORE]
-    assert asked[0].progress == "Question 1 of 4."
-    assert not any(q.optional for q in asked[:CORE])
-    assert all(q.optional for q in asked[CORE:])
+    questions, _ = interviewed({})
+    assert [q.criterion.id for q in questions[:CORE]] == IDS[:CORE]
+    assert questions[0].progress == "Question 1 of 4."
+    assert not any(q.optional for q in questions[:CORE])
+    assert all(q.optional for q in questions[CORE:])
 
 
-def test_a_question_says_how_the_answer_stands_and_what_it_can_become():
+def test_a_question_says_who_leads_and_what_the_answer_could_change():
     answers = read((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data["criteria"]
-    asked, _ = interviewed(answers)
-    first = asked[CORE]
+    questions, _ = interviewed(answers)
+    first = questions[CORE]
     assert first.progress.startswith("So far: Metaflow. ")
     assert first.progress.endswith("more questions could still change this.")
-    assert first.why.startswith("your answer alone can turn Metaflow into")
+    assert first.why == "the answer could rule out all of them"
+
+
+def test_with_nothing_known_nobody_leads():
+    """The default of the policy is no finding about the team."""
+    question = next_question(RULES, WEIGHTS, {}, IDS[:CORE])
+    assert question.progress.startswith("So far nothing is answered. ")
+    assert question.progress.endswith(" more questions could decide this.")
+    titles = [orchestrator.title for orchestrator in RULES.orchestrators]
+    assert not any(title in question.progress for title in titles)
+
+
+def test_an_answer_that_can_change_the_leader_names_the_other():
+    questions, _ = interviewed({})
+    (neutral,) = [q for q in questions if q.criterion.id == "vendor_neutral"]
+    assert neutral.why == "the answer could put ZenML first"
 
 
 @settings(max_examples=40)
 @given(all_answers(), st.sets(st.sampled_from(IDS), max_size=3))
 def test_whatever_was_not_asked_could_not_have_changed_the_winner(answers, unsure):
-    asked, known = interviewed(answers, unsure)
-    ids = [q.criterion.id for q in asked]
+    questions, known = interviewed(answers, unsure)
+    ids = [q.criterion.id for q in questions]
     assert len(ids) == len(set(ids))
     skipped = {id: a for id, a in answers.items() if id not in ids}
     assert leader(RULES, {**known, **skipped}, WEIGHTS) == leader(RULES, known, WEIGHTS)

@@ -72,6 +72,15 @@ def the_four(session):
     session.expect("So far: Metaflow.", "could still change this", "Asked because")
 
 
+def leave_the_four_open(session):
+    """ "Not sure" four times: nothing for the number, for the others above "Back", the last one."""
+    session.expect("How many people")
+    session.send(ENTER)
+    for number in (2, 3, 4):
+        session.expect(f"Question {number} of 4.", "Back to the question before")
+        session.send("\x1b[A", "\x1b[A", ENTER)
+
+
 def enough(session):
     """Up from the first choice wraps around to the last one."""
     session.expect("Enough questions")
@@ -87,7 +96,7 @@ def test_from_the_first_question_to_the_replay_command(start, tmp_path):
     session.send(ENTER)
     shown, code = session.end()
     assert code == 0
-    assert "Metaflow  " in shown
+    assert "Metaflow, because it fits better than " in shown
     replay = next(line.strip() for line in shown.splitlines() if line.startswith("  mlpo "))
     words = shlex.split(replay)
     again = subprocess.run(
@@ -110,7 +119,7 @@ def test_back_not_sure_and_a_number_that_will_not_do(start):
     session.send("\x1b[A", ENTER)
     session.expect("Question 1 of 4.")
     session.send(ENTER)
-    session.expect("Question 2 of 4.")
+    session.expect("Question 2 of 4.", "Back to the question before")
     session.send(CTRL_C)
     assert session.end()[1] == 130
 
@@ -139,6 +148,60 @@ def test_the_review_takes_a_change(start):
     session.expect("Team size: 7")
     session.send(ENTER)
     assert "team_size=7" in session.end()[0]
+
+
+def test_declining_is_not_an_interruption(start, tmp_path):
+    session = start("new", "--set", "project.name=mine", "--orchestrator", "metaflow")
+    session.expect("Generate mine for Metaflow here?")
+    session.send("n")
+    shown, code = session.end()
+    assert code == 1
+    assert shown.endswith("Nothing was written.\n")
+    assert "interrupted" not in shown
+    assert "error" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_choice_against_the_recommendation_is_pointed_out_before_it_is_generated(start):
+    session = start("new", "mine", "--orchestrator", "metaflow", "--set", "vendor_neutral=must")
+    session.expect("mlpo recommends ZenML, because Metaflow cannot come first")
+    session.expect("Generate mine for Metaflow here?")
+    session.send("n")
+    assert session.end()[1] == 1
+
+
+def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(start, tmp_path):
+    session = start("new", "mine", "--set", "existing_platform=vertex", "--save-answers", "a.yaml")
+    leave_the_four_open(session)
+    session.expect("So far: Kubeflow.")
+    enough(session)
+    session.send(ENTER)
+    session.expect("Kubeflow leads, because", "Too close to call", "Take Kubeflow anyway?")
+    session.send("n")
+    shown, code = session.end()
+    assert code == 1
+    assert shown.endswith("Nothing was written.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_sure_of_anything_gives_the_default_and_says_so(start, tmp_path):
+    session = start("new", "mine")
+    leave_the_four_open(session)
+    session.expect("So far nothing is answered.", "could decide this")
+    enough(session)
+    session.send(ENTER)
+    session.expect("because it is the policy's default.", "Nothing was answered")
+    session.expect("Generate mine for Metaflow here?")
+    session.send("n")
+    assert session.end()[1] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--no-input", "--json"])
+def test_nothing_is_asked_where_that_was_ruled_out(start, flag):
+    shown, code = start("recommend", flag).end()
+    assert code == 2
+    assert "no answers to decide on" in shown
 
 
 SPACE, UP = " ", "\x1b[A"
@@ -213,21 +276,6 @@ def test_back_and_enough_are_taken_from_a_list_with_ticks(start):
     assert "compliance" not in shown.rpartition("mlpo recommend")[2]
 
 
-def test_new_asks_to_confirm_and_takes_no_for_an_answer(start, tmp_path):
-    session = start("new", "--set", "project.name=mine", "--orchestrator", "metaflow")
-    session.expect("Generate mine for Metaflow here?")
-    session.send("n")
-    assert session.end()[1] == 130
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("flag", ["--no-input", "--json"])
-def test_nothing_is_asked_where_that_was_ruled_out(start, flag):
-    shown, code = start("recommend", flag).end()
-    assert code == 2
-    assert "no answers to decide on" in shown
-
-
 def test_defaults_decide_without_a_question(start):
     shown, code = start("recommend", "--defaults").end()
     assert code == 0
@@ -241,7 +289,8 @@ def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path):
     the_four(session)
     enough(session)
     session.send(ENTER)
-    session.expect("because it fits better on", "Generate my-project for Metaflow here?")
+    session.expect("Metaflow, because it fits better than", "stays first in", "variations")
+    session.expect("Generate my-project for Metaflow here?")
     session.send("y")
     shown, code = session.end()
     assert code == 0

@@ -28,7 +28,7 @@ def test_it_follows_madr_and_is_dated_by_the_rules():
         "## Decision outcome",
         "## Contributions",
         "## Vetoes and gates",
-        "## What would change the answer",
+        "## What would change the result",
         "## Questions still open that could change it",
         "## Evidence",
         "## More information",
@@ -40,7 +40,7 @@ def test_it_says_what_will_have_to_be_operated_and_links_the_evidence():
     text = adr.render(RULES, "kubeflow", example("platform"))
     assert RULES.orchestrator("kubeflow").operate[0] in text
     assert "https://www.kubeflow.org/" in text
-    assert "| Who shares it | 3 | 0.462 (fit 4)" in text
+    assert "| Who shares it | 3 | 12.0 (fit 4)" in text
 
 
 def test_several_choices_are_all_in_the_record():
@@ -62,7 +62,7 @@ def test_a_toss_up_and_a_none_stay_proposed():
     toss_up = decide(RULES, {"existing_platform": "vertex"})
     none = decide(RULES, {"workload": "single_job"})
     assert "status: proposed" in adr.render(RULES, "kubeflow", toss_up)
-    assert "spike both" in adr.render(RULES, "kubeflow", toss_up)
+    assert "Try Kubeflow and Metaflow for two days each" in adr.render(RULES, "kubeflow", toss_up)
     assert "status: proposed" in adr.render(RULES, None, none)
     assert "None of the options fits." in adr.render(RULES, None, none)
 
@@ -70,7 +70,7 @@ def test_a_toss_up_and_a_none_stay_proposed():
 def test_a_choice_against_none_says_so():
     text = adr.render(RULES, "metaflow", decide(RULES, {"workload": "single_job"}))
     assert "status: accepted" in text
-    assert "mlpo would have said none of them because A single job gains nothing" in text
+    assert "by the team; mlpo recommends none of them. A single job gains nothing" in text
 
 
 def test_a_table_survives_a_pipe_in_a_text():

@@ -13,7 +13,7 @@ from mlpo_cli.resources import rules_dir
 
 
 def test_the_table_fits_80_columns_and_has_every_criterion():
-    text = compare.table(RULES).plain
+    text = compare.render_table(RULES).plain
     assert max(map(len, text.splitlines())) <= WIDTH
     for criterion in RULES.criteria:
         assert f"\n{criterion.label} " in text
@@ -27,10 +27,10 @@ def test_every_cell_of_our_rules_has_words():
 
 
 def test_markdown_has_each_fit_and_each_claim():
-    text = compare.markdown(RULES)
+    text = compare.render_markdown(RULES)
     for orchestrator in RULES.orchestrators:
         for row in orchestrator.rows.values():
-            assert f"(fit: {compare.fits(row.scores)})" in text
+            assert f"(fit: {compare.list_fits(row.scores)})" in text
             assert all(item.claim in text for item in row.evidence)
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == len(RULES.criteria) + 3
@@ -47,12 +47,12 @@ def test_json_has_fits_and_evidence_for_scripts():
 
 
 def test_the_seeds_table_is_corrected():
-    """What the first table of this product said and what is not so."""
-    text = compare.markdown(RULES)
+    """Two mistakes that were in the first table of this product."""
+    text = compare.render_markdown(RULES)
     assert 'There is no "--local" option' in text
     assert '"needs a cluster" is out of date' in text
 
 
 def test_a_fourth_orchestrator_gets_a_column():
-    text = compare.table(rules.load(rules_dir(), EXAMPLES / "rules")).plain
+    text = compare.render_table(rules.load(rules_dir(), EXAMPLES / "rules")).plain
     assert text.splitlines()[0].split()[0] == "Flyte"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from support import EXAMPLES, RULES, some_answers
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.reports import html
+from mlpo_cli.reports import html, terminal, verdict
 from mlpo_cli.yamlmap import read
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -52,7 +52,7 @@ def test_several_choices_are_all_on_the_page():
 def test_it_has_the_answer_the_flips_and_each_piece_of_evidence():
     answers = example("startup")
     shown = page(answers)
-    for text in ("Metaflow", "robust, ", "What would change the answer", "tpu gives ZenML"):
+    for text in ("Sure: Metaflow stays first in", "GPUs: with tpu, ZenML comes first"):
         assert text in shown.text
     for orchestrator in RULES.orchestrators:
         for id in answers:
@@ -82,11 +82,30 @@ def test_the_longest_bar_of_a_score_is_the_best_score():
     assert f"width:{100 * float(decision.scores['metaflow']) / 4:.1f}%" in source
 
 
-def test_none_and_a_toss_up_are_said_as_they_are():
+def test_none_and_a_toss_up_are_called_what_they_are():
     assert "None of these fits" in page({"workload": "single_job"}).text
-    shown = page({"existing_platform": "vertex"}).text
-    assert "a toss-up" in shown
-    assert "spike both for two days" in shown
+    text = page({"existing_platform": "vertex"}).text
+    assert "Kubeflow leads" in text
+    assert "Too close to call" in text
+    assert "Try Kubeflow and Metaflow for two days each" in text
+
+
+def test_terminal_and_page_give_the_same_reason_and_certainty():
+    for answers in (example("startup"), {"workload": "single_job"}, {}):
+        decision = decide(RULES, answers)
+        text = page(answers).text
+        printed = " ".join(terminal.render(RULES, decision).plain.split())
+        for sentence in (
+            verdict.write_reason(RULES, decision),
+            verdict.describe_certainty(RULES, decision),
+        ):
+            assert sentence in text
+            assert sentence.removeprefix("Because ") in printed
+
+
+def test_none_shows_no_shares_of_variations():
+    assert "variations" in page({"team_size": 3}).text
+    assert "First in how many" not in page({"workload": "single_job"}).text
 
 
 def test_text_of_the_rules_cannot_become_markup():

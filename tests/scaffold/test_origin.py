@@ -1,4 +1,4 @@
-"""What a project keeps of its making: to make it again, and to merge with a later version."""
+"""What a project records of its making: enough to make it again, and to tell what was edited."""
 
 from __future__ import annotations
 
@@ -56,16 +56,30 @@ def test_the_versions_that_made_it_are_there(project):
     assert versions["mlpo"] == __version__
 
 
-@pytest.mark.parametrize("example", ["startup", "platform"])
-def test_its_answers_make_the_same_project_again(example, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--answers", str(EXAMPLES / "startup.yaml"), "--set", "overrides.weights.cloud=2.5"),
+        ("--answers", str(EXAMPLES / "platform.yaml"), "--set", "overrides.weights.cloud=2.5"),
+        ("--defaults", "--set", "project.name=mine"),
+    ],
+    ids=["startup", "platform", "defaults"],
+)
+def test_its_answers_make_the_same_project_again(options, tmp_path):
     trees = []
-    given = [str(EXAMPLES / f"{example}.yaml"), "--set", "overrides.weights.cloud=2.5"]
     for name in ("first", "again"):
         (tmp_path / name).mkdir()
-        made = new(tmp_path / name, "--answers", *given)
-        given = [str(Path(made["path"]) / ".mlpo" / "answers.yaml")]
+        made = new(tmp_path / name, *options)
+        options = ("--answers", str(Path(made["path"]) / ".mlpo" / "answers.yaml"))
         trees.append(made["tree_hash"])
     assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("name", ["README.md", ".mlpo/answers.yaml"])
+def test_a_project_promises_no_command_that_mlpo_does_not_have(project, name):
+    text = (project / name).read_text(encoding="utf-8")
+    assert "`mlpo new --answers" in text
+    assert "update" not in text
 
 
 def test_the_same_project_gives_the_same_bytes_whatever_the_umask_and_the_dates(tmp_path):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mlpo_cli.commands import inputs as common
-from mlpo_cli.commands.inputs import Inputs
+from mlpo_cli.commands.inputs import Inputs, load_rules, write_report
 from mlpo_cli.errors import ExitCode
 
 
@@ -15,8 +14,8 @@ def compare(
     `rules` is a folder laid over our rules. Raises RulesError, and TargetError for a file that
     may not be written.
     """
-    from mlpo_cli.reports import compare as report
+    from mlpo_cli.reports.compare import RENDERERS
 
-    loaded = common.load_rules(Inputs(rules=rules))
-    common.deliver(report.RENDERERS[format](loaded), output, yes)
+    report = RENDERERS[format](load_rules(Inputs(rules=rules)))
+    write_report(report, output, yes)
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""What `recommend` and `new` have in common: where the answers come from, and where they go."""
+"""What `recommend` and `new` share: where the answers come from, and where the results go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The options that both commands take, beside the answers file."""
+    """The options that both commands take, besides the answers file."""
 
     sets: tuple[str, ...] = ()
     rules: str | None = None
@@ -36,24 +36,25 @@ NO_INPUTS = Inputs()
 
 
 def load_rules(inputs: Inputs) -> Rules:
-    """Our rules, with those of `--rules` laid over them. Raises RulesError."""
+    """Load our rules, with those of `--rules` laid over them. Raises RulesError."""
     from mlpo_cli import rules
     from mlpo_cli.resources import rules_dir
 
     return rules.load(rules_dir(), Path(inputs.rules) if inputs.rules is not None else None)
 
 
-def collect(
+def collect_answers(
     answers: str | None,
     inputs: Inputs,
     rules: Rules,
     orchestrators: Sequence[str],
     options: Mapping[str, str] | None = None,
 ) -> Gathered:
-    """The answers of all sources; every problem is found before anything else is done.
+    """Collect the answers of all sources, with every problem in them.
 
-    Raises AnswersError for answers that cannot be used, TargetError where `--save-answers` could
-    not be followed.
+    `options` are the project settings that have an option of their own, by key. Raises
+    AnswersError for a file that cannot be read, TargetError where `--save-answers` cannot be
+    followed.
     """
     from mlpo_cli import files
     from mlpo_cli.answers.document import load
@@ -65,40 +66,40 @@ def collect(
     return gather(rules, orchestrators, document, os.environ, inputs.sets, options)
 
 
-def usable(gathered: Gathered) -> Gathered:
-    """The same, where it has no problems. Raises AnswersError."""
+def require_valid(gathered: Gathered) -> Gathered:
+    """Return the answers if there are no problems in them. Raises AnswersError."""
     if gathered.problems:
         raise AnswersError(gathered.problems)
     return gathered
 
 
-def may_ask(answers: str | None, inputs: Inputs, json: bool) -> bool:
-    """Whether to interview: in a terminal, unless the answers are in a file or it was ruled out."""
+def may_prompt(answers: str | None, inputs: Inputs, json: bool) -> bool:
+    """Whether to interview: only in a terminal, and only if no option speaks against it."""
     if answers is not None or inputs.no_input or inputs.defaults or json:
         return False
-    from mlpo_cli.interview.terminal import possible
+    from mlpo_cli.interview.terminal import is_possible
 
-    return possible()
+    return is_possible()
 
 
 def interview(rules: Rules, gathered: Gathered, review: bool) -> Gathered:
-    """Ask for what is not given yet. Raises KeyboardInterrupt when the user leaves."""
+    """Ask for the answers that are missing. Raises KeyboardInterrupt when the user leaves."""
     from mlpo_cli.answers.gather import Origin
     from mlpo_cli.interview.flow import run
-    from mlpo_cli.interview.terminal import TerminalAsker
+    from mlpo_cli.interview.terminal import TerminalPrompter
 
-    given = gathered.answered
-    replies = run(rules, given.criteria, given.weights, TerminalAsker(), review)
-    asked = {id: reply for id, reply in replies.items() if reply is not None}
+    before = gathered.answered
+    answers = run(rules, before.criteria, before.weights, TerminalPrompter(), review)
+    known = {id: answer for id, answer in answers.items() if answer is not None}
     return replace(
         gathered,
-        answered=replace(given, criteria={**given.criteria, **asked}),
-        origins={**gathered.origins, **dict.fromkeys(asked, Origin("asked", ""))},
+        answered=replace(before, criteria={**before.criteria, **known}),
+        origins={**gathered.origins, **dict.fromkeys(known, Origin("asked", ""))},
     )
 
 
-def save(inputs: Inputs, answered: Answered, rules: Rules) -> None:
-    """Follow `--save-answers`: JSON for a name that ends in .json, YAML else."""
+def save_answers(inputs: Inputs, answered: Answered, rules: Rules) -> None:
+    """Follow `--save-answers`: write JSON if the name ends in .json, YAML otherwise."""
     if inputs.save_answers is None:
         return
     from mlpo_cli import files
@@ -106,29 +107,28 @@ def save(inputs: Inputs, answered: Answered, rules: Rules) -> None:
 
     as_text = as_json if inputs.save_answers.endswith(".json") else as_yaml
     files.write(inputs.save_answers, as_text(answered, rules), inputs.yes)
-    console.talk(f"answers written to {inputs.save_answers}")
+    console.write_message(f"Answers written to {inputs.save_answers}")
 
 
-def deliver(report: str | Text, output: str | None, yes: bool) -> None:
-    """Print a report, or write it to the file `output`. Raises TargetError where it may not."""
+def write_report(report: str | Text, output: str | None, yes: bool) -> None:
+    """Print a report, or write it to the file `output`. Raises TargetError if that is refused."""
     from mlpo_cli import files
 
     if output is not None:
         files.write(output, report if isinstance(report, str) else report.plain, yes)
-        console.talk(f"written to {output}")
+        console.write_message(f"Written to {output}")
     elif isinstance(report, str):
-        console.answer(report)
+        console.write_output(report)
     else:
-        console.show(report)
+        console.write_styled(report)
 
 
-def tell_replay(
+def show_replay_command(
     command: str, inputs: Inputs, answered: Answered, options: Mapping[str, str | None]
 ) -> None:
-    """After an interview: the command that gives the same answer without one."""
+    """After an interview, print the command that gives the same result without questions."""
     from mlpo_cli.answers.save import replay
 
-    same = {} if inputs.rules is None else {"--rules": inputs.rules}
-    console.talk(
-        f"\nThe same without questions:\n  {replay(command, answered, {**same, **options})}"
-    )
+    rules = {} if inputs.rules is None else {"--rules": inputs.rules}
+    line = replay(command, answered, {**rules, **options})
+    console.write_message(f"\nThe same without questions:\n  {line}")

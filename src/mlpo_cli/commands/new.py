@@ -2,209 +2,152 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlpo_cli import __version__, console
-from mlpo_cli.answers import project
-from mlpo_cli.answers.project import ProjectSettings
-from mlpo_cli.commands import inputs as common
-from mlpo_cli.commands.inputs import NO_INPUTS, Inputs
-from mlpo_cli.errors import AnswersError, ExitCode, TargetError
+from mlpo_cli.commands.inputs import load_rules, may_prompt, save_answers, show_replay_command
+from mlpo_cli.commands.new_plan import Plan, Request, collect, make_plan
+from mlpo_cli.errors import ExitCode, TargetError
 
 if TYPE_CHECKING:
-    from mlpo_cli.answers.gather import Gathered
-    from mlpo_cli.decision.model import Rules
-    from mlpo_cli.decision.outcome import Decision
+    from mlpo_cli.reports.generated import Result
     from mlpo_cli.scaffold import Generated
 
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line. `options` holds the settings that were given."""
-
-    options: Mapping[str, str]
-    answers: str | None
-    accept_toss_up: bool
-    json: bool
-    inputs: Inputs = NO_INPUTS
-    dry_run: bool = False
-    git: bool = False
-    run: bool = False
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is to be generated, and why."""
-
-    rules: Rules
-    gathered: Gathered
-    decision: Decision | None  # None: no criterion was answered
-    settings: ProjectSettings
-    accept_toss_up: bool
-    asked: bool
+__all__ = ["Request", "new"]
 
 
 def new(request: Request) -> int:
-    """Generate a project in the current directory; commit and run it if that was asked for.
+    """Generate a project in the current folder; commit it and run it if an option says so.
 
-    Raises AnswersError for answers or options that cannot be used, NegativeFinding when there is
-    no recommendation to follow, TargetError when the directory has what would be replaced:
-    nothing is written then. Raises NegativeFinding, too, when git or the run fails; the project
-    stays then.
+    Returns 1 when the user declines. Raises AnswersError for answers or options that cannot be
+    used, NegativeFinding when there is no recommendation to follow, TargetError when the folder
+    has files that would be replaced: nothing is written then. Raises NegativeFinding as well when
+    git or the run fails; the project stays then.
     """
+    _check_tools(request)
+    folder = _find_current_folder()
+    rules = load_rules(request.inputs)
+    in_terminal = may_prompt(request.answers, request.inputs, request.json)
+    gathered = collect(request, rules, folder, in_terminal)
+    plan = make_plan(request, rules, gathered, in_terminal)
+    must_confirm = in_terminal and not request.inputs.yes and not request.dry_run
+    if plan is None or (must_confirm and not _confirm(request, plan)):
+        console.write_message("Nothing was written.")
+        return ExitCode.NEGATIVE
+    if not must_confirm and not request.json and not request.dry_run:
+        _show_reason(plan)
+    generated = _generate(request, plan, folder)
+    if not request.dry_run:
+        save_answers(request.inputs, gathered.answered, rules)
+    _show_result(request, plan, _finish(request, plan, generated))
+    if in_terminal:
+        _show_replay(request, plan)
+    return ExitCode.OK
+
+
+def _check_tools(request: Request) -> None:
     from mlpo_cli.project import git, make
-    from mlpo_cli.reports import choice
 
     if request.git:
         git.check()
     if request.run:
         make.check()
-    plan = _plan(request, _here())
-    warnings = choice.warnings(plan.rules, plan.settings.orchestrator, plan.decision)
-    generated = _generate(request, plan)
-    done: dict[str, Any] = {"dry_run": request.dry_run}
-    if not request.dry_run:
-        common.save(request.inputs, plan.gathered.answered, plan.rules)
-        if request.git:
-            done["git"], left = _commit(plan.settings, generated)
-            warnings += left
-        if request.run:
-            done["run"] = make.make(generated.path, _targets(plan.settings))
-    _print(request, plan, generated, warnings, done)
-    if plan.asked:
-        flags = {"--accept-toss-up": plan.accept_toss_up, "--git": request.git}
-        flags |= {"--run": request.run, "--dry-run": request.dry_run}
-        options = {flag: None for flag, given in flags.items() if given}
-        common.tell_replay("new", request.inputs, plan.gathered.answered, options)
-    return ExitCode.OK
 
 
-def _here() -> Path:
+def _find_current_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError as error:
         raise TargetError("the current folder was removed", "change to another one") from error
 
 
-def _plan(request: Request, here: Path) -> _Plan:
-    from mlpo_cli.decision.engine import decide
-    from mlpo_cli.reports import choice
-    from mlpo_cli.scaffold import available
+def _confirm(request: Request, plan: Plan) -> bool:
+    from mlpo_cli.interview import confirm
 
-    inputs = request.inputs
-    rules = common.load_rules(inputs)
-    asking = common.may_ask(request.answers, inputs, request.json)
-    gathered = common.collect(request.answers, inputs, rules, available(), request.options)
-    if asking:
-        gathered = _ask(request, rules, common.usable(gathered), here)
-    given = gathered.answered
-    merged, missing = project.settle(given.project, {})
-    if problems := gathered.problems or missing:
-        raise AnswersError(problems)
-    evaluated = bool(given.criteria) or (inputs.defaults and "orchestrator" not in merged)
-    decision = decide(rules, given.criteria, given.weights) if evaluated else None
-    accept = request.accept_toss_up
-    if asking and not accept and "orchestrator" not in merged:
-        from mlpo_cli.interview import confirm
-
-        accept = confirm.accept_toss_up(rules, decision)
-    chosen = merged.get("orchestrator") or choice.follow(rules, decision, accept, available())
-    settings = ProjectSettings(**{**merged, "orchestrator": chosen})
-    if asking and not inputs.yes and not request.dry_run:
-        from mlpo_cli.interview import confirm
-
-        confirm.generation(rules, settings, decision)
-    return _Plan(rules, gathered, decision, settings, accept, asking)
+    # The question whether to take the leader of a toss-up has shown the reason already.
+    show_reason = plan.accept_toss_up == request.accept_toss_up
+    return confirm.confirm_generation(plan.rules, plan.settings, plan.decision, show_reason)
 
 
-def _ask(request: Request, rules: Rules, gathered: Gathered, here: Path) -> Gathered:
-    """Ask for the name, and for criteria unless the orchestrator is chosen already."""
-    from mlpo_cli.interview.terminal import ask_name
-    from mlpo_cli.scaffold.place import home_of
-
-    known = gathered.answered.project
-    name = known["name"] if "name" in known else ask_name()
-    home_of(here / name)  # raises where the answers would be given in vain
-    answered = replace(gathered.answered, project={**known, "name": name})
-    gathered = replace(gathered, answered=answered)
-    if "orchestrator" in known:
-        return gathered
-    return common.interview(rules, gathered, review=not request.inputs.yes)
-
-
-def _generate(request: Request, plan: _Plan) -> Generated:
+def _generate(request: Request, plan: Plan, folder: Path) -> Generated:
     from mlpo_cli.reports import adr
     from mlpo_cli.scaffold import Provenance, generate
 
-    given = plan.gathered.answered
+    answered, settings = plan.gathered.answered, plan.settings
+    # The project's answers make it again, with its orchestrator and no criteria: nothing is decided
+    # then, so the record must not depend on a decision that was made without answers.
+    decision = plan.decision if answered.criteria else None
     return generate(
-        plan.settings,
-        _here() / plan.settings.name,
-        adr.render(plan.rules, plan.settings.orchestrator, plan.decision),
+        settings,
+        folder / settings.name,
+        adr.render(plan.rules, settings.orchestrator, decision),
         Provenance(
             __version__,
             plan.rules.version,
-            {c.id: given.criteria.get(c.id) for c in plan.rules.criteria},
-            given.weights,
+            {c.id: answered.criteria.get(c.id) for c in plan.rules.criteria},
+            answered.weights,
         ),
         request.dry_run,
     )
 
 
-def _commit(settings: ProjectSettings, generated: Generated) -> tuple[dict[str, Any], list[str]]:
-    """Commit the project. Returns what was done, for scripts, and what to warn of."""
-    from mlpo_cli.project import git
+def _finish(request: Request, plan: Plan, generated: Generated) -> Result:
+    """Commit and run the project if an option says so. Returns what is to be reported."""
+    from mlpo_cli.project import git, make
+    from mlpo_cli.reports.generated import Result, list_targets
+    from mlpo_cli.reports.refusals import list_warnings
 
-    message = f"Start {settings.name} with mlpo {__version__}"
-    made = git.commit(generated.path, [file.path for file in generated.files], message)
-    unknown = "nothing was committed: git knows no user.name and user.email"
-    return {**asdict(made), "root": str(made.root)}, [] if made.commit else [unknown]
+    settings, extra = plan.settings, {}
+    warnings = list_warnings(plan.rules, plan.decision, settings.orchestrator)
+    if request.git and not request.dry_run:
+        message = f"Start {settings.name} with mlpo {__version__}"
+        repository = git.commit(generated.path, [file.path for file in generated.files], message)
+        extra["git"] = {**asdict(repository), "root": str(repository.root)}
+        if repository.commit is None:
+            warnings.append("nothing was committed: git knows no user.name and user.email")
+    if request.run and not request.dry_run:
+        extra["run"] = make.run_targets(generated.path, list_targets(settings))
+    return Result(settings, generated, plan.decision, warnings, request.dry_run, extra)
 
 
-def _targets(settings: ProjectSettings) -> list[str]:
-    return ["setup", *(["sample-data"] if settings.data_source != "digits" else []), "run"]
+def _show_reason(plan: Plan) -> None:
+    """Say which orchestrator was chosen and why, unless the user chose it."""
+    from mlpo_cli.reports import verdict
+
+    if "orchestrator" not in plan.gathered.answered.project and plan.decision is not None:
+        console.write_message(verdict.write_headline(plan.rules, plan.decision))
+        console.write_message(verdict.describe_certainty(plan.rules, plan.decision))
 
 
-def _print(
-    request: Request,
-    plan: _Plan,
-    generated: Generated,
-    warnings: Sequence[str],
-    done: Mapping[str, Any],
-) -> None:
-    from mlpo_cli.reports import explain, jsondoc
-    from mlpo_cli.reports import generated as report
+def _show_result(request: Request, plan: Plan, result: Result) -> None:
+    from mlpo_cli.reports import explain, generated, jsondoc
 
-    name = plan.settings.name
-    following = [f"cd {shlex.quote(name)}"]
-    following.append("make serve" if request.run else f"make {' '.join(_targets(plan.settings))}")
-    for warning in warnings:
-        console.warn(warning)
+    for warning in result.warnings:
+        console.write_warning(warning)
     if request.json:
-        document = report.document(
-            plan.settings, generated, plan.decision, warnings, following, done
-        )
+        document = generated.make_document(result)
         if request.inputs.explain:
             document["sources"] = explain.sources_document(plan.gathered)
-        console.answer(jsondoc.dumps(document))
+        console.write_output(jsondoc.dumps(document))
         return
-    if request.dry_run:
-        if plan.decision is not None:
-            from mlpo_cli.reports import terminal
+    if request.dry_run and plan.decision is not None:
+        from mlpo_cli.reports import terminal
 
-            console.show(terminal.render(plan.rules, plan.decision))
-            console.answer("\n")
-        console.answer(report.tree(name, generated.files))
-    else:
-        console.answer(f"{generated.path}\n")
-        console.talk(f"{len(generated.files)} files, tree {generated.tree_hash}")
+        console.write_styled(terminal.render(plan.rules, plan.decision).append("\n"))
+    console.write_output(generated.list_output(result))
     if request.inputs.explain:
-        console.talk(explain.sources(plan.gathered).plain)
-    if request.dry_run:
-        console.talk("Nothing was written: this was a dry run.")
-    else:
-        console.talk("Next:\n" + "\n".join(f"  {line}" for line in following))
+        console.write_message(explain.render_sources(plan.gathered).plain)
+    console.write_message(generated.summarize(plan.rules, result))
+
+
+def _show_replay(request: Request, plan: Plan) -> None:
+    flags = {
+        "--accept-toss-up": plan.accept_toss_up,
+        "--git": request.git,
+        "--run": request.run,
+        "--dry-run": request.dry_run,
+    }
+    options = {flag: None for flag, is_set in flags.items() if is_set}
+    show_replay_command("new", request.inputs, plan.gathered.answered, options)

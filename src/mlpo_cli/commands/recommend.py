@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_cli.commands import inputs as common
-from mlpo_cli.commands.inputs import NO_INPUTS, Inputs
+from mlpo_cli.commands.inputs import (
+    NO_INPUTS,
+    Inputs,
+    collect_answers,
+    interview,
+    load_rules,
+    may_prompt,
+    require_valid,
+    save_answers,
+    show_replay_command,
+    write_report,
+)
 from mlpo_cli.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -21,47 +31,47 @@ def recommend(
 ) -> int:
     """Print the Decision for the answers in a file (`-`: standard input), or ask for them.
 
-    `format` is table, json, adr or html; it goes to the file `output` if there is one. Returns 1
-    when none fits. Raises AnswersError for answers that cannot be used, UserError where there are
-    none and nobody to ask, TargetError for a file that may not be written.
+    `format` is table, json, adr or html; the report goes to the file `output` if there is one.
+    Returns 1 when none fits. Raises AnswersError for answers that cannot be used, UserError where
+    there are none and no terminal to ask in, TargetError for a file that may not be written.
     """
     from mlpo_cli import files
     from mlpo_cli.decision.engine import decide
 
     if output is not None:
         files.check(output, inputs.yes)
-    rules = common.load_rules(inputs)
-    orchestrators = [o.id for o in rules.orchestrators]
-    given = common.usable(common.collect(answers, inputs, rules, orchestrators))
-    asking = common.may_ask(answers, inputs, json=format == "json")
-    if asking:
-        given = common.interview(rules, given, review=not inputs.yes)
-    elif answers is None and not given.answered.criteria and not inputs.defaults:
-        raise UserError(
-            "no answers to decide on",
-            "pass --answers FILE (- for standard input) or --set KEY=VALUE, run it in a terminal "
-            "to be asked, or pass --defaults for what holds when nothing is known",
-        )
-    decision = decide(rules, given.answered.criteria, given.answered.weights)
-    report = _report(rules, decision, format, given if inputs.explain else None)
-    common.save(inputs, given.answered, rules)
-    common.deliver(report, output, inputs.yes)
-    if asking:
-        same = {} if format == "table" else {"--format": format}
-        common.tell_replay("recommend", inputs, given.answered, same)
+    rules = load_rules(inputs)
+    orchestrators = [orchestrator.id for orchestrator in rules.orchestrators]
+    gathered = require_valid(collect_answers(answers, inputs, rules, orchestrators))
+    in_terminal = may_prompt(answers, inputs, json=format == "json")
+    if in_terminal:
+        gathered = interview(rules, gathered, review=not inputs.yes)
+    elif answers is None and not gathered.answered.criteria and not inputs.defaults:
+        from mlpo_cli.reports.refusals import GIVE_ANSWERS, NO_ANSWERS
+
+        raise UserError(NO_ANSWERS, GIVE_ANSWERS)
+    decision = decide(rules, gathered.answered.criteria, gathered.answered.weights)
+    report = _make_report(rules, decision, format, gathered if inputs.explain else None)
+    save_answers(inputs, gathered.answered, rules)
+    write_report(report, output, inputs.yes)
+    if in_terminal:
+        options = {} if format == "table" else {"--format": format}
+        show_replay_command("recommend", inputs, gathered.answered, options)
     return ExitCode.NEGATIVE if decision.verdict == "none" else ExitCode.OK
 
 
-def _report(rules: Rules, decision: Decision, format: str, explain: Gathered | None) -> str | Text:
-    """The report in a format; with `explain`, where each value comes from and the evidence."""
+def _make_report(
+    rules: Rules, decision: Decision, format: str, explained: Gathered | None
+) -> str | Text:
+    """The report in a format, with sources and evidence where `explained` holds the answers."""
     if format == "json":
         from mlpo_cli.reports import jsondoc
 
         document = jsondoc.decision_document(decision)
-        if explain is not None:
-            from mlpo_cli.reports import explain as explained
+        if explained is not None:
+            from mlpo_cli.reports import explain
 
-            document["sources"] = explained.sources_document(explain)
+            document["sources"] = explain.sources_document(explained)
         return jsondoc.dumps(document)
     if format == "adr":
         from mlpo_cli.reports import adr
@@ -73,9 +83,8 @@ def _report(rules: Rules, decision: Decision, format: str, explain: Gathered | N
         return html.render(rules, decision)
     from mlpo_cli.reports import terminal
 
-    text = terminal.render(rules, decision)
-    if explain is not None:
-        from mlpo_cli.reports import explain as explained
+    if explained is None:
+        return terminal.render(rules, decision)
+    from mlpo_cli.reports import explain
 
-        text.append(explained.render(rules, decision, explain))
-    return text
+    return terminal.render(rules, decision, explain.render(rules, decision, explained))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mlpo_cli.commands import inputs as common
-from mlpo_cli.commands.inputs import Inputs
+from mlpo_cli.commands.inputs import Inputs, load_rules, write_report
 from mlpo_cli.errors import ExitCode
 
 
@@ -17,6 +16,6 @@ def schema(rules: str | None = None, output: str | None = None, yes: bool = Fals
     """
     from mlpo_cli.answers.schema import build
 
-    built = build(common.load_rules(Inputs(rules=rules)))
-    common.deliver(json.dumps(built, indent=2) + "\n", output, yes)
+    document = build(load_rules(Inputs(rules=rules)))
+    write_report(json.dumps(document, indent=2) + "\n", output, yes)
     return ExitCode.OK

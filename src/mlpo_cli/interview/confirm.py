@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from mlpo_cli import console
 from mlpo_cli.answers.project import ProjectSettings
+from mlpo_cli.decision.choice import goes_against
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import Decision
-from mlpo_cli.interview.terminal import confirm
-from mlpo_cli.reports import words
+from mlpo_cli.interview.terminal import confirm, show_paragraphs
+from mlpo_cli.reports import sentences, verdict
+from mlpo_cli.reports.refusals import describe_disagreement
 
 
-def accept_toss_up(rules: Rules, decision: Decision | None) -> bool:
-    """Whether the leader of a toss-up is good enough for who sits at the terminal."""
-    if decision is None or decision.verdict != "toss-up":
-        return False
-    console.talk(words.toss_up(rules, decision))
-    return confirm(f"Take {words.title(rules, decision.orchestrator)} all the same?", False)
+def confirm_toss_up(rules: Rules, decision: Decision) -> bool:
+    """Ask whether to take the leader although it is too close to call."""
+    _show_decision(rules, decision)
+    name = sentences.title(rules, decision.orchestrator or "")
+    return confirm(f"Take {name} anyway?", False)
 
 
-def generation(rules: Rules, settings: ProjectSettings, decision: Decision | None) -> None:
-    """Say what is about to be generated. Raises KeyboardInterrupt when it is not wanted."""
-    if decision is not None and decision.orchestrator is not None:
-        said = words.title(rules, decision.orchestrator)
-        console.talk(
-            f"\n{said} ({words.confidence(decision)}), because {words.because(rules, decision)}."
-        )
-    title = words.title(rules, settings.orchestrator)
-    if not confirm(f"Generate {settings.name} for {title} here?", True):
-        raise KeyboardInterrupt
+def confirm_generation(
+    rules: Rules, settings: ProjectSettings, decision: Decision | None, show_reason: bool
+) -> bool:
+    """Ask whether to generate the project, if wanted with the reason for its orchestrator."""
+    if decision is not None and show_reason:
+        if goes_against(decision, settings.orchestrator):
+            show_paragraphs(describe_disagreement(rules, decision, settings.orchestrator))
+        else:
+            _show_decision(rules, decision)
+    title = sentences.title(rules, settings.orchestrator)
+    return confirm(f"Generate {settings.name} for {title} here?", True)
+
+
+def _show_decision(rules: Rules, decision: Decision) -> None:
+    show_paragraphs(
+        verdict.write_headline(rules, decision),
+        verdict.describe_certainty(rules, decision),
+        verdict.advise(rules, decision),
+    )

@@ -14,33 +14,33 @@ from mlpo_cli.interview.plan import Question, next_question
 
 
 class Move(Enum):
-    """What one may reply instead of an answer."""
+    """What the user may do instead of answering a question."""
 
     BACK = "back"
     ENOUGH = "enough"
 
 
-Reply = Answer | None | Move
+UserInput = Answer | None | Move
 """An answer, None for "not sure", or a move."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the review. Entries that were given beforehand cannot be changed there."""
+    """One line of the review. Answers that came from options or variables cannot be changed."""
 
     criterion: Criterion
     answer: Answer | None
-    asked: bool
+    can_change: bool
 
 
-class Asker(Protocol):
-    """Whoever puts the questions: a terminal, or a test."""
+class Prompter(Protocol):
+    """Puts the questions to the user: in a terminal, or from a script in a test."""
 
-    def ask(self, question: Question, first: bool) -> Reply:
-        """Put one question. `first` ones have nothing to go back to."""
+    def ask(self, question: Question, is_first: bool) -> UserInput:
+        """Ask one question. The first one has nothing to go back to."""
 
     def refuse(self, message: str) -> None:
-        """Say why a reply will not do; the question is put again."""
+        """Say why an answer is not accepted. The question is asked again."""
 
     def review(self, entries: Sequence[Entry]) -> str | None:
         """Show all answers. Returns the id of one to change, None when they are right."""
@@ -48,67 +48,70 @@ class Asker(Protocol):
 
 def run(
     rules: Rules,
-    given: Mapping[str, Answer],
+    fixed: Mapping[str, Answer],
     overrides: Mapping[str, float],
-    asker: Asker,
+    prompter: Prompter,
     review: bool = True,
 ) -> dict[str, Answer | None]:
-    """Ask until no question can change the answer, or until the asker has had enough.
+    """Ask until no question can change the result, or until the user has had enough.
 
-    `given` answers are not asked for. Returns the replies by criterion, None for "not sure".
+    `fixed` answers are not asked for; `overrides` replace weights. Returns the answers of the
+    user by criterion, None for "not sure".
     """
     weights = effective_weights(rules, overrides)
-    replies: dict[str, Answer | None] = {}
-    enough = False
+    answers: dict[str, Answer | None] = {}
+    has_enough = False
     while True:
-        known = _known(given, replies)
-        unsure = [id for id, reply in replies.items() if reply is None]
-        question = None if enough else next_question(rules, weights, known, unsure)
+        known = _merge_known(fixed, answers)
+        unsure = [id for id, answer in answers.items() if answer is None]
+        question = None if has_enough else next_question(rules, weights, known, unsure)
         if question is not None:
-            reply = asker.ask(question, first=not replies)
-            if reply is Move.BACK:
-                if replies:
-                    replies.popitem()
-            elif reply is Move.ENOUGH:
-                enough = True
+            entered = prompter.ask(question, is_first=not answers)
+            if entered is Move.BACK:
+                if answers:
+                    answers.popitem()
+            elif entered is Move.ENOUGH:
+                has_enough = True
             else:
-                _accept(rules, given, replies, question.criterion.id, reply, asker)
+                _accept(rules, fixed, answers, question.criterion.id, entered, prompter)
             continue
-        change = asker.review(_entries(rules, given, replies)) if review else None
-        if change is None:
-            return replies
-        again = Question(rules.criterion(change), "you want to change it", "", optional=False)
-        reply = asker.ask(again, first=True)
-        if not isinstance(reply, Move):
-            _accept(rules, given, replies, change, reply, asker)
+        id = prompter.review(_list_entries(rules, fixed, answers)) if review else None
+        if id is None:
+            return answers
+        again = Question(rules.criterion(id), "you want to change it", "", optional=False)
+        entered = prompter.ask(again, is_first=True)
+        if not isinstance(entered, Move):
+            _accept(rules, fixed, answers, id, entered, prompter)
 
 
-def _known(given: Mapping[str, Answer], replies: Mapping[str, Answer | None]) -> dict[str, Answer]:
-    return {**given, **{id: reply for id, reply in replies.items() if reply is not None}}
+def _merge_known(
+    fixed: Mapping[str, Answer], answers: Mapping[str, Answer | None]
+) -> dict[str, Answer]:
+    return {**fixed, **{id: answer for id, answer in answers.items() if answer is not None}}
 
 
 def _accept(
     rules: Rules,
-    given: Mapping[str, Answer],
-    replies: dict[str, Answer | None],
+    fixed: Mapping[str, Answer],
+    answers: dict[str, Answer | None],
     id: str,
-    reply: Answer | None,
-    asker: Asker,
+    answer: Answer | None,
+    prompter: Prompter,
 ) -> None:
-    """Note a reply, unless it contradicts another answer."""
-    found = contradictions(rules, _known(given, {**replies, id: reply}), lambda _: "")
-    if found:
-        asker.refuse(found[0].what)
+    """Add an answer, unless it contradicts another one."""
+    problems = contradictions(rules, _merge_known(fixed, {**answers, id: answer}), lambda _: "")
+    if problems:
+        prompter.refuse(problems[0].what)
     else:
-        replies[id] = reply
+        answers[id] = answer
 
 
-def _entries(
-    rules: Rules, given: Mapping[str, Answer], replies: Mapping[str, Answer | None]
+def _list_entries(
+    rules: Rules, fixed: Mapping[str, Answer], answers: Mapping[str, Answer | None]
 ) -> list[Entry]:
     """Every answer in the order of the rules."""
     return [
-        Entry(c, replies.get(c.id, given.get(c.id)), c.id in replies)
+        Entry(c, answers.get(c.id, fixed.get(c.id)), c.id in answers)
         for c in rules.criteria
-        if c.id in replies or c.id in given
+        if c.id in answers or c.id in fixed
     ]

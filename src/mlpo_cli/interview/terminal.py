@@ -1,4 +1,4 @@
-"""The interview in a terminal. Questions go to stderr, so that stdout stays free for the answer."""
+"""The interview in a terminal. Questions go to stderr, so that stdout holds only the output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlpo_cli import console
 from mlpo_cli.answers.project import check as check_setting
 from mlpo_cli.decision.model import Criterion
 from mlpo_cli.interview.checkbox import ask_several
-from mlpo_cli.interview.flow import Entry, Move, Reply
+from mlpo_cli.interview.flow import Entry, Move, UserInput
 from mlpo_cli.interview.plan import Question
 
 NOT_SURE = "Not sure"
@@ -25,43 +25,41 @@ DONE = "These are right: show the recommendation"
 _WIDEST = 76
 
 
-def possible() -> bool:
+def is_possible() -> bool:
     """Whether there is a terminal to ask in."""
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class TerminalAsker:
-    """Puts the questions with questionary. Ctrl-C raises KeyboardInterrupt."""
+class TerminalPrompter:
+    """Asks with questionary. Ctrl-C raises KeyboardInterrupt."""
 
-    def ask(self, question: Question, first: bool) -> Reply:
-        """Put one question, with the reason for it."""
-        lines = (question.progress, f"Asked because {question.why}.", question.criterion.help)
-        wrapped = [textwrap.fill(line, _WIDEST) for line in lines if line]
-        console.talk("\n" + "\n".join(wrapped))
+    def ask(self, question: Question, is_first: bool) -> UserInput:
+        """Ask one question, and say why it is asked."""
+        why = f"Asked because {question.why}."
+        show_paragraphs(question.progress, why, question.criterion.help)
         if not question.criterion.choices:
-            return _number(question.criterion, first)
-        reply: Reply = _choose(question, first)
-        return reply
+            return _ask_number(question.criterion, is_first)
+        return _ask_choice(question, is_first)
 
     def refuse(self, message: str) -> None:
-        """Say why a reply will not do."""
-        console.warn(message)
+        """Say why an answer is not accepted."""
+        console.write_warning(message)
 
     def review(self, entries: Sequence[Entry]) -> str | None:
-        """Show all answers; one of them may be picked to change it."""
-        console.talk("")
-        picks = [questionary.Choice(DONE, _Value(None))]
+        """Show all answers; the user may pick one to change it."""
+        console.write_message("")
+        choices = [questionary.Choice(DONE, _Value(None))]
         for entry in entries:
-            line = f"{entry.criterion.label}: {_answer(entry)}"[:_WIDEST]
-            fixed = None if entry.asked else "given on the command line"
-            picks.append(questionary.Choice(line, _Value(entry.criterion.id), disabled=fixed))
-        picked = _select("Your answers. Pick one to change it:", picks)
-        console.talk("")
+            line = f"{entry.criterion.label}: {_write_answer(entry)}"[:_WIDEST]
+            disabled = None if entry.can_change else "set by an option or a variable"
+            choices.append(questionary.Choice(line, _Value(entry.criterion.id), disabled=disabled))
+        picked = _select("Your answers. Pick one to change it:", choices)
+        console.write_message("")
         return None if picked.value is None else str(picked.value)
 
 
-def _answer(entry: Entry) -> str:
-    """An answer in words; several choices by their ids, as their texts would not fit in a line."""
+def _write_answer(entry: Entry) -> str:
+    """Write an answer in words; several choices by their ids, as their texts are too long."""
     if entry.answer is None:
         return NOT_SURE.lower()
     if isinstance(entry.answer, tuple):
@@ -69,72 +67,79 @@ def _answer(entry: Entry) -> str:
     return entry.criterion.text(entry.answer)
 
 
+def show_paragraphs(*paragraphs: str) -> None:
+    """Print wrapped text below an empty line; empty paragraphs are left out."""
+    lines = [textwrap.fill(text, _WIDEST) for text in paragraphs if text]
+    console.write_message("\n" + "\n".join(lines))
+
+
 def ask_name() -> str:
-    """Ask for the project's name until it will do."""
+    """Ask for the project's name until it is a valid one."""
 
-    def refusal(text: str) -> bool | str:
-        refused = check_setting("name", text, ())
-        return ": ".join(refused) if refused else True
+    def validate(text: str) -> bool | str:
+        refusal = check_setting("name", text, ())
+        return ": ".join(refusal) if refusal else True
 
-    return str(_put(questionary.text("Name of the project:", validate=refusal, output=_output())))
+    return str(_ask(questionary.text("Name of the project:", validate=validate, output=_output())))
 
 
 def confirm(question: str, default: bool) -> bool:
     """Ask yes or no."""
-    return bool(_put(questionary.confirm(question, default=default, output=_output())))
+    return bool(_ask(questionary.confirm(question, default=default, output=_output())))
 
 
 class _Value:
-    """Holds a choice's value: questionary takes a bare None for "use the title"."""
+    """Holds a choice's value, because questionary takes a bare None for "use the title"."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
-def _choose(question: Question, first: bool) -> Any:
-    """Ask for one of the choices, or for several where the criterion takes them."""
+def _ask_choice(question: Question, is_first: bool) -> UserInput:
+    """Ask for one of the choices, or for several if the criterion takes several."""
     criterion = question.criterion
-    picks = [questionary.Choice(text, _Value(id)) for id, text in criterion.choices.items()]
+    choices = {id: questionary.Choice(text, _Value(id)) for id, text in criterion.choices.items()}
     moves = [questionary.Choice(NOT_SURE, _Value(None))]
-    if not first:
+    if not is_first:
         moves.append(questionary.Choice(BACK, _Value(Move.BACK)))
     if question.optional:
         moves.append(questionary.Choice(ENOUGH, _Value(Move.ENOUGH)))
     if not criterion.several:
-        return _select(criterion.question, [*picks, *moves]).value
-    alone = [
-        p for p, id in zip(picks, criterion.choices, strict=True) if id in criterion.indifferent
-    ]
-    picked = _put(ask_several(criterion.question, picks, moves, alone, _output()))
+        entered: UserInput = _select(criterion.question, [*choices.values(), *moves]).value
+        return entered
+    alone = [choices[id] for id in choices if id in criterion.indifferent]
+    picked = _ask(ask_several(criterion.question, [*choices.values()], moves, alone, _output()))
     values = [value.value for value in picked]
-    is_move = values[0] is None or isinstance(values[0], Move)
-    return values[0] if is_move else criterion.normalise(values)
+    first: UserInput = values[0]
+    return first if first is None or isinstance(first, Move) else criterion.normalise(values)
 
 
-def _select(message: str, picks: Sequence[questionary.Choice]) -> _Value:
-    picked = _put(questionary.select(message, picks, instruction=" ", output=_output()))
+def _select(message: str, choices: Sequence[questionary.Choice]) -> _Value:
+    picked = _ask(questionary.select(message, choices, instruction=" ", output=_output()))
     assert isinstance(picked, _Value)
     return picked
 
 
-def _number(criterion: Criterion, first: bool) -> Reply:
-    def fits(text: str) -> bool | str:
-        typed = text.strip()
-        if typed in ("", "<") or (typed.isdecimal() and criterion.accepts(int(typed[:18]))):
+def _ask_number(criterion: Criterion, is_first: bool) -> UserInput:
+    """Ask for a whole number; nothing is "not sure", `<` goes back."""
+
+    def validate(text: str) -> bool | str:
+        entered = text.strip()
+        if entered in ("", "<") or (entered.isdecimal() and criterion.accepts(int(entered[:18]))):
             return True
         return f"A whole number from {criterion.minimum} to {criterion.maximum}, or nothing."
 
-    back = "" if first else "; < goes back"
-    console.talk(f"Type a number; nothing is not sure{back}.")
-    asked = questionary.text(criterion.question, validate=fits, output=_output())
-    typed = str(_put(asked)).strip()
-    if typed == "<":
+    back = "" if is_first else " Type < to go back."
+    console.write_message(f"Type a number, or only press Enter if you are not sure.{back}")
+    question = questionary.text(criterion.question, validate=validate, output=_output())
+    entered = str(_ask(question)).strip()
+    if entered == "<":
         return Move.BACK
-    return int(typed) if typed else None
+    return int(entered) if entered else None
 
 
-def _put(question: questionary.Question) -> Any:
-    """Put a question. Ctrl-D ends the interview like Ctrl-C."""
+def _ask(question: questionary.Question) -> Any:
+    """Ask a question. Ctrl-D ends the interview like Ctrl-C."""
     try:
         return question.unsafe_ask()
     except EOFError as error:

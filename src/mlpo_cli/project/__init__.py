@@ -1,1 +1,1 @@
-"""What mlpo does in a project once it is there: commit it, run it."""
+"""What mlpo does with a project after it is generated: commit it, run it."""

@@ -16,27 +16,28 @@ from typing import Any
 
 from mlpo_cli.errors import NegativeFinding, UserError
 
-_PATIENCE = 10  # seconds that an interrupted pipeline gets to record how it ended
+_GRACE = 10  # seconds that an interrupted pipeline gets to record how it ended
 
 
 def check() -> None:
-    """Raise UserError where there is no make."""
+    """Raise UserError if make is not installed."""
     if shutil.which("make") is None:
         raise UserError("--run needs make, and there is none on the PATH", "install make")
 
 
-def make(project: Path, targets: Sequence[str]) -> Any:
-    """Make these targets with their output on stderr; returns the newest run's summary.
+def run_targets(project: Path, targets: Sequence[str]) -> Any:
+    """Run make for these targets, with its output on stderr. Returns the newest run's summary.
 
-    Raises NegativeFinding when one of them fails; the project stays as it is.
+    Raises NegativeFinding when a target fails; the project stays as it is.
     """
     sys.stderr.flush()
-    # A make that started us would hand its flags down.
-    ours = {n: v for n, v in os.environ.items() if n not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    # If make started mlpo, its flags are not meant for this make.
+    dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
     process = subprocess.Popen(
         ["make", "--no-print-directory", *targets],
         cwd=project,
-        env=ours,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno(),
         start_new_session=True,
@@ -49,16 +50,16 @@ def make(project: Path, targets: Sequence[str]) -> Any:
     if code:
         command = f"cd {shlex.quote(str(project))} && make {' '.join(targets)}"
         raise NegativeFinding(
-            f"{project} is generated, but `make {' '.join(targets)}` failed; it says why above",
-            f"put that right, then: {command}",
+            f"{project} is generated, but `make {' '.join(targets)}` failed; the reason is above",
+            f"fix that, then: {command}",
         )
     return json.loads((project / "runs" / "latest.json").read_text(encoding="utf-8"))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Pass the interrupt on to make and all that it started; don't wait for ever."""
+    """Interrupt make and everything that it started; kill what has not ended in time."""
     for number in (signal.SIGINT, signal.SIGKILL):
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, number)
-            process.wait(_PATIENCE)
+            process.wait(_GRACE)
             return

@@ -5,11 +5,13 @@ The same Decision gives the same bytes: the date is the one on which the rules w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mlpo_cli.decision.model import Evidence, Rules, choices_of
 from mlpo_cli.decision.outcome import Decision
-from mlpo_cli.reports import words
+from mlpo_cli.reports import sentences, verdict
+from mlpo_cli.reports.contributions import Row, make_rows, sum_points
+from mlpo_cli.reports.refusals import describe_disagreement
 
 
 def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
@@ -18,9 +20,8 @@ def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
     `chosen` is the orchestrator that is used, None where none fits. `decision` is None when no
     criterion was answered: the record then says "not evaluated".
     """
-    heading = (
-        f"Use {words.title(rules, chosen)} for the ML pipeline" if chosen else "Use no orchestrator"
-    )
+    name = sentences.title(rules, chosen) if chosen else ""
+    heading = f"Use {name} for the ML pipeline" if chosen else "Use no orchestrator"
     parts = [
         f"---\nstatus: {_status(chosen, decision)}\ndate: {rules.reviewed}\n---\n\n# {heading}",
         "## Context and problem statement",
@@ -28,16 +29,16 @@ def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
         f"The policy behind this record: {rules.policy.text}",
     ]
     if decision is not None:
-        parts += ["## Decision drivers", _answers(rules, decision)]
+        parts += ["## Decision drivers", _table_answers(rules, decision)]
     titles = [orchestrator.title for orchestrator in rules.orchestrators]
     parts += ["## Considered options", _bullets(titles), "## Decision outcome"]
-    parts += _outcome(rules, chosen, decision)
+    parts += _list_outcome(rules, chosen, decision)
     if chosen:
-        operate = rules.orchestrator(chosen).operate
+        operate = _list_operated(rules, chosen, decision)
         parts += ["### Consequences", "What the team will have to operate:", _bullets(operate)]
     if decision is not None:
-        parts += _analysis(rules, decision)
-    parts += ["## More information", _origin(rules, decision)]
+        parts += _list_analysis(rules, decision)
+    parts += ["## More information", _describe_origin(rules, decision)]
     # Rules are free text: none of it becomes HTML.
     return "\n\n".join(parts).replace("<", "&lt;") + "\n"
 
@@ -49,96 +50,108 @@ def _status(chosen: str | None, decision: Decision | None) -> str:
     return "proposed" if follows and undecided else "accepted"
 
 
-def _outcome(rules: Rules, chosen: str | None, decision: Decision | None) -> list[str]:
-    name = words.title(rules, chosen)
+def _list_outcome(rules: Rules, chosen: str | None, decision: Decision | None) -> list[str]:
+    """What was chosen, why, and how sure the recommendation is."""
+    name = sentences.title(rules, chosen) if chosen else ""
     if decision is None:
-        return [f"Chosen: {name}, by the team. The criteria were not evaluated by mlpo."]
-    if chosen != decision.orchestrator:
-        said = words.title(rules, decision.orchestrator)
-        reason = words.because(rules, decision, chosen)
         return [
-            f"Chosen: {name}, by the team; mlpo would have said {said} because {reason}.",
-            f"Confidence in {said}: {words.confidence(decision)}.",
+            f"Chosen: {name}. No question about the team was answered, so the choice was not "
+            "evaluated by mlpo."
         ]
+    certainty = verdict.describe_certainty(rules, decision)
     if chosen is None:
-        reasons = _bullets(words.rulings(rules, decision))
-        return ["None of the options fits.", reasons]
-    parts = [
-        f"Chosen: {name}, because {words.because(rules, decision)}.",
-        f"Confidence: {words.confidence(decision)}.",
-    ]
-    if decision.verdict == "toss-up":
-        parts.append(words.toss_up(rules, decision))
+        reasons = _bullets(sentences.list_fired_rules(rules, decision))
+        return [f"None of the options fits. {certainty}", reasons]
+    if chosen != decision.orchestrator:
+        other = describe_disagreement(rules, decision, chosen)
+        return [f"Chosen: {name}, by the team; {other}", certainty]
+    reason = verdict.explain_leader(rules, decision)
+    parts = [f"Chosen: {name}, because {reason}.", certainty]
+    if advice := verdict.advise(rules, decision):
+        parts.append(advice)
     return parts + ([_bullets(decision.combined)] if decision.combined else [])
 
 
-def _analysis(rules: Rules, decision: Decision) -> list[str]:
-    parts = ["## Contributions", _contributions(rules, decision)]
-    rulings = words.rulings(rules, decision)
-    parts += ["## Vetoes and gates", _bullets(rulings or ["None fired."])]
-    flips = words.flips(rules, decision.flips)
-    parts += ["## What would change the answer", _bullets(flips or ["No single answer would."])]
-    if decision.open_questions:
-        asked = [rules.criterion(q.criterion).question for q in decision.open_questions]
-        parts += ["## Questions still open that could change it", _bullets(asked)]
-    if notes := words.notes(rules, decision):
+def _list_operated(rules: Rules, chosen: str, decision: Decision | None) -> Iterable[str]:
+    if decision is not None and chosen == decision.orchestrator:
+        return decision.operate
+    return rules.orchestrator(chosen).operate
+
+
+def _list_analysis(rules: Rules, decision: Decision) -> list[str]:
+    rows = make_rows(decision)
+    parts = ["## Contributions", _table_rows(rules, decision, rows)]
+    fired = sentences.list_fired_rules(rules, decision)
+    parts += ["## Vetoes and gates", _bullets(fired or ["None applied."])]
+    flips = sentences.list_flips(rules, decision.flips)
+    parts += ["## What would change the result", _bullets(flips or ["No single answer would."])]
+    if questions := sentences.list_open_questions(rules, decision):
+        parts += ["## Questions still open that could change it", _bullets(questions)]
+    if notes := sentences.list_notes(rules, decision):
         parts += ["## Notes", _bullets(notes)]
-    return [*parts, "## Evidence", *_evidence(rules, decision)]
+    return [*parts, "## Evidence", *_list_evidence(rules, rows)]
 
 
-def _answers(rules: Rules, decision: Decision) -> str:
+def _table_answers(rules: Rules, decision: Decision) -> str:
     if not decision.answers:
         return "No criterion was answered."
-    rows = []
+    lines = []
     for id, answer in decision.answers.items():
         criterion = rules.criterion(id)
         texts = [
             f"`{choice}`: {criterion.text(choice)}" if criterion.choices else str(choice)
             for choice in choices_of(answer)
         ]
-        rows.append((criterion.question, "; ".join(texts)))
-    return _table(("Question", "Answer"), rows)
+        lines.append((criterion.question, "; ".join(texts)))
+    return _table(("Question", "Answer"), lines)
 
 
-def _contributions(rules: Rules, decision: Decision) -> str:
-    """Points of the weighted mean, so that each column sums to its score out of 4."""
+def _table_rows(rules: Rules, decision: Decision, rows: Sequence[Row]) -> str:
+    """Points of each criterion with their sum, and the score that the sum gives."""
     ids = [orchestrator.id for orchestrator in rules.orchestrators]
-    titles = [words.title(rules, id) for id in ids]
-    rows = [
+    titles = [sentences.title(rules, id) for id in ids]
+    lines = [
         (
-            words.label(rules, c.criterion),
-            f"{float(c.weight):g}",
-            *(f"{float(c.points[id]):.3f} (fit {float(c.fit[id]):.2g})" for id in ids),
+            sentences.label(rules, row.criterion),
+            f"{float(row.weight):g}",
+            *(
+                f"{float(row.cells[id].points):.1f} (fit {float(row.cells[id].fit):.2g})"
+                for id in ids
+            ),
         )
-        for c in decision.contributions
+        for row in rows
     ]
-    total = ("Score of 4", "", *(f"{float(decision.scores[id]):.3f}" for id in ids))
-    return _table(("Criterion", "Weight", *titles), [*rows, total])
+    weight = f"{float(sum(row.weight for row in rows)):g}"
+    sums = ("Sum", weight, *(f"{float(sum_points(rows, id)):.1f}" for id in ids))
+    scores = ("Score of 4: sum / weight", "", *(f"{float(decision.scores[id]):.2f}" for id in ids))
+    header = ("Points (weight x fit)", "Weight", *titles)
+    return _table(header, [*lines, sums, scores])
 
 
-def _evidence(rules: Rules, decision: Decision) -> list[str]:
+def _list_evidence(rules: Rules, rows: Iterable[Row]) -> list[str]:
     parts = []
-    for contribution in decision.contributions:
+    for row in rows:
         lines = [
-            f"{words.title(rules, id)}: {_claim(item)}"
-            for id, items in contribution.evidence.items()
+            f"{sentences.title(rules, id)}: {_claim(item)}"
+            for id, items in row.evidence.items()
             for item in items
         ]
-        parts += [f"### {words.label(rules, contribution.criterion)}", _bullets(lines)]
+        parts += [f"### {sentences.label(rules, row.criterion)}", _bullets(lines)]
     return parts or ["No criterion was answered."]
 
 
 def _claim(item: Evidence) -> str:
-    return f"{item.claim} ({item.source}; {words.evidence_date(item)})"
+    return f"{item.claim} ({item.source}; {sentences.evidence_date(item)})"
 
 
-def _origin(rules: Rules, decision: Decision | None) -> str:
+def _describe_origin(rules: Rules, decision: Decision | None) -> str:
     text = f"Written by mlpo from rules {rules.version}, reviewed {rules.reviewed}."
     if decision is not None:
         text += (
-            " Scores are weighted means of 0-4 fits over the answered criteria; confidence is the"
-            f" share of {decision.confidence.draws:,} seeded draws with noisy weights and unknown"
-            " answers drawn from priors."
+            " Scores are weighted means of 0-4 fits over the answered criteria. How sure the "
+            f"result is was simulated: {decision.confidence.draws:,} variations, each with the "
+            "weights changed at random and the open answers filled in by how common they are. The "
+            "same answers always give the same variations."
         )
     return text
 

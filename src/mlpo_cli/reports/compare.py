@@ -10,84 +10,88 @@ from rich.text import Text
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Rules, Scores
 from mlpo_cli.decision.policy import in_order
-from mlpo_cli.reports import jsondoc, words
+from mlpo_cli.reports import jsondoc, sentences
 from mlpo_cli.reports.terminal import WIDTH
 
 _GAP = 2
 
 
-def table(rules: Rules) -> Text:
-    """For a terminal: a few words per cell, in 80 columns where there are three to compare."""
+def render_table(rules: Rules) -> Text:
+    """The comparison for a terminal: a few words per cell; three orchestrators fit 80 columns."""
     label = max(len(c.label) for c in rules.criteria) + _GAP
-    columns = len(_columns(rules))
-    wide = max(16, (WIDTH - label - _GAP * (columns - 1)) // columns)
+    columns = len(_list_columns(rules))
+    width = max(16, (WIDTH - label - _GAP * (columns - 1)) // columns)
     out = Text()
-    _line(out, "", [f"{o.title} {o.version}" for o in _columns(rules)], label, wide, "bold")
-    _line(out, "Best for", [o.best_for for o in _columns(rules)], label, wide)
+    _add_line(
+        out, "", [f"{o.title} {o.version}" for o in _list_columns(rules)], label, width, "bold"
+    )
+    _add_line(out, "Best for", [o.best_for for o in _list_columns(rules)], label, width)
     for criterion in rules.criteria:
-        cells = [_brief(o, criterion) for o in _columns(rules)]
-        _line(out, criterion.label, cells, label, wide)
-    out.append(f"\nEvidence: mlpo compare --format markdown. Rules {rules.version}\n")
+        cells = [_describe(o, criterion) for o in _list_columns(rules)]
+        _add_line(out, criterion.label, cells, label, width)
+    out.append(f"\nFor the evidence: mlpo compare --format markdown. Rules {rules.version}\n")
     for line in textwrap.wrap(rules.policy.text, WIDTH):
         out.append(f"{line}\n")
     return out
 
 
-def _columns(rules: Rules) -> list[Orchestrator]:
-    """In the order of the policy."""
+def _list_columns(rules: Rules) -> list[Orchestrator]:
+    """The orchestrators in the order of the policy."""
     return [rules.orchestrator(id) for id in in_order(rules)]
 
 
-def _line(
-    out: Text, label: str, cells: list[str], label_width: int, wide: int, style: str = ""
+def _add_line(
+    out: Text, label: str, cells: list[str], label_width: int, width: int, style: str = ""
 ) -> None:
-    wrapped = [textwrap.wrap(cell, wide) for cell in cells]
+    wrapped = [textwrap.wrap(cell, width) for cell in cells]
     for row in range(max(1, *map(len, wrapped))):
         out.append((label if row == 0 else "").ljust(label_width), style="bold")
         parts = [lines[row] if row < len(lines) else "" for lines in wrapped]
-        out.append((" " * _GAP).join(p.ljust(wide) for p in parts).rstrip() + "\n", style=style)
+        out.append(
+            (" " * _GAP).join(part.ljust(width) for part in parts).rstrip() + "\n", style=style
+        )
 
 
-def _brief(orchestrator: Orchestrator, criterion: Criterion) -> str:
+def _describe(orchestrator: Orchestrator, criterion: Criterion) -> str:
     row = orchestrator.rows[criterion.id]
-    return row.brief or fits(row.scores)
+    return row.brief or list_fits(row.scores)
 
 
-def fits(scores: Scores) -> str:
+def list_fits(scores: Scores) -> str:
     """The 0-4 fit of each answer in one line."""
     cells = scores.cells or {f"{x}": score for x, score in scores.points}
     return ", ".join(f"{answer} {score}" for answer, score in cells.items())
 
 
-def markdown(rules: Rules) -> str:
-    """For a document: the table with the fit of every answer, then the evidence."""
-    titles = [f"{o.title} {o.version}" for o in _columns(rules)]
+def render_markdown(rules: Rules) -> str:
+    """The comparison for a document: a table with the fit of every answer, then the evidence."""
+    titles = [f"{o.title} {o.version}" for o in _list_columns(rules)]
     lines = ["# Orchestrators compared", "", rules.policy.text, ""]
-    lines += [_cells("", *titles), _cells("---", *("---" for _ in titles))]
-    lines.append(_cells("Best for", *(o.best_for for o in _columns(rules))))
+    lines += [_format_row("", *titles), _format_row("---", *("---" for _ in titles))]
+    lines.append(_format_row("Best for", *(o.best_for for o in _list_columns(rules))))
     for criterion in rules.criteria:
         cells = [
-            f"{_brief(o, criterion)} (fit: {fits(o.rows[criterion.id].scores)})"
-            for o in _columns(rules)
+            f"{_describe(o, criterion)} (fit: {list_fits(o.rows[criterion.id].scores)})"
+            for o in _list_columns(rules)
         ]
-        lines.append(_cells(criterion.label, *cells))
+        lines.append(_format_row(criterion.label, *cells))
     lines += ["", "Fits are 0 (works against you) to 4 (best), by answer.", "", "## Evidence"]
     for criterion in rules.criteria:
         lines += ["", f"### {criterion.label}", ""]
         lines += [
-            f"- {o.title}: {item.claim} ({item.source}; {words.evidence_date(item)})"
-            for o in _columns(rules)
+            f"- {o.title}: {item.claim} ({item.source}; {sentences.evidence_date(item)})"
+            for o in _list_columns(rules)
             for item in o.rows[criterion.id].evidence
         ]
     return "\n".join([*lines, "", f"Rules {rules.version}, reviewed {rules.reviewed}."]) + "\n"
 
 
-def _cells(*cells: str) -> str:
+def _format_row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def document(rules: Rules) -> dict[str, Any]:
-    """For scripts."""
+def make_document(rules: Rules) -> dict[str, Any]:
+    """The comparison for scripts."""
     return {
         "schema_version": jsondoc.SCHEMA_VERSION,
         "policy": rules.policy.text,
@@ -98,27 +102,27 @@ def document(rules: Rules) -> dict[str, Any]:
                 "version": o.version,
                 "best_for": o.best_for,
                 "operate": list(o.operate),
-                "criteria": {c.id: _row(o, c) for c in rules.criteria},
+                "criteria": {c.id: _make_row(o, c) for c in rules.criteria},
             }
-            for o in _columns(rules)
+            for o in _list_columns(rules)
         ],
         "rules_version": rules.version,
         "reviewed": rules.reviewed,
     }
 
 
-def _row(orchestrator: Orchestrator, criterion: Criterion) -> dict[str, Any]:
+def _make_row(orchestrator: Orchestrator, criterion: Criterion) -> dict[str, Any]:
     row = orchestrator.rows[criterion.id]
-    found: dict[str, Any] = {"label": criterion.label, "brief": row.brief}
+    document: dict[str, Any] = {"label": criterion.label, "brief": row.brief}
     if criterion.choices:
-        found["fit"] = dict(row.scores.cells)
+        document["fit"] = dict(row.scores.cells)
     else:
-        found["fit_points"] = [list(point) for point in row.scores.points]
-    return {**found, "evidence": [jsondoc.evidence(item) for item in row.evidence]}
+        document["fit_points"] = [list(point) for point in row.scores.points]
+    return {**document, "evidence": [jsondoc.evidence(item) for item in row.evidence]}
 
 
 RENDERERS: Mapping[str, Callable[[Rules], str | Text]] = {
-    "table": table,
-    "markdown": markdown,
-    "json": lambda rules: jsondoc.dumps(document(rules)),
+    "table": render_table,
+    "markdown": render_markdown,
+    "json": lambda rules: jsondoc.dumps(make_document(rules)),
 }

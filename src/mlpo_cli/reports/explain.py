@@ -12,68 +12,64 @@ from mlpo_cli.answers.gather import Gathered, Origin
 from mlpo_cli.answers.project import DEFAULTS
 from mlpo_cli.answers.several import write_answer
 from mlpo_cli.decision.model import Rules
-from mlpo_cli.decision.outcome import Contribution, Decision
-from mlpo_cli.reports import words
+from mlpo_cli.decision.outcome import Decision
+from mlpo_cli.reports import sentences
+from mlpo_cli.reports.contributions import Row, make_rows
 from mlpo_cli.reports.terminal import WIDTH
 
 
-def values(gathered: Gathered) -> dict[str, tuple[object, Origin]]:
-    """Every value that is known, with its origin, by the name that `--set` has for it."""
+def list_values(gathered: Gathered) -> dict[str, tuple[object, Origin]]:
+    """Every value that has an origin, by the name that `--set` uses for it."""
     answered = gathered.answered
-    known: dict[str, object] = {
+    values: dict[str, object] = {
         **answered.criteria,
         **{f"project.{key}": value for key, value in {**DEFAULTS, **answered.project}.items()},
         **{".".join((*WEIGHTS, id)): weight for id, weight in answered.weights.items()},
     }
     return {
         name: (value, gathered.origins[name])
-        for name, value in known.items()
+        for name, value in values.items()
         if name in gathered.origins
     }
 
 
 def sources_document(gathered: Gathered) -> dict[str, Any]:
-    """The same for JSON."""
+    """The values with their sources, for JSON."""
     return {
         name: {"value": value, "source": origin.source, "where": origin.where}
-        for name, (value, origin) in values(gathered).items()
+        for name, (value, origin) in list_values(gathered).items()
     }
 
 
-def origin_words(origin: Origin) -> str:
-    """An origin in words: `file team.yaml:4`."""
-    return f"{origin.source} {origin.where}".strip()
-
-
 def render(rules: Rules, decision: Decision, gathered: Gathered) -> Text:
-    """Both for a terminal, to follow the report."""
-    out = sources(gathered)
+    """Sources and evidence for a terminal, as a part of the report."""
+    out = render_sources(gathered)
     out.append("\nEvidence", style="bold")
     out.append(" (fit 0-4)\n")
-    for contribution in decision.contributions:
-        _evidence(out, rules, contribution)
+    for row in make_rows(decision):
+        _add_evidence(out, rules, row)
     return out
 
 
-def sources(gathered: Gathered) -> Text:
+def render_sources(gathered: Gathered) -> Text:
     """Where each value comes from."""
     out = Text("\n")
     out.append("Values, and where they come from\n", style="bold")
-    for name, (value, origin) in values(gathered).items():
-        out.append(f"  {f'{name}: {write_answer(value)}':<40} {origin_words(origin)}\n")
+    for name, (value, origin) in list_values(gathered).items():
+        source = f"{origin.source} {origin.where}".strip()
+        out.append(f"  {f'{name}: {write_answer(value)}':<40} {source}\n")
     return out
 
 
-def _evidence(out: Text, rules: Rules, contribution: Contribution) -> None:
-    given = words.answer(rules, contribution.criterion, contribution.answer)
-    said = f"{words.label(rules, contribution.criterion)}: {given}"
-    out.append(f"  {said}\n", style="bold")
-    for id, items in contribution.evidence.items():
-        out.append(f"    {words.title(rules, id)} {float(contribution.fit[id]):.2g}\n")
+def _add_evidence(out: Text, rules: Rules, row: Row) -> None:
+    answer = sentences.labelled_answer(rules, row.criterion, row.answer)
+    out.append(f"  {answer}\n", style="bold")
+    for id, items in row.evidence.items():
+        out.append(f"    {sentences.title(rules, id)} {float(row.cells[id].fit):.2g}\n")
         for item in items:
-            _wrapped(out, f"{item.claim} [{item.source}; {words.evidence_date(item)}]")
+            _add_wrapped(out, f"{item.claim} [{item.source}; {sentences.evidence_date(item)}]")
 
 
-def _wrapped(out: Text, text: str) -> None:
+def _add_wrapped(out: Text, text: str) -> None:
     lines = textwrap.wrap(text, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     out.append("".join(f"      {line}\n" for line in lines))

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlpo_cli.decision.model import Evidence, Number, Rules
-from mlpo_cli.decision.outcome import Contribution, Decision
+from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.decision.policy import in_order
-from mlpo_cli.reports import words
+from mlpo_cli.reports import contributions, sentences, verdict
 
-_MOST = 4
+_HIGHEST_SCORE = 4
 _URL = re.compile(r"(https?://[^\s()]+)\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: whose it is, how long in percent, the figure beside it."""
+    """One bar: the orchestrator, the length in percent, and the figure beside it."""
 
     title: str
     percent: float
@@ -41,7 +41,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Row:
-    """One criterion: what was asked and answered, the bars and the evidence."""
+    """One criterion: the question, the answer, the bars and the evidence."""
 
     label: str
     question: str
@@ -61,98 +61,85 @@ def render(rules: Rules, decision: Decision) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    order = _order(rules, decision)
-    by_gap = sorted(decision.contributions, key=lambda c: -_gap(decision, c))
+    order = _rank(rules, decision)
+    rows = contributions.sort_by_gap(
+        contributions.make_rows(decision), decision.orchestrator, decision.runner_up
+    )
+    sure = decision.confidence
     return environment.get_template("report.html.j2").render(
         decision=decision,
-        headline=_headline(rules, decision),
-        because=words.because(rules, decision),
-        confidence=words.confidence(decision),
-        toss_up=words.toss_up(rules, decision) if decision.verdict == "toss-up" else "",
-        scores=_bars(rules, decision.scores, _MOST, order, "{:.2f}"),
-        shares=_bars(rules, decision.confidence.shares, 1, order, "{:.0%}"),
-        rows=[_row(rules, decision, c, order) for c in by_gap],
-        sections=_sections(rules, decision),
+        name=verdict.name_result(rules, decision),
+        reason=verdict.write_reason(rules, decision),
+        certainty=verdict.describe_certainty(rules, decision),
+        advice=verdict.advise(rules, decision),
+        scores=_make_bars(rules, decision, decision.scores, _HIGHEST_SCORE, "{:.2f}".format),
+        shares=_make_bars(rules, decision, sure.shares, 1, sentences.percent),
+        rows=[_make_row(rules, row, order) for row in rows],
+        sections=_list_sections(rules, decision),
         policy=rules.policy.text,
     )
 
 
-def _headline(rules: Rules, decision: Decision) -> str:
-    if decision.orchestrator is None:
-        return "None of these fits"
-    name = words.title(rules, decision.orchestrator)
-    return f"{name} leads: a toss-up" if decision.verdict == "toss-up" else name
+def _rank(rules: Rules, decision: Decision) -> list[str]:
+    """The leader, the runner-up, then the others in the order of the policy."""
+    first = [id for id in (decision.orchestrator, decision.runner_up) if id]
+    return list(dict.fromkeys([*first, *in_order(rules)]))
 
 
-def _gap(decision: Decision, contribution: Contribution) -> float:
-    first, second = decision.orchestrator, decision.runner_up
-    if first is None or second is None:
-        return 0.0
-    return abs(float(contribution.points[first] - contribution.points[second]))
-
-
-def _bars(
+def _make_bars(
     rules: Rules,
+    decision: Decision,
     values: Mapping[str, Number],
-    most: float,
-    order: Sequence[str],
-    form: str,
+    highest: float,
+    show: Callable[[float], str],
 ) -> tuple[Bar, ...]:
-    """A bar per orchestrator, the first of `order` in the leader's colour."""
+    """A bar per orchestrator, as long as its value is against `highest`."""
     return tuple(
         Bar(
-            words.title(rules, id),
-            round(100 * float(value) / most, 1),
-            form.format(float(value)),
-            id == order[0],
+            sentences.title(rules, id),
+            round(100 * float(values[id]) / highest, 1),
+            show(float(values[id])),
+            id == decision.orchestrator,
         )
-        for id, value in sorted(values.items(), key=lambda item: order.index(item[0]))
+        for id in _rank(rules, decision)
     )
 
 
-def _order(rules: Rules, decision: Decision) -> list[str]:
-    """The leader, the runner-up, then the others in the order of the policy."""
-    named = [id for id in (decision.orchestrator, decision.runner_up) if id]
-    return list(dict.fromkeys([*named, *in_order(rules)]))
-
-
-def _row(rules: Rules, decision: Decision, contribution: Contribution, order: Sequence[str]) -> Row:
-    """Bars are points: the fit times the weight, against the most that a criterion can give."""
-    criterion = rules.criterion(contribution.criterion)
-    most = float(max(c.weight for c in decision.contributions)) * _MOST
+def _make_row(rules: Rules, row: contributions.Row, order: Sequence[str]) -> Row:
+    criterion = rules.criterion(row.criterion)
     bars = tuple(
         Bar(
-            words.title(rules, id),
-            round(100 * float(contribution.weight * contribution.fit[id]) / most, 1),
-            f"{float(contribution.fit[id]):.2g}",
-            id == decision.orchestrator,
+            sentences.title(rules, id),
+            round(100 * row.cells[id].width, 1),
+            f"{float(row.cells[id].points):.1f} (fit {float(row.cells[id].fit):.2g})",
+            row.cells[id].leads,
         )
         for id in order
     )
     claims = [
-        _claim(words.title(rules, id), item) for id in order for item in contribution.evidence[id]
+        _make_claim(sentences.title(rules, id), item) for id in order for item in row.evidence[id]
     ]
-    answer = criterion.text(contribution.answer)
-    weight = f"{float(contribution.weight):g}"
+    answer = sentences.answer_text(rules, row.criterion, row.answer)
+    weight = f"{float(row.weight):g}"
     return Row(criterion.label, criterion.question, answer, weight, bars, tuple(claims))
 
 
-def _claim(title: str, item: Evidence) -> Claim:
+def _make_claim(title: str, item: Evidence) -> Claim:
     address = _URL.match(item.source)
     url, rest = (address[1], address[2]) if address else ("", item.source)
     source = f"{url} {rest}".strip()
-    return Claim(title, item.claim, source, url, words.evidence_date(item))
+    return Claim(title, item.claim, source, url, sentences.evidence_date(item))
 
 
-def _sections(rules: Rules, decision: Decision) -> list[tuple[str, list[str]]]:
-    flips = words.flips(rules, decision.flips)
-    asked = [rules.criterion(q.criterion).question for q in decision.open_questions]
-    found = [
-        ("Vetoes and gates", words.rulings(rules, decision)),
+def _list_sections(rules: Rules, decision: Decision) -> list[tuple[str, list[str]]]:
+    """Headings with their lines, in the order of the page; what has no lines is left out."""
+    flips = sentences.list_flips(rules, decision.flips)
+    sections = [
+        ("Rules that applied", sentences.list_fired_rules(rules, decision)),
         ("Use two of them together", list(decision.combined)),
-        ("What would change the answer", flips or ["No single answer would."]),
-        ("Still open, and could change it", asked),
+        ("What would change the result", flips or ["No single answer would."]),
+        ("Still open, and could change it", sentences.list_open_questions(rules, decision)),
         ("What you will have to operate", list(decision.operate)),
-        ("Notes", words.notes(rules, decision)),
+        ("Notes", sentences.list_notes(rules, decision)),
     ]
-    return [(heading, lines) for heading, lines in found if lines]
+    return [(heading, lines) for heading, lines in sections if lines]

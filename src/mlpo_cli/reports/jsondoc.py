@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlpo_cli.decision.model import Evidence, Exact
-from mlpo_cli.decision.outcome import Contribution, Decision, FiredGate, FiredVeto, Flip, Need
+from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
+from mlpo_cli.reports.contributions import Row, make_rows
 
 SCHEMA_VERSION = 1
 
@@ -21,8 +22,9 @@ def decision_document(decision: Decision) -> dict[str, Any]:
     """The document of `mlpo recommend --format json`.
 
     For each orchestrator the values of `contributions` sum to its score, the weighted mean of
-    the 0-4 fits.
+    the 0-4 fits. The `points` of a criterion are its weight times the fit.
     """
+    rows = make_rows(decision)
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": decision.verdict,
@@ -36,10 +38,10 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         },
         "scores": _floats(decision.scores),
         "contributions": {
-            id: {c.criterion: float(c.points[id]) for c in decision.contributions}
+            id: {row.criterion: float(row.cells[id].score_part) for row in rows}
             for id in decision.scores
         },
-        "criteria": [_criterion(c) for c in decision.contributions],
+        "criteria": [_criterion(row) for row in rows],
         "vetoes": [_veto(fired) for fired in decision.vetoes],
         "gates": [_gate(fired) for fired in decision.gates],
         "flips": [_flip(flip) for flip in decision.flips],
@@ -61,15 +63,14 @@ def _floats(values: Mapping[str, Exact]) -> dict[str, float]:
     return {id: float(value) for id, value in values.items()}
 
 
-def _criterion(contribution: Contribution) -> dict[str, Any]:
+def _criterion(row: Row) -> dict[str, Any]:
     return {
-        "criterion": contribution.criterion,
-        "answer": contribution.answer,
-        "weight": float(contribution.weight),
-        "fit": _floats(contribution.fit),
-        "evidence": {
-            id: [evidence(item) for item in items] for id, items in contribution.evidence.items()
-        },
+        "criterion": row.criterion,
+        "answer": row.answer,
+        "weight": float(row.weight),
+        "fit": {id: float(cell.fit) for id, cell in row.cells.items()},
+        "points": {id: float(cell.points) for id, cell in row.cells.items()},
+        "evidence": {id: [evidence(item) for item in items] for id, items in row.evidence.items()},
     }
 
 

@@ -1,10 +1,9 @@
-"""Keep what made a project, and what was generated, in its .mlpo/: a later mlpo merges with it.
+"""Record in a project's .mlpo/ what made it and what was generated.
 
-answers.yaml      an answers document: `mlpo new --answers` gives the project once more
-versions.yaml     of mlpo and of its rules
-generated.sha256  the hash of every generated file, for `sha256sum -c`
-generated.zip     every generated file, but for those that are replaced and never merged:
-                  locks and the kit's wheel, of which the hash is enough
+answers.yaml      an answers document: `mlpo new --answers .mlpo/answers.yaml` makes it again
+versions.yaml     the versions of mlpo and of its rules
+generated.sha256  the hash of every generated file: `sha256sum -c` names those that were edited
+generated.zip     every generated file as it was, without the locks and the kit's wheel
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, s
     files = {name: tree / name for name in files_of(tree)}
     folder = tree / FOLDER
     folder.mkdir()
-    _write_yaml(folder / "answers.yaml", "The answers that made this project", answers)
-    _write_yaml(folder / "versions.yaml", "The versions that made it", versions)
+    title = "The answers that made this project: `mlpo new --answers FILE` makes it again"
+    _write_yaml(folder / "answers.yaml", title, answers)
+    _write_yaml(folder / "versions.yaml", "The versions that made this project", versions)
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {n}\n" for n, path in files.items())
     (folder / "generated.sha256").write_text("".join(sums), encoding="utf-8")
     with zipfile.ZipFile(folder / "generated.zip", "w", zipfile.ZIP_STORED) as archive:
@@ -46,4 +46,4 @@ def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, s
 
 def _write_yaml(path: Path, title: str, document: Mapping[str, Any]) -> None:
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    path.write_text(f"# {title}; please don't edit it.\n{text}", encoding="utf-8")
+    path.write_text(f"# {title}.\n{text}", encoding="utf-8")

@@ -1,0 +1,37 @@
+"""A Decision is followed only where it names an orchestrator that can be generated."""
+
+from __future__ import annotations
+
+import pytest
+from support import RULES
+
+from mlpo_cli.decision.choice import Refusal, follow, goes_against
+from mlpo_cli.decision.engine import decide
+
+ALL = tuple(orchestrator.id for orchestrator in RULES.orchestrators)
+CLEAR = decide(RULES, {"vendor_neutral": "must"})
+TOSS_UP = decide(RULES, {"existing_platform": "vertex"})
+NONE = decide(RULES, {"workload": "single_job"})
+
+
+@pytest.mark.parametrize(
+    ("decision", "accept", "templates", "choice"),
+    [
+        (CLEAR, False, ALL, "zenml"),
+        (CLEAR, False, ("metaflow",), Refusal.NO_TEMPLATE),
+        (TOSS_UP, False, ALL, Refusal.TOSS_UP),
+        (TOSS_UP, True, ALL, "kubeflow"),
+        (TOSS_UP, True, ("metaflow",), Refusal.NO_TEMPLATE),
+        (NONE, True, ALL, Refusal.NONE_FITS),
+        (None, True, ALL, Refusal.NOTHING_ANSWERED),
+    ],
+)
+def test_what_is_followed_and_why_the_rest_is_not(decision, accept, templates, choice):
+    assert follow(decision, accept, templates) == choice
+
+
+def test_another_choice_than_the_recommendation_goes_against_it():
+    assert goes_against(CLEAR, "metaflow")
+    assert goes_against(NONE, "metaflow")
+    assert not goes_against(CLEAR, "zenml")
+    assert not goes_against(None, "metaflow")
