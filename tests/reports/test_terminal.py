@@ -25,8 +25,7 @@ Sum                                             89.0                   74.0
 Policy         Kubeflow is out: Kubeflow Pipelines needs a Kubernetes cluster
                and you have none (on Google Cloud, Vertex AI Pipelines runs KFP
                without one). Lifted by Platform in use = vertex (you: not sure).
-Would flip it  GPUs: tpu gives ZenML
-               Workload: single_job or plain_etl gives none of them
+Would flip it  Workload: single_job gives none of them
                Vendor neutrality: must gives ZenML
 Still open     Developer machines can give ZenML
                4 more open questions could change it together with others
@@ -60,7 +59,7 @@ def test_a_toss_up_advises_a_spike():
 
 
 def test_none_says_why_and_offers_no_bars():
-    text = shown({"workload": "plain_etl"})
+    text = shown({"workload": "plain_etl", "gpu_scheduling": "none"})
     assert text.startswith("None of these fits  robust, 100%")
     assert "data tool" in text
     assert "Points" not in text

@@ -1,16 +1,16 @@
-"""How sure the answer is: the share of noisy draws in which the leader still wins.
+"""Measure how sure the recommendation is: the share of draws in which the leader still wins.
 
-Every weight is multiplied by Gamma noise, and every unknown answer is drawn from its prior. This is
-the idea of stochastic multicriteria acceptability analysis (SMAA), used for confidence only.
-Each criterion has a random stream of its own, so that adding or removing one criterion leaves the
-draws of the others as they were.
+In each draw every weight is multiplied by Gamma noise, and every unknown answer is drawn from its
+prior (`priors`). This is the idea of stochastic multicriteria acceptability analysis (SMAA), used
+for the confidence only. Each criterion has a random stream of its own, so that adding or removing
+one criterion leaves the draws of the others as they were.
 """
 
 from __future__ import annotations
 
 import random
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import log, prod
@@ -21,10 +21,12 @@ from mlpo_cli.decision.model import (
     ConfidencePolicy,
     Criterion,
     Orchestrator,
+    Prior,
     Rules,
 )
 from mlpo_cli.decision.outcome import Confidence, Label
-from mlpo_cli.decision.policy import best, candidates
+from mlpo_cli.decision.policy import best, candidates, in_order
+from mlpo_cli.decision.priors import prior_for
 from mlpo_cli.decision.score import Weights, fit
 
 Drawn = Answer | None
@@ -36,19 +38,39 @@ def measure(rules: Rules, answers: Answers, weights: Weights, leader: str | None
     """Draw, count the wins, and name the leader's share.
 
     `answers` holds only criteria that are in `weights`. A leader that is not also the most
-    frequent winner of the draws is a toss-up.
+    frequent winner of the draws is a toss-up. A leader of None (none fits) "wins" the draws in
+    which every orchestrator is vetoed.
     """
     policy = rules.policy.confidence
     wins = _count_wins(rules, answers, weights)
     share = wins.get(leader, 0) / policy.draws
-    enough = leader is None or policy.robust_needs_answers <= sum(
-        1 for c in rules.criteria if c.id in answers and c.concerns == "every_team"
-    )
+    favourite = _favourite(rules, wins, leader)
     label: Label = "toss-up"
-    if wins.get(leader, 0) == max(wins.values()) and share >= policy.leaning:
-        label = "robust" if share >= policy.robust and enough else "leaning"
+    if favourite == leader and share >= policy.leaning:
+        may_be_robust = share >= policy.robust and _may_be_robust(rules, answers, leader, share)
+        label = "robust" if may_be_robust else "leaning"
     shares = {o.id: wins.get(o.id, 0) / policy.draws for o in rules.orchestrators}
-    return Confidence(label, share, policy.draws, shares)
+    return Confidence(label, share, policy.draws, shares, favourite)
+
+
+def _favourite(rules: Rules, wins: dict[str | None, int], leader: str | None) -> str | None:
+    """The winner of most draws; of equals the leader, then the first in the tie-break."""
+    order = [leader, *in_order(rules), None]
+    return max(order, key=lambda winner: wins.get(winner, 0))
+
+
+def _may_be_robust(rules: Rules, answers: Answers, leader: str | None, share: float) -> bool:
+    """Whether enough is known, and no note of the policy limits the label.
+
+    That none fits in any draw is certain after one answer: the vetoes read given answers only.
+    """
+    if leader is None:
+        if share == 1:
+            return True
+    elif any(note.leaning_at_most and note.when.holds(answers) for note in rules.policy.notes):
+        return False
+    given = sum(c.id in answers and c.concerns == "every_team" for c in rules.criteria)
+    return given >= rules.policy.confidence.robust_needs_answers
 
 
 def _count_wins(rules: Rules, answers: Answers, weights: Weights) -> dict[str | None, int]:
@@ -57,8 +79,9 @@ def _count_wins(rules: Rules, answers: Answers, weights: Weights) -> dict[str | 
     margin = float(rules.policy.margin)
     active = [c for c in rules.criteria if c.id in weights]
     drawn_weights = [_noisy(c.id, float(weights[c.id]), policy) for c in active]
-    drawn_answers = [_drawn(c, answers.get(c.id), policy) for c in active]
-    situations = _Situations(rules, active)
+    priors = {c.id: prior_for(rules, c, answers) for c in active if c.id not in answers}
+    drawn_answers = [_drawn(c, answers.get(c.id), priors.get(c.id, {}), policy) for c in active]
+    situations = _Situations(rules, active, priors)
     wins: dict[str | None, int] = {}
     for draw in range(policy.draws):
         given = [column[draw] for column in drawn_answers]
@@ -93,7 +116,9 @@ def _noise(criterion: str, seed: int, draws: int, cv: float) -> tuple[float, ...
     return tuple([-log(prod(uniform[end : end + whole])) / shape for end in ends])
 
 
-def _drawn(criterion: Criterion, known: Answer | None, policy: ConfidencePolicy) -> list[Drawn]:
+def _drawn(
+    criterion: Criterion, known: Answer | None, prior: Prior, policy: ConfidencePolicy
+) -> list[Drawn]:
     """The answer to one criterion in each draw: the known one, or drawn from the prior.
 
     `policy.unknown` says in which share of the draws an unknown answer is filled in at all.
@@ -101,9 +126,9 @@ def _drawn(criterion: Criterion, known: Answer | None, policy: ConfidencePolicy)
     if known is not None:
         return [known] * policy.draws
     filled = policy.unknown[criterion.concerns]
-    choices: list[Drawn] = [*criterion.prior, None]
-    edges = list(accumulate(filled * share for share in criterion.prior.values()))
-    last = len(criterion.prior) - 1 if filled == 1 else len(criterion.prior)
+    choices: list[Drawn] = [*prior, None]
+    edges = list(accumulate(filled * share for share in prior.values()))
+    last = len(prior) - 1 if filled == 1 else len(prior)
     return [
         choices[min(bisect(edges, u), last)]
         for u in _uniform(criterion.id, policy.seed, policy.draws)
@@ -122,9 +147,12 @@ class _Situations:
     Only criteria that a veto, gate or adjustment reads can change either.
     """
 
-    def __init__(self, rules: Rules, active: Sequence[Criterion]) -> None:
+    def __init__(
+        self, rules: Rules, active: Sequence[Criterion], priors: Mapping[str, Prior]
+    ) -> None:
         self._rules = rules
         self._active = active
+        self._priors = priors
         read_by_candidates: set[str] = set()
         read_by_adjustments: set[str] = set()
         for veto in rules.policy.vetoes:
@@ -133,7 +161,8 @@ class _Situations:
             read_by_candidates |= gate.when.criteria.union(*(c.criteria for c in gate.any_of))
         for orchestrator in rules.orchestrators:
             for adjustment in orchestrator.adjustments:
-                read_by_adjustments |= adjustment.when.criteria
+                if adjustment.scores:
+                    read_by_adjustments |= adjustment.when.criteria
         ids = [c.id for c in active]
         self._policy_keys = [i for i, id in enumerate(ids) if id in read_by_candidates]
         self._adjust_keys = [i for i, id in enumerate(ids) if id in read_by_adjustments]
@@ -161,7 +190,7 @@ class _Situations:
         }
 
     def _cells(self, orchestrator: Orchestrator, criterion: Criterion, answers: Answers) -> Cells:
-        possible: set[Answer] = {*criterion.prior, *criterion.choices}
+        possible: set[Answer] = {*self._priors.get(criterion.id, ()), *criterion.choices}
         if criterion.id in answers:
             possible.add(answers[criterion.id])
         cells: Cells = {a: float(fit(orchestrator, criterion.id, a, answers)) for a in possible}

@@ -16,6 +16,9 @@ Answer = str | int
 Answers = Mapping[str, Answer]
 """Criterion id to answer. A criterion that is absent is "not sure"."""
 
+Prior = Mapping[Answer, float]
+"""Answer to the share of teams that would give it. The shares add up to 1."""
+
 Exact = int | Fraction
 Number = float | Fraction
 
@@ -32,7 +35,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question. `choices` maps id to text; without choices the answer is a whole number."""
+    """One question. `choices` maps id to text; without choices the answer is a whole number.
+
+    `prior` says how common each answer is; `priors_when` replaces it for some teams.
+    """
 
     id: str
     label: str
@@ -40,11 +46,12 @@ class Criterion:
     help: str
     weight: Exact
     concerns: str
-    prior: Mapping[Answer, float]
+    prior: Prior
     choices: Mapping[str, str] = field(default_factory=dict)
     indifferent: frozenset[str] = frozenset()
     minimum: int = 0
     maximum: int = 0
+    priors_when: tuple[ConditionalPrior, ...] = ()
 
     def accepts(self, answer: object) -> bool:
         """Whether `answer` is one of the choices, or a whole number in the range."""
@@ -119,13 +126,25 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class ConditionalPrior:
+    """How common each answer is among the teams that meet the condition."""
+
+    when: Condition
+    prior: Prior
+
+
+@dataclass(frozen=True)
 class Adjustment:
-    """Cells of an orchestrator that another answer changes."""
+    """Scores of an orchestrator that another answer changes.
+
+    `operate` replaces what a team has to operate; None leaves it as it is.
+    """
 
     when: Condition
     why: str
     scores: Mapping[str, Scores]
     evidence: tuple[Evidence, ...]
+    operate: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +158,13 @@ class Orchestrator:
     rows: Mapping[str, Row]
     adjustments: tuple[Adjustment, ...] = ()
     best_for: str = ""
+
+    def operate_given(self, answers: Answers) -> tuple[str, ...]:
+        """What a team with these answers has to operate. Of several adjustments the last counts."""
+        for adjustment in reversed(self.adjustments):
+            if adjustment.operate is not None and adjustment.when.holds(answers):
+                return adjustment.operate
+        return self.operate
 
 
 @dataclass(frozen=True)
@@ -174,6 +200,19 @@ class CombinedOutcome:
     winner: str
     when: Condition
     message: str
+
+
+@dataclass(frozen=True)
+class PolicyNote:
+    """A note that every recommendation for such a team carries, whoever leads.
+
+    With `leaning_at_most` the confidence is not called robust, however large the share is.
+    """
+
+    id: str
+    when: Condition
+    message: str
+    leaning_at_most: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,6 +252,7 @@ class Policy:
     margin: Exact
     confidence: ConfidencePolicy
     combined: tuple[CombinedOutcome, ...]
+    notes: tuple[PolicyNote, ...] = ()
 
 
 @dataclass(frozen=True)

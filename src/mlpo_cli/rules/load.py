@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Policy, Rules
 from mlpo_cli.errors import Problem, RulesError
-from mlpo_cli.rules import parse
+from mlpo_cli.rules import parse, parse_policy
 from mlpo_cli.rules.node import Node
 from mlpo_cli.yamlmap import Mapped, read
 
@@ -36,7 +36,7 @@ def load(directory: Path, layer: Path | None = None) -> Rules:
             node.get("id").problem(f"{found.id} is there twice", f"change it in {found.id}.yaml")
         orchestrators[found.id] = found
     policy_doc = files.open("policy.yaml")
-    policy = parse.policy(Node(policy_doc), criteria, tuple(orchestrators))
+    policy = parse_policy.policy(Node(policy_doc), criteria, tuple(orchestrators))
     _check_indifference(criteria, orchestrators, policy, criteria_doc)
     if problems := [problem for document in files.documents for problem in document.problems]:
         raise RulesError(problems)
@@ -113,15 +113,16 @@ class _Files:
 
 
 def _by_id(node: Node, key: str) -> dict[str, Criterion]:
-    found: dict[str, Criterion] = {}
+    criteria: dict[str, Criterion] = {}
+    places: dict[str, Node] = {}
     for entry in node.get(key).entries():
         criterion = parse.criterion(entry)
-        if criterion.id in found:
+        if criterion.id in criteria:
             entry.problem(f"{criterion.id} is there twice", "give each criterion its own id")
-        found[criterion.id] = criterion
-    if not found:
+        criteria[criterion.id], places[criterion.id] = criterion, entry
+    if not criteria:
         node.problem("there are no criteria")
-    return found
+    return {id: parse.priors_when(places[id], c, criteria) for id, c in criteria.items()}
 
 
 def _check_indifference(
@@ -135,6 +136,8 @@ def _check_indifference(
     conditions += [c for gate in policy.gates for c in (gate.when, *gate.any_of)]
     adjustments = [a for o in orchestrators.values() for a in o.adjustments]
     conditions += [a.when for a in adjustments]
+    conditions += [note.when for note in policy.notes]
+    conditions += [prior.when for c in criteria.values() for prior in c.priors_when]
     for position, (id, criterion) in enumerate(criteria.items()):
         node = Node(document, ("criteria", position))
         for choice in sorted(criterion.indifferent):
