@@ -67,7 +67,7 @@ def _may_be_robust(rules: Rules, answers: Answers, leader: str | None, share: fl
     if leader is None:
         if share == 1:
             return True
-    elif any(note.leaning_at_most and note.when.holds(answers) for note in rules.policy.notes):
+    elif any(note.leaning_at_most and note.applies(answers) for note in rules.policy.notes):
         return False
     given = sum(c.id in answers and c.concerns == "every_team" for c in rules.criteria)
     return given >= rules.policy.confidence.robust_needs_answers

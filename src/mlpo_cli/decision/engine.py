@@ -96,7 +96,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if winner is not None:
-        notes += [note.message for note in rules.policy.notes if note.when.holds(answers)]
+        notes += [note.message for note in rules.policy.notes if note.applies(answers)]
     if not answers:
         notes.append("Nothing is answered yet, so this is the policy's default.")
     if any(gate.overruled for gate in gates):

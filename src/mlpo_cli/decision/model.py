@@ -204,15 +204,19 @@ class CombinedOutcome:
 
 @dataclass(frozen=True)
 class PolicyNote:
-    """A note that every recommendation for such a team carries, whoever leads.
+    """A note that a recommendation carries, whoever leads, if one of the conditions holds.
 
     With `leaning_at_most` the confidence is not called robust, however large the share is.
     """
 
     id: str
-    when: Condition
+    any_of: tuple[Condition, ...]
     message: str
     leaning_at_most: bool = False
+
+    def applies(self, answers: Answers) -> bool:
+        """Whether a team with these answers gets the note."""
+        return any(condition.holds(answers) for condition in self.any_of)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from typing import Any
 from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
 
-_WHOLE = frozenset({"prior", "priors_when", "when", "evidence", "points", "may_win_if_any"})
+_WHOLE = frozenset(
+    {"prior", "priors_when", "when", "evidence", "points", "may_win_if_any", "when_any"}
+)
 _DROPPABLE = frozenset(
     {"vetoes", "gates", "combined_outcomes", "notes", "contradictions", "adjustments"}
 )

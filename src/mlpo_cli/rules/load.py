@@ -136,7 +136,7 @@ def _check_indifference(
     conditions += [c for gate in policy.gates for c in (gate.when, *gate.any_of)]
     adjustments = [a for o in orchestrators.values() for a in o.adjustments]
     conditions += [a.when for a in adjustments]
-    conditions += [note.when for note in policy.notes]
+    conditions += [condition for note in policy.notes for condition in note.any_of]
     conditions += [prior.when for c in criteria.values() for prior in c.priors_when]
     for position, (id, criterion) in enumerate(criteria.items()):
         node = Node(document, ("criteria", position))

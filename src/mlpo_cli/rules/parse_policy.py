@@ -82,14 +82,14 @@ def _confidence(node: Node) -> ConfidencePolicy:
 
 
 def _policy_note(node: Node, criteria: Criteria) -> PolicyNote:
-    node.keys("id", "when", "message", "at_most")
-    when = condition(node.get("when"), criteria)
-    if not when.met:
-        node.problem("a note needs a condition", "add `when:` with at least one criterion")
+    node.keys("id", "when_any", "message", "at_most")
+    conditions = tuple(condition(n, criteria) for n in node.get("when_any").entries())
+    if not all(one.met for one in conditions) or not conditions:
+        node.problem("a note needs conditions", "add `when_any:` with a list of them")
     limited = node.get("at_most").value is not None
     if limited:
         node.get("at_most").one_of(("leaning",))
-    return PolicyNote(identifier(node.get("id")), when, node.get("message").text(), limited)
+    return PolicyNote(identifier(node.get("id")), conditions, node.get("message").text(), limited)
 
 
 def _combined(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> CombinedOutcome:
