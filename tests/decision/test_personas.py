@@ -97,3 +97,10 @@ def test_no_answer_at_all_names_the_questions_to_settle_first():
     decision = DECISIONS["c-all-unknown"]
     assert decision.confidence.label != "robust"
     assert decision.open_questions[0].alone
+
+
+def test_slurm_named_for_gpus_and_as_the_platform_in_use_counts_once():
+    lab = {"team_size": 6, "local_dev_need": "must", "gpu_scheduling": "slurm"}
+    once, twice = decide(RULES, lab), decide(RULES, {**lab, "existing_platform": "slurm"})
+    added = {id: twice.points[id] - once.points[id] for id in once.points}
+    assert len(set(added.values())) == 1
