@@ -92,7 +92,12 @@ ZENML = "orchestrators/zenml.yaml"
             "- when: {dev_os: linux_mac}",
             "indifferent but a rule reads it",
         ),
-        ("policy.yaml", "    at_most: leaning", "    at_most: robust", "'robust' is not known here"),
+        (
+            "policy.yaml",
+            "    at_most: leaning",
+            "    at_most: robust",
+            "'robust' is not known here",
+        ),
         ("policy.yaml", "when_any:", "when_all:", "did you mean when_any?"),
         ("policy.yaml", "      - {gpu_scheduling: slurm}\n", "      - {}\n", "needs conditions"),
         ("criteria.yaml", "weight: 3", "weight: heavy", "weight must be a whole number"),
