@@ -26,7 +26,7 @@ def _reads(answers):
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(some_answers())
 def test_answers_that_no_conditional_prior_reads_are_decided_as_without_them(answers):
     kept = {id: answers[id] for id in answers if not _reads({id: answers[id]})}
@@ -35,7 +35,7 @@ def test_answers_that_no_conditional_prior_reads_are_decided_as_without_them(ans
     assert decide(RULES, kept) == decide(WITHOUT, kept)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(some_answers())
 def test_priors_change_the_confidence_and_nothing_else(answers):
     with_them, without = decide(RULES, answers), decide(WITHOUT, answers)
