@@ -28,7 +28,7 @@ Policy         Kubeflow is out: Kubeflow Pipelines needs a Kubernetes cluster
 Would flip it  Workload: single_job gives none of them
                Vendor neutrality: must gives ZenML
 Still open     Developer machines can give ZenML
-               4 more open questions could change it together with others
+               5 more open questions could change it together with others
 """
 
 
