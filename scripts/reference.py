@@ -142,13 +142,24 @@ def rules() -> Iterable[str]:
     yield "## Answers that cannot both be true\n\nA document with both is refused.\n"
     both = [(f"`{c.id}`", _when(known, c.when), c.message) for c in known.contradictions]
     yield table(("id", "answers", "why"), both)
-    yield "## Points that another answer changes\n"
+    yield "## What another answer changes\n\nPoints, or what a team has to operate (`operate`).\n"
     changed = [
-        (o.title, _when(known, a.when), _code(a.scores), a.why)
+        (o.title, _when(known, a.when), _code([*a.scores, *["operate"] * bool(a.operate)]), a.why)
         for o in known.orchestrators
         for a in o.adjustments
     ]
     yield table(("for", "when", "changes", "why"), changed)
+    yield "## Notes\n\nA recommendation for such a team carries the note, whoever leads.\n"
+    notes = [
+        (
+            f"`{n.id}`",
+            "<br>or ".join(_when(known, c) for c in n.any_of),
+            "leaning at most" if n.leaning_at_most else "",
+            n.message,
+        )
+        for n in policy.notes
+    ]
+    yield table(("id", "when", "confidence", "note"), notes)
     yield "## Two of them together\n"
     together = [
         (_titles(known, [one.winner]), _when(known, one.when), one.message)

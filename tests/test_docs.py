@@ -186,12 +186,17 @@ def test_every_answer_is_documented_with_its_choices_and_its_variable(field):
 
 
 @pytest.mark.parametrize(
-    "rule", [*RULES.policy.vetoes, *RULES.policy.gates, *RULES.contradictions], ids=lambda r: r.id
+    "rule",
+    [*RULES.policy.vetoes, *RULES.policy.gates, *RULES.contradictions, *RULES.policy.notes],
+    ids=lambda rule: rule.id,
 )
 def test_every_rule_is_documented_with_what_it_reads(rule):
     (line,) = [s for s in text_of("docs/decision-rules.md").splitlines() if f"| `{rule.id}` |" in s]
     assert rule.message in line
-    for condition in (rule.when, *getattr(rule, "any_of", ())):
+    for condition in (
+        *getattr(rule, "any_of", ()),
+        *([rule.when] if hasattr(rule, "when") else []),
+    ):
         for criterion, choices in {**condition.met, **condition.unless}.items():
             assert f"`{criterion}` is" in line
             assert all(f"`{choice}`" in line for choice in choices)

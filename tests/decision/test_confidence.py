@@ -10,6 +10,7 @@ from support import RULES, some_answers
 
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.decision.model import ConfidencePolicy
+from mlpo_cli.reports.jsondoc import decision_document
 
 CLEAR = {
     "team_size": 5,
@@ -38,7 +39,9 @@ def test_shares_are_shares_and_the_label_follows_them(answers):
         assert (decision.verdict == "toss-up") == (sure.label == "toss-up")
     if sure.label != "toss-up":
         assert sure.share >= RULES.policy.confidence.leaning
-        assert sure.share == max(sure.shares.values()) or decision.orchestrator is None
+        assert sure.favourite == decision.orchestrator
+    if sure.favourite is not None:
+        assert sure.shares[sure.favourite] == max(sure.shares.values())
 
 
 def test_the_seed_fixes_the_share_and_another_seed_moves_it_a_little():
@@ -63,13 +66,39 @@ def test_a_clear_case_is_robust_and_less_noise_makes_it_surer():
 
 
 def test_a_certain_none_is_robust_after_one_answer():
-    decision = decide(RULES, {"workload": "plain_etl"})
+    decision = decide(RULES, {"workload": "single_job"})
     assert (decision.verdict, decision.confidence.label) == ("none", "robust")
     assert decision.confidence.share == 1
 
 
-def test_a_winner_that_most_draws_do_not_name_is_a_toss_up():
+def test_the_share_of_none_is_that_of_the_draws_in_which_none_fits():
+    decision = decide(RULES, {"workload": "plain_etl"})  # GPUs would bring them back
+    sure = decision.confidence
+    assert decision.verdict == "none"
+    assert sure.share == pytest.approx(1 - sum(sure.shares.values()))
+    assert 0 < sure.share < 1
+    assert (sure.label, sure.favourite) == ("leaning", None)  # one answer is never enough
+    settled = decide(RULES, {"workload": "plain_etl", "gpu_scheduling": "none"}).confidence
+    assert (settled.label, settled.share) == ("robust", 1)
+
+
+def test_where_the_draws_favour_another_than_the_leader_both_are_named():
     decision = decide(RULES, {"existing_platform": "vertex"})
-    most = max(decision.confidence.shares.values())
-    assert decision.confidence.share < most
+    document = decision_document(decision)
     assert decision.verdict == "toss-up"
+    assert document["orchestrator"] == decision.orchestrator == "kubeflow"
+    favourite = document["confidence"]["favourite"]
+    shares = document["confidence"]["shares"]
+    assert favourite != "kubeflow"
+    assert shares[favourite] == max(shares.values()) > decision.confidence.share
+
+
+def test_a_note_may_keep_the_label_from_being_robust():
+    answers = {**CLEAR, "gpu_scheduling": "slurm", "vendor_neutral": "must"}
+    decision = decide(RULES, answers)
+    without = replace(RULES, policy=replace(RULES.policy, notes=()))
+    assert decision.confidence.share > RULES.policy.confidence.robust
+    assert decision.confidence.label == "leaning"
+    assert any("Slurm" in note for note in decision.notes)
+    assert decide(without, answers).confidence.label == "robust"
+    assert not any("Slurm" in note for note in decide(RULES, CLEAR).notes)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support import IDS, RULES, some_answers, some_weights
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import Evidence, Orchestrator, Row, Scores
+from mlpo_cli.decision.model import Adjustment, Condition, Evidence, Orchestrator, Row, Scores
 from mlpo_cli.reports.jsondoc import decision_document, dumps
 
 few = settings(max_examples=25)
@@ -152,6 +152,25 @@ def test_kubeflow_in_use_combines_with_the_winner():
     decision = decide(RULES, {**answers, "platform_team": "none"})
     assert decision.orchestrator == "metaflow"
     assert "metaflow-kubeflow" in decision.combined[0]
+
+
+def test_what_has_to_be_operated_follows_the_answers():
+    on_vertex = {"existing_platform": "vertex", "cloud": "gcp", "gpu_scheduling": "tpu"}
+    decision = decide(RULES, {**on_vertex, "local_dev_need": "not_needed"})
+    always_on = RULES.orchestrator("kubeflow").operate
+    assert decision.orchestrator == "kubeflow"
+    assert decision.operate != always_on
+    assert not any("at all times" in line for line in decision.operate)
+    assert decide(RULES, {"existing_platform": "kubeflow"}).operate == always_on
+
+
+def test_of_several_adjustments_the_last_one_says_what_to_operate():
+    aws = Condition({"cloud": frozenset({"aws"})})
+    silent = Adjustment(aws, "why", {}, ())
+    first, last = (replace(silent, operate=(text,)) for text in ("first", "last"))
+    metaflow = replace(RULES.orchestrator("metaflow"), adjustments=(first, last, silent))
+    assert metaflow.operate_given({"cloud": "aws"}) == ("last",)
+    assert metaflow.operate_given({}) == metaflow.operate
 
 
 def test_decimal_weights_are_exact():

@@ -18,7 +18,8 @@ def _personas(name):
 
 
 PUBLIC = _personas("personas_public.yaml")
-PERSONAS = [*PUBLIC, *_personas("personas_policy.yaml")]
+CASES = _personas("personas_cases.yaml")
+PERSONAS = [*PUBLIC, *_personas("personas_policy.yaml"), *CASES]
 DECISIONS = {persona["id"]: decide(RULES, persona["answers"]) for persona in PERSONAS}
 
 
@@ -34,6 +35,42 @@ def test_each_persona_gets_an_answer_that_is_right(persona):
 
 def test_the_public_personas_are_all_there():
     assert len(PUBLIC) == 27
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_each_case_is_told_what_it_must_know_and_how_sure_that_is(case):
+    decision = DECISIONS[case["id"]]
+    fired = [*decision.vetoes, *decision.gates]
+    report = "\n".join(
+        [*decision.operate, *decision.notes, *decision.combined, *(rule.message for rule in fired)]
+    )
+    assert [words for words in case.get("says", []) if words not in report] == []
+    assert [words for words in case.get("says_not", []) if words in report] == []
+    assert decision.confidence.label in case.get("labels", [decision.confidence.label])
+    favourite = decision.confidence.favourite
+    assert favourite == case.get("favourite", favourite)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_no_case_gives_answers_that_cannot_both_be_true(case):
+    assert not RULES.contradicted(case["answers"])
+
+
+NEW_RULES = [
+    *(
+        (adjustment.why, adjustment.when)
+        for o in RULES.orchestrators
+        for adjustment in o.adjustments
+    ),
+    *((note.id, condition) for note in RULES.policy.notes for condition in note.any_of),
+]
+
+
+@pytest.mark.parametrize(
+    "condition", [when for _, when in NEW_RULES], ids=[id for id, _ in NEW_RULES]
+)
+def test_each_adjustment_and_note_has_a_persona_on_each_side(condition):
+    assert {condition.holds(decision.answers) for decision in DECISIONS.values()} == {True, False}
 
 
 @pytest.mark.parametrize("veto", RULES.policy.vetoes, ids=lambda veto: veto.id)
@@ -60,3 +97,10 @@ def test_no_answer_at_all_names_the_questions_to_settle_first():
     decision = DECISIONS["c-all-unknown"]
     assert decision.confidence.label != "robust"
     assert decision.open_questions[0].alone
+
+
+def test_slurm_named_for_gpus_and_as_the_platform_in_use_counts_once():
+    lab = {"team_size": 6, "local_dev_need": "must", "gpu_scheduling": "slurm"}
+    once, twice = decide(RULES, lab), decide(RULES, {**lab, "existing_platform": "slurm"})
+    added = {id: twice.points[id] - once.points[id] for id in once.points}
+    assert len(set(added.values())) == 1

@@ -67,8 +67,8 @@ def the_four(session):
     session.send(DOWN, DOWN, ENTER)
     session.expect("Question 3 of 4.", "on a laptop")
     session.send(ENTER)
-    session.expect("Question 4 of 4.", "How are GPUs obtained")
-    session.send(DOWN, ENTER)
+    session.expect("Question 4 of 4.", "Where do GPUs come from")
+    session.send(DOWN, DOWN, ENTER)
     session.expect("So far: Metaflow.", "could still change this", "Asked because")
 
 

@@ -118,6 +118,28 @@ def test_a_gate_is_changed_by_its_id_and_its_conditions_are_replaced(layered):
     assert gates[0].message == RULES.policy.gates[0].message
 
 
+def test_a_note_can_be_dropped_and_priors_for_some_teams_are_replaced(layered):
+    assert RULES.policy.notes
+    drops = "".join(f"  - {{id: {note.id}, drop: true}}\n" for note in RULES.policy.notes)
+    priors = "[{when: {cloud: aws}, prior: {none: 1.0}}]"
+    criteria = f"criteria:\n  - id: platform_team\n    priors_when: {priors}\n"
+    other = layered({"policy.yaml": f"notes:\n{drops}", "criteria.yaml": criteria})
+    assert other.policy.notes == ()
+    (conditional,) = other.criterion("platform_team").priors_when
+    assert conditional.prior == {"none": 1.0}
+    assert other.criterion("platform_team").prior == RULES.criterion("platform_team").prior
+
+
+def test_an_adjustment_may_change_only_what_is_operated(layered):
+    text = (
+        "adjustments:\n  - id: ours\n    when: {cloud: aws}\n    why: We run it.\n"
+        f"    operate: [Nothing.]\n{EVIDENCE}"
+    )
+    zenml = layered({"orchestrators/zenml.yaml": text}).orchestrator("zenml")
+    assert zenml.operate_given({"cloud": "aws"}) == ("Nothing.",)
+    assert zenml.operate_given({}) == zenml.operate
+
+
 def test_a_key_without_a_value_changes_nothing_but_the_version(layered):
     other = layered({"policy.yaml": "gates:\nvetoes: []\ncombined_outcomes:\n"})
     assert other.policy == RULES.policy

@@ -52,8 +52,8 @@ def decide(
         combined=tuple(
             c.message for c in rules.policy.combined if c.winner == winner and c.when.holds(known)
         ),
-        operate=rules.orchestrator(winner).operate if winner else (),
-        notes=_notes(known, gates),
+        operate=rules.orchestrator(winner).operate_given(known) if winner else (),
+        notes=_notes(rules, known, gates, winner),
         answers={c.id: given[c.id] for c in rules.criteria if c.id in given},
         switched_off=tuple(c.id for c in rules.criteria if c.id not in in_force),
         rules_version=rules.version,
@@ -92,8 +92,12 @@ def _runner_up(
     return policy.best(others, points, rules.policy.margin)
 
 
-def _notes(answers: Answers, gates: tuple[FiredGate, ...]) -> tuple[str, ...]:
+def _notes(
+    rules: Rules, answers: Answers, gates: tuple[FiredGate, ...], winner: str | None
+) -> tuple[str, ...]:
     notes = []
+    if winner is not None:
+        notes += [note.message for note in rules.policy.notes if note.applies(answers)]
     if not answers:
         notes.append("Nothing is answered yet, so this is the policy's default.")
     if any(gate.overruled for gate in gates):

@@ -19,6 +19,9 @@ Answer = Single | tuple[str, ...]
 Answers = Mapping[str, Answer]
 """Criterion id to answer. A criterion that is absent is "not sure"."""
 
+Prior = Mapping[Single, float]
+"""Answer to the share of teams that would give it. The shares add up to 1."""
+
 Exact = int | Fraction
 Number = float | Fraction
 
@@ -50,6 +53,7 @@ class Criterion:
     """One question. `choices` maps id to text; without choices the answer is a whole number.
 
     With `several`, an answer may be several choices. An `indifferent` choice cannot be one of them.
+    `prior` says how common each answer is; `priors_when` replaces it for some teams.
     """
 
     id: str
@@ -58,12 +62,13 @@ class Criterion:
     help: str
     weight: Exact
     concerns: str
-    prior: Mapping[Single, float]
+    prior: Prior
     choices: Mapping[str, str] = field(default_factory=dict)
     several: bool = False
     indifferent: frozenset[str] = frozenset()
     minimum: int = 0
     maximum: int = 0
+    priors_when: tuple[ConditionalPrior, ...] = ()
 
     def accepts(self, answer: object) -> bool:
         """Whether `answer` is one of the choices, several of them, or a number in the range."""
@@ -172,13 +177,25 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class ConditionalPrior:
+    """How common each answer is among the teams that meet the condition."""
+
+    when: Condition
+    prior: Prior
+
+
+@dataclass(frozen=True)
 class Adjustment:
-    """Cells of an orchestrator that another answer changes."""
+    """Scores of an orchestrator that another answer changes.
+
+    `operate` replaces what a team has to operate; None leaves it as it is.
+    """
 
     when: Condition
     why: str
     scores: Mapping[str, Scores]
     evidence: tuple[Evidence, ...]
+    operate: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +209,13 @@ class Orchestrator:
     rows: Mapping[str, Row]
     adjustments: tuple[Adjustment, ...] = ()
     best_for: str = ""
+
+    def operate_given(self, answers: Answers) -> tuple[str, ...]:
+        """What a team with these answers has to operate. Of several adjustments the last counts."""
+        for adjustment in reversed(self.adjustments):
+            if adjustment.operate is not None and adjustment.when.holds(answers):
+                return adjustment.operate
+        return self.operate
 
 
 @dataclass(frozen=True)
@@ -227,6 +251,23 @@ class CombinedOutcome:
     winner: str
     when: Condition
     message: str
+
+
+@dataclass(frozen=True)
+class PolicyNote:
+    """A note that a recommendation carries, whoever leads, if one of the conditions holds.
+
+    With `leaning_at_most` the confidence is not called robust, however large the share is.
+    """
+
+    id: str
+    any_of: tuple[Condition, ...]
+    message: str
+    leaning_at_most: bool = False
+
+    def applies(self, answers: Answers) -> bool:
+        """Whether a team with these answers gets the note."""
+        return any(condition.holds(answers) for condition in self.any_of)
 
 
 @dataclass(frozen=True)
@@ -266,6 +307,7 @@ class Policy:
     margin: Exact
     confidence: ConfidencePolicy
     combined: tuple[CombinedOutcome, ...]
+    notes: tuple[PolicyNote, ...] = ()
 
 
 @dataclass(frozen=True)

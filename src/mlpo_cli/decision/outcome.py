@@ -91,12 +91,22 @@ class OpenQuestion:
 
 @dataclass(frozen=True)
 class Confidence:
-    """The share of draws that the leader wins, and what that is called."""
+    """How often the leader still comes first in the simulated variations (draws).
+
+    With a leader, `share` is the share of draws that it wins, and `label` says what that is called.
+    Where none fits, `share` is the share of draws in which none fits: 1.0 means that no open answer
+    can bring one back. It says nothing about whether the veto itself is right; that is a judgement.
+
+    `shares` has the share of each orchestrator. `favourite` is the one that wins most draws, None
+    where none fits in most of them. It differs from the leader only in a toss-up, or where none
+    fits and open answers would more often bring one back than not.
+    """
 
     label: Label
     share: float
     draws: int
     shares: Mapping[str, float]
+    favourite: str | None = None
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _matter(rules: Rules, answers: Answers, weights: Weights) -> set[str]:
         for a, b in combinations(contenders, 2):
             found |= {id for id in outlook.open_ids if gaps[a, b][id] != (0, 0)}
             for orchestrator in (rules.orchestrator(a), rules.orchestrator(b)):
-                found |= outlook.open_in(adj.when for adj in orchestrator.adjustments)
+                found |= outlook.open_in(adj.when for adj in orchestrator.adjustments if adj.scores)
     return found
 
 

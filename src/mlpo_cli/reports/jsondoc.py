@@ -32,6 +32,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "runner_up": decision.runner_up,
         "confidence": {
             "label": decision.confidence.label,
+            "favourite": decision.confidence.favourite,
             "share": decision.confidence.share,
             "draws": decision.confidence.draws,
             "shares": dict(decision.confidence.shares),

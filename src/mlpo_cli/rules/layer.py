@@ -1,9 +1,9 @@
-"""Lay one document of rules over another, and keep for each value the file and line it is from.
+"""Lay one document of rules over another, and keep the file and line of each value.
 
-Mappings are merged key by key, and lists whose entries have an `id` entry by entry: one that is
-known is changed, a new one is added, and `{id: X, drop: true}` takes one out. Everything else is
-replaced, and so is the whole of a prior, a condition and the evidence: half of each is nonsense.
-A key without a value leaves what is there.
+Mappings are merged key by key. Lists whose entries have an `id` are merged entry by entry: an id
+that exists is changed, a new one is added, and `{id: X, drop: true}` removes one. Everything else
+is replaced. A prior, a condition and evidence are replaced as a whole, because half of one makes no
+sense. A key without a value changes nothing.
 """
 
 from __future__ import annotations
@@ -13,29 +13,33 @@ from typing import Any
 from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
 
-_WHOLE = frozenset({"prior", "when", "evidence", "points", "may_win_if_any"})
-_DROPPABLE = frozenset({"vetoes", "gates", "combined_outcomes", "contradictions", "adjustments"})
+_WHOLE = frozenset(
+    {"prior", "priors_when", "when", "evidence", "points", "may_win_if_any", "when_any"}
+)
+_DROPPABLE = frozenset(
+    {"vetoes", "gates", "combined_outcomes", "notes", "contradictions", "adjustments"}
+)
 
 
 def over(base: Mapped, layer: Mapped) -> Mapped:
-    """`layer` laid over `base`. Its own problems, and those of the layering, are in the result."""
+    """Lay `layer` over `base`. The result has the problems of both, and those of merging them."""
     merged = Mapped(base.name, problems=[*base.problems, *layer.problems])
     merged.data = _merge(merged, base, (), layer, (), ())
     return merged
 
 
 def _merge(out: Mapped, base: Mapped, at: Path, layer: Mapped, by: Path, to: Path) -> Any:
-    """The value at `at` of the base under the one at `by` of the layer, placed at `to`."""
+    """Merge the value at `by` of the layer into that at `at` of the base; place it at `to`."""
     old, new = _value(base, at), _value(layer, by)
     if to and to[-1] in _WHOLE:
         return _copy(out, layer, by, to)
     if isinstance(old, dict) and isinstance(new, dict):
         _place(out, base, at, to)
-        _ask_for_evidence(out, old, new, layer, by)
+        _require_evidence(out, old, new, layer, by)
         result = {}
         for key in {**old, **new}:
             if key == "brief" and key not in new and "scores" in new:
-                continue  # it said in words what the old scores say
+                continue  # the brief describes the old scores
             if key not in new:
                 result[key] = _copy(out, base, (*at, key), (*to, key))
             elif key not in old:
@@ -86,8 +90,8 @@ def _merge_entries(out: Mapped, base: Mapped, at: Path, layer: Mapped, by: Path,
     return result
 
 
-def _ask_for_evidence(out: Mapped, old: Any, new: Any, layer: Mapped, by: Path) -> None:
-    """Evidence for one score is none for another: who changes scores says why."""
+def _require_evidence(out: Mapped, old: Any, new: Any, layer: Mapped, by: Path) -> None:
+    """Note a problem where scores change without new evidence: the old is for the old scores."""
     scored = {"scores", "points", "set"} & new.keys()
     if "evidence" in old and scored and not new.get("evidence"):
         fix = "give a claim, its source, date and version for the scores you change"
@@ -99,7 +103,7 @@ def _problem(out: Mapped, source: Mapped, path: Path, what: str, fix: str) -> No
 
 
 def _copy(out: Mapped, source: Mapped, path: Path, to: Path) -> Any:
-    """A value as it is, its lines included."""
+    """Copy a value with its lines."""
     _place(out, source, path, to)
     value = _value(source, path)
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Policy, Rules
 from mlpo_cli.errors import Problem, RulesError
-from mlpo_cli.rules import parse
+from mlpo_cli.rules import parse, parse_policy
 from mlpo_cli.rules.node import Node
 from mlpo_cli.yamlmap import Mapped, read
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 
 def load(directory: Path, layer: Path | None = None) -> Rules:
-    """The rules in `directory`, with those in `layer` laid over them, complete and checked.
+    """Load the rules in `directory`, with those in `layer` laid over them, and check them.
 
     A layer holds any of the files, and in them only what it changes or adds. Raises RulesError
     with every problem of every file, each with file and line.
@@ -24,19 +24,20 @@ def load(directory: Path, layer: Path | None = None) -> Rules:
     criteria_doc = files.open("criteria.yaml")
     criteria_node = Node(criteria_doc)
     criteria_node.keys("schema_version", "reviewed", "criteria", "contradictions")
-    criteria = _by_id(criteria_node, "criteria")
+    criteria = _parse_criteria(criteria_node, "criteria")
     contradictions = tuple(
         parse.contradiction(n, criteria) for n in criteria_node.get("contradictions").entries()
     )
     orchestrators: dict[str, Orchestrator] = {}
     for name in files.orchestrators():
         node = Node(files.open(name))
-        found = parse.orchestrator(node, criteria)
-        if found.id in orchestrators:
-            node.get("id").problem(f"{found.id} is there twice", f"change it in {found.id}.yaml")
-        orchestrators[found.id] = found
+        orchestrator = parse.orchestrator(node, criteria)
+        id = orchestrator.id
+        if id in orchestrators:
+            node.get("id").problem(f"{id} is there twice", f"change it in {id}.yaml")
+        orchestrators[id] = orchestrator
     policy_doc = files.open("policy.yaml")
-    policy = parse.policy(Node(policy_doc), criteria, tuple(orchestrators))
+    policy = parse_policy.policy(Node(policy_doc), criteria, tuple(orchestrators))
     _check_indifference(criteria, orchestrators, policy, criteria_doc)
     if problems := [problem for document in files.documents for problem in document.problems]:
         raise RulesError(problems)
@@ -52,7 +53,7 @@ def load(directory: Path, layer: Path | None = None) -> Rules:
 
 
 class _Files:
-    """The files of a directory, and of the one laid over it. Remembers what was read."""
+    """Reads the files of a directory and of the layer over it, and keeps what it read."""
 
     def __init__(self, directory: Path, layer: Path | None) -> None:
         self._directory, self._layer = directory, layer
@@ -66,15 +67,15 @@ class _Files:
             raise RulesError([Problem(str(layer), "is no folder", "name a folder of rules")])
         known = {"criteria.yaml", "policy.yaml", *self.orchestrators()}
         files = [p for p in layer.rglob("*") if p.is_file() and p.suffix in (".yaml", ".yml")]
-        strangers = [p for p in sorted(files) if p.relative_to(layer).as_posix() not in known]
+        unread = [p for p in sorted(files) if p.relative_to(layer).as_posix() not in known]
         fix = "use criteria.yaml, policy.yaml and orchestrators/ID.yaml"
-        if strangers:
-            raise RulesError([Problem(str(p), "would not be read", fix) for p in strangers])
+        if unread:
+            raise RulesError([Problem(str(p), "would not be read", fix) for p in unread])
         if not files:
             raise RulesError([Problem(str(layer), "there are no rules", fix)])
 
     def orchestrators(self) -> list[str]:
-        """The files of the orchestrators: ours in their order, then those that a layer adds."""
+        """List the files of the orchestrators: the shipped ones first, then those a layer adds."""
         names: dict[str, None] = {}
         for folder in filter(None, (self._directory, self._layer)):
             files = sorted((folder / "orchestrators").glob("*.yaml"))
@@ -82,7 +83,7 @@ class _Files:
         return list(names)
 
     def open(self, name: str) -> Mapped:
-        """One file, with the one of the layer over it where there is one."""
+        """Read one file, and lay the file of the same name in the layer over it."""
         has_layer = self._layer is not None and (self._layer / name).is_file()
         if self._layer is not None and has_layer and not (self._directory / name).is_file():
             document = self._read(self._layer / name, f"layer/{name}")
@@ -112,16 +113,17 @@ class _Files:
         return document
 
 
-def _by_id(node: Node, key: str) -> dict[str, Criterion]:
-    found: dict[str, Criterion] = {}
+def _parse_criteria(node: Node, key: str) -> dict[str, Criterion]:
+    criteria: dict[str, Criterion] = {}
+    places: dict[str, Node] = {}
     for entry in node.get(key).entries():
         criterion = parse.criterion(entry)
-        if criterion.id in found:
+        if criterion.id in criteria:
             entry.problem(f"{criterion.id} is there twice", "give each criterion its own id")
-        found[criterion.id] = criterion
-    if not found:
+        criteria[criterion.id], places[criterion.id] = criterion, entry
+    if not criteria:
         node.problem("there are no criteria")
-    return found
+    return {id: parse.priors_when(places[id], c, criteria) for id, c in criteria.items()}
 
 
 def _check_indifference(
@@ -130,11 +132,13 @@ def _check_indifference(
     policy: Policy,
     document: Mapped,
 ) -> None:
-    """An answer that means "no preference" must not be able to move the result."""
+    """Refuse rules in which an answer that means "no preference" can change the result."""
     conditions = [veto.when for veto in policy.vetoes]
     conditions += [c for gate in policy.gates for c in (gate.when, *gate.any_of)]
     adjustments = [a for o in orchestrators.values() for a in o.adjustments]
     conditions += [a.when for a in adjustments]
+    conditions += [condition for note in policy.notes for condition in note.any_of]
+    conditions += [prior.when for c in criteria.values() for prior in c.priors_when]
     for position, (id, criterion) in enumerate(criteria.items()):
         node = Node(document, ("criteria", position))
         for choice in sorted(criterion.indifferent):

@@ -11,15 +11,15 @@ from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
 
 _BLANKS = " \t\r\n"
-_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
-def _steers(letter: str) -> bool:
-    """Whether it is a control character, or changes the direction of the text after it."""
+def _changes_terminal(letter: str) -> bool:
+    """Whether the letter is a control character, or changes the direction of the text after it."""
     if letter in _BLANKS:
         return False
     control = unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
-    return control or unicodedata.bidirectional(letter) in _TURNS
+    return control or unicodedata.bidirectional(letter) in _DIRECTIONS
 
 
 class Node:
@@ -67,7 +67,7 @@ class Node:
         if not isinstance(self.value, str) or not self.value.strip():
             self.problem(f"{self._name} must be text", "quote it if it looks like a number")
             return ""
-        if unfit := sorted({ascii(letter) for letter in self.value if _steers(letter)}):
+        if unfit := sorted({ascii(letter) for letter in self.value if _changes_terminal(letter)}):
             self.problem(f"{self._name} has control characters", f"remove {', '.join(unfit[:3])}")
             return ""
         return " ".join(self.value.split())

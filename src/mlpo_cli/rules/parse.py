@@ -1,27 +1,24 @@
-"""From YAML nodes to the engine's model."""
+"""Parse criteria.yaml and the files of orchestrators/: from YAML nodes to the engine's model."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
+from dataclasses import replace
 
 from mlpo_cli.decision.model import (
     Adjustment,
     Check,
-    CombinedOutcome,
     Condition,
-    ConfidencePolicy,
+    ConditionalPrior,
     Contradiction,
     Criterion,
     Evidence,
-    Gate,
     Orchestrator,
-    Policy,
+    Prior,
     Row,
     Scores,
     Single,
-    Veto,
 )
 from mlpo_cli.rules.node import Node
 
@@ -36,10 +33,10 @@ Criteria = Mapping[str, Criterion]
 
 
 def criterion(node: Node) -> Criterion:
-    """One entry of criteria.yaml."""
+    """One entry of criteria.yaml, without the priors that read other criteria (`priors_when`)."""
     node.keys(
         "id", "label", "weight", "concerns", "type", "min", "max", "question", "help", "choices",
-        "several", "indifferent", "prior",
+        "several", "indifferent", "prior", "priors_when",
     )  # fmt: skip
     numeric = node.get("type").value is not None
     choices = {} if numeric else _choices(node.get("choices"))
@@ -70,6 +67,20 @@ def criterion(node: Node) -> Criterion:
     )
 
 
+def priors_when(node: Node, criterion: Criterion, criteria: Criteria) -> Criterion:
+    """The criterion with its priors for teams that gave certain other answers."""
+    found = []
+    for entry in node.get("priors_when").entries():
+        entry.keys("when", "prior")
+        when = condition(entry.get("when"), criteria)
+        if not when.met:
+            entry.problem("a prior for some teams needs a condition", "add `when:`")
+        if criterion.id in when.criteria:
+            entry.problem(f"the prior of {criterion.id} reads its own answer", "drop it")
+        found.append(ConditionalPrior(when, _prior(entry.get("prior"), criterion.choices)))
+    return replace(criterion, priors_when=tuple(found))
+
+
 def identifier(node: Node) -> str:
     """An id: lower case letters, digits, '-' and '_'."""
     text = node.text()
@@ -87,7 +98,7 @@ def _choices(node: Node) -> dict[str, str]:
     return choices
 
 
-def _prior(node: Node, choices: Mapping[str, str]) -> dict[Single, float]:
+def _prior(node: Node, choices: Mapping[str, str]) -> Prior:
     prior: dict[Single, float] = {}
     for key, share in node.items():
         if choices:
@@ -149,17 +160,19 @@ def _scores(row: Node, cells: Node, criterion: Criterion, complete: bool) -> Sco
 
 
 def _adjustment(node: Node, criteria: Criteria) -> Adjustment:
-    node.keys("id", "when", "why", "set", "evidence")
+    node.keys("id", "when", "why", "set", "operate", "evidence")
     scores = {}
     for id, cells in node.get("set").items():
         cells.one_of(criteria, id)
         if id in criteria:
             scores[id] = _scores(cells, cells, criteria[id], complete=False)
+    lines = tuple(item.text() for item in node.get("operate").entries())
     return Adjustment(
         when=condition(node.get("when"), criteria),
         why=node.get("why").text(),
         scores=scores,
         evidence=evidence(node.get("evidence")),
+        operate=lines or None,
     )
 
 
@@ -212,41 +225,6 @@ def condition(node: Node, criteria: Criteria) -> Condition:
     return Condition(met, unless)
 
 
-def policy(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Policy:
-    """The whole of policy.yaml."""
-    node.keys(
-        "schema_version", "reviewed", "policy", "vetoes", "gates", "tie_break", "confidence",
-        "combined_outcomes",
-    )  # fmt: skip
-    tie = node.get("tie_break")
-    tie.keys("order", "margin")
-    return Policy(
-        text=node.get("policy").text(),
-        vetoes=tuple(_veto(n, criteria, orchestrators) for n in node.get("vetoes").entries()),
-        gates=tuple(_gate(n, criteria, orchestrators) for n in node.get("gates").entries()),
-        order=tie.get("order").words(orchestrators),
-        margin=Fraction(str(tie.get("margin").number(0, 10))),
-        confidence=_confidence(node.get("confidence")),
-        combined=tuple(
-            _combined(n, criteria, orchestrators) for n in node.get("combined_outcomes").entries()
-        ),
-    )
-
-
-def _veto(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Veto:
-    node.keys("id", "orchestrators", "when", "message")
-    hit = node.get("orchestrators")
-    when = condition(node.get("when"), criteria)
-    if not when.met:
-        node.problem("a veto needs a condition", "add `when:` with at least one criterion")
-    return Veto(
-        id=identifier(node.get("id")),
-        orchestrators=orchestrators if hit.value == "all" else hit.words(orchestrators),
-        when=when,
-        message=node.get("message").text(),
-    )
-
-
 def contradiction(node: Node, criteria: Criteria) -> Contradiction:
     """One entry of `contradictions` in criteria.yaml."""
     node.keys("id", "when", "message")
@@ -254,41 +232,3 @@ def contradiction(node: Node, criteria: Criteria) -> Contradiction:
     if not when.met:
         node.problem("a contradiction needs a condition", "add `when:` with two criteria")
     return Contradiction(identifier(node.get("id")), when, node.get("message").text())
-
-
-def _gate(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> Gate:
-    node.keys("id", "orchestrator", "when", "may_win_if_any", "may_win_if_vetoed", "message")
-    vetoed = node.get("may_win_if_vetoed")
-    return Gate(
-        id=identifier(node.get("id")),
-        orchestrator=node.get("orchestrator").one_of(orchestrators),
-        when=condition(node.get("when"), criteria),
-        any_of=tuple(condition(n, criteria) for n in node.get("may_win_if_any").entries()),
-        vetoed=() if vetoed.value is None else vetoed.words(orchestrators),
-        message=node.get("message").text(),
-    )
-
-
-def _confidence(node: Node) -> ConfidencePolicy:
-    node.keys("draws", "seed", "weight_noise_cv", "labels", "unknown", "robust_needs_answers")
-    labels, unknown = node.get("labels"), node.get("unknown")
-    labels.keys("robust", "leaning")
-    unknown.keys(*CONCERNS)
-    return ConfidencePolicy(
-        draws=node.get("draws").whole(1, 100_000),
-        seed=node.get("seed").whole(0, 10**9),
-        cv=node.get("weight_noise_cv").number(0.01, 2),
-        robust=labels.get("robust").number(0, 1),
-        leaning=labels.get("leaning").number(0, 1),
-        unknown={key: unknown.get(key).number(0, 1) for key in CONCERNS},
-        robust_needs_answers=node.get("robust_needs_answers").whole(0, 100),
-    )
-
-
-def _combined(node: Node, criteria: Criteria, orchestrators: tuple[str, ...]) -> CombinedOutcome:
-    node.keys("id", "winner", "when", "message")
-    return CombinedOutcome(
-        winner=node.get("winner").one_of(orchestrators),
-        when=condition(node.get("when"), criteria),
-        message=node.get("message").text(),
-    )
