@@ -62,7 +62,7 @@ def test_a_toss_up_and_a_none_stay_proposed():
     toss_up = decide(RULES, {"existing_platform": "vertex"})
     none = decide(RULES, {"workload": "single_job"})
     assert "status: proposed" in adr.render(RULES, "kubeflow", toss_up)
-    assert "Try Kubeflow and Metaflow for two days each" in adr.render(RULES, "kubeflow", toss_up)
+    assert "Try Kubeflow and ZenML for two days each" in adr.render(RULES, "kubeflow", toss_up)
     assert "status: proposed" in adr.render(RULES, None, none)
     assert "None of the options fits." in adr.render(RULES, None, none)
 

@@ -32,8 +32,7 @@ Rules            Kubeflow is ruled out: Kubeflow Pipelines needs a Kubernetes
                  cluster and you have none (on Google Cloud, Vertex AI Pipelines
                  runs KFP without one). That changes if Platform in use is
                  vertex (your answer: not sure).
-Would change it  GPUs: with tpu, ZenML comes first
-                 Workload: with single_job or plain_etl, none of them fits
+Would change it  Workload: with single_job, none of them fits
                  Vendor neutrality: with must, ZenML comes first
 """
 
@@ -98,7 +97,7 @@ def test_the_first_screen_holds_the_result_its_reason_and_how_sure_it_is(answers
 def test_a_toss_up_advises_to_try_both():
     text = " ".join(shown({"existing_platform": "vertex"}).split())
     assert text.startswith("Kubeflow leads, because it fits better than ZenML on")
-    assert "Try Kubeflow and Metaflow for two days each before you commit." in text
+    assert "Try Kubeflow and ZenML for two days each before you commit." in text
 
 
 def test_none_says_why_once_and_offers_no_bars():
