@@ -78,6 +78,7 @@ ZENML = "orchestrators/zenml.yaml"
         ("criteria.yaml", "prior: {pipeline: 1.0}", "prior: {pipeline: 0.9}", "add up to 1"),
         ("criteria.yaml", "weight: 3", "weight: heavy", "weight must be a whole number"),
         ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is there twice"),
+        ("criteria.yaml", "- id: trigger", "- id: our-trigger", "write our_trigger: no shell"),
         ("criteria.yaml", "schema_version: 1", "schema_version: 9", "schema_version must be"),
     ],
 )
