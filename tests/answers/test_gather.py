@@ -102,6 +102,26 @@ def test_a_contradiction_that_a_flag_resolves_is_none():
     assert put(text, sets=["existing_platform=null"]).problems == ()
 
 
+def test_a_variable_with_a_typo_is_ignored_with_a_warning_that_names_the_right_one():
+    environ = {
+        "MLPO_TEAMSIZE": "5",
+        "MLPO_CLOUD": "gcp",
+        "MLPO_XYZ": "",
+        "HOME": "/",
+        "_MLPO_A": "",
+    }
+    gathered = put(environ=environ)
+    assert (gathered.problems, gathered.answered.criteria) == ((), {"cloud": "gcp"})
+    teamsize, xyz = gathered.warnings
+    assert "MLPO_TEAMSIZE is unknown and ignored; did you mean MLPO_TEAM_SIZE?" in teamsize
+    assert "MLPO_XYZ" in xyz
+    assert "\x1b" not in put(environ={"MLPO_\x1b[31m": "1"}).warnings[0]
+
+
+def test_the_variables_of_the_library_are_not_ours():
+    assert put(environ={"MLPO_KIT_PROJECT": "/x", "MLPO_KIT_DEBUG": "1"}).warnings == ()
+
+
 PROJECTS = st.fixed_dictionaries(
     {}, optional={"name": st.sampled_from(["a", "my-project", "null", "x1"]), "ci": st.just("none")}
 )

@@ -62,7 +62,10 @@ def collect(
     if inputs.save_answers is not None:
         files.check(inputs.save_answers, inputs.yes)
     document = load(answers) if answers is not None else None
-    return gather(rules, orchestrators, document, os.environ, inputs.sets, options)
+    gathered = gather(rules, orchestrators, document, os.environ, inputs.sets, options)
+    for warning in gathered.warnings:
+        console.warn(warning)
+    return gathered
 
 
 def usable(gathered: Gathered) -> Gathered:

@@ -102,7 +102,7 @@ def _plan(request: Request, here: Path) -> _Plan:
     if asking:
         gathered = _ask(request, rules, common.usable(gathered), here)
     given = gathered.answered
-    merged, missing = project.settle(given.project, {})
+    merged, missing = project.complete_settings(given.project)
     if problems := gathered.problems or missing:
         raise AnswersError(problems)
     evaluated = bool(given.criteria) or (inputs.defaults and "orchestrator" not in merged)
@@ -186,7 +186,12 @@ def _print(
         console.warn(warning)
     if request.json:
         document = report.document(
-            plan.settings, generated, plan.decision, warnings, following, done
+            plan.settings,
+            generated,
+            plan.decision,
+            [*plan.gathered.warnings, *warnings],
+            following,
+            done,
         )
         if request.inputs.explain:
             document["sources"] = explain.sources_document(plan.gathered)
