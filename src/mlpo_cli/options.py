@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -55,13 +55,7 @@ def _describe(setting: Setting) -> str:
     return f"{setting.help.removesuffix('.')}: {', '.join(others)} or {last}."
 
 
-if TYPE_CHECKING:
-    _Base = TyperCommand
-else:
-    _Base = object
-
-
-class _TextOptions(_Base):
+class _TextOptions:
     """A command that takes options as they are typed, and suggests the closest for a typo.
 
     Newer releases of Typer import pydantic to convert each value, even from text to text. That
@@ -72,15 +66,15 @@ class _TextOptions(_Base):
 
     def get_params(self, ctx: Any) -> Any:
         """Return the parameters, without conversion."""
-        parameters = super().get_params(ctx)
+        parameters = super().get_params(ctx)  # type: ignore[misc]
         for parameter in parameters:
-            parameter.process_value = partial(_take_as_typed, parameter)  # type: ignore[method-assign]
+            parameter.process_value = partial(_take_as_typed, parameter)
         return parameters
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the arguments. Raises UserError for an option that does not exist."""
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, args)  # type: ignore[misc]
         except Exception as error:
             # The class is click's, and newer releases of Typer have a click of their own.
             if type(error).__name__ != "NoSuchOption":
