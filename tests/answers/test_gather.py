@@ -1,4 +1,4 @@
-"""Flag over environment over file over default, and each value knows where it is from."""
+"""An option beats a variable, that the file, that the default; each value knows its source."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_option_of_a_setting_beats_everything_and_defaults_are_not_made_answe
     assert put().answered == Answered({}, {}, {})
 
 
-def test_null_unsays_what_a_lower_place_says_and_an_empty_variable_says_nothing():
+def test_null_hides_the_values_of_lower_sources_and_an_empty_variable_is_not_set():
     found = put(FILE, {"MLPO_CLOUD": ""}, ["team_size=null"])
     assert found.answered.criteria == {"cloud": "aws", "trigger": "event"}
     assert "team_size" not in found.origins
@@ -60,7 +60,7 @@ def test_values_get_the_type_of_their_key():
     assert answered.weights == {"cloud": 0.5, "trigger": 2}
 
 
-def test_every_problem_of_every_place_is_found_and_names_its_place():
+def test_every_problem_of_every_source_is_found_and_names_its_place():
     found = put(
         "schema_version: 1\ncriteria: {cloud: awz}\n",
         {"MLPO_TEAM_SIZE": "many"},
