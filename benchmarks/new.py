@@ -82,10 +82,10 @@ def _as_copier_sees_it(folder: Path) -> tuple[Path, Path, str]:
         return original(source, target, data=data, **options)
 
     copier.run_copy = spy  # type: ignore[assignment]  # before mlpo imports it
-    from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
+    from mlpo_cli.answers.project import ProjectSettings
     from mlpo_cli.scaffold import Provenance, generate
 
-    settings = ProjectSettings("team-a", "team_a", "metaflow", **DEFAULTS)
+    settings = ProjectSettings("team-a", "team_a", "metaflow")
     generate(settings, made, "", Provenance("", "", {}, {}))
     return template, answers, tree_hash(made, files_of(made))
 

@@ -96,6 +96,12 @@ def readme() -> str:
     return filled(text, "templates", reference.templates())
 
 
+def start_a_project() -> str:
+    """docs/start-a-project.md, with the table of options brought up to date."""
+    text = (DOCS / "start-a-project.md").read_text(encoding="utf-8")
+    return filled(text, "settings", reference.settings())
+
+
 def filled(text: str, name: str, content: str) -> str:
     """A text with new content between `<!-- name -->` and `<!-- /name -->`."""
     marks = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.S)
@@ -114,6 +120,7 @@ FILES: dict[str, Callable[[], str]] = {
     **{f"docs/{name}": write for name, write in GENERATED.items()},
     "docs/answers.schema.json": lambda: shown("schema"),
     "docs/recommend.svg": picture.draw,
+    "docs/start-a-project.md": start_a_project,
     "docs/README.md": index,
     "README.md": readme,
 }

@@ -1,4 +1,4 @@
-"""The parts of the reference in docs/, from the code and the rules. Used by docs.py."""
+"""Render the parts of the reference in docs/ from the code and the rules. Used by docs.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from mlpo_cli import rules as rule_files
 from mlpo_cli.answers.fields import ENVIRONMENT, Field, describe
 from mlpo_cli.answers.kinds import Choice, Number, Text, Whole
-from mlpo_cli.answers.several import Several
+from mlpo_cli.answers.project import list_settings
 from mlpo_cli.cli import app
 from mlpo_cli.decision.model import Condition, Rules
 from mlpo_cli.decision.policy import in_order
@@ -57,22 +57,40 @@ def variables() -> str:
     return "## Environment variables\n\n" + table(("variable", "what it does"), rows)
 
 
+def settings() -> str:
+    """The options of `mlpo new` that choose what is in a project, as a table."""
+    rows = []
+    for line in list_settings():
+        if line.key in ("name", "orchestrator"):  # the page has a section on each
+            continue
+        texts = line.kind.texts if isinstance(line.kind, Choice) else {}
+        choices = [f"`{choice}`: {text}" for choice, text in texts.items()]
+        rows.append(
+            (
+                f"`{line.option}`",
+                "<br>".join([line.help, *choices]),
+                f"`{line.default}`" if line.default else "",
+            )
+        )
+    return "\n\n" + table(("option", "what it chooses", "default"), rows)
+
+
 def answer_keys() -> Iterable[str]:
     """One section for each part of the document, one below it for each key."""
-    known = _rules()
-    fields = describe(known, available())
-    weights = {criterion.id: criterion.weight for criterion in known.criteria}
+    loaded = _rules()
+    fields = describe(loaded, available())
+    weights = {criterion.id: criterion.weight for criterion in loaded.criteria}
     yield "## criteria\n\nLeft out or `null`: not sure.\n"
     for field in fields:
         if field.place[0] == "criteria":
-            told = f"Weight {weights[field.key]}. `--set {field.key}=...`, `{field.variable}`."
-            yield f"### {field.key}\n\n{field.help}\n\n{_allowed(field)}{told}\n"
+            sources = f"Weight {weights[field.key]}. `--set {field.key}=...`, `{field.variable}`."
+            yield f"### {field.key}\n\n{field.help}\n\n{_describe_values(field)}{sources}\n"
     yield "## project\n\nOnly `mlpo new` reads it.\n"
     for field in fields:
         if field.place[0] == "project":
             default = f"Default: `{field.default}`. " if field.default else ""
-            told = f"{default}`--set {field.name}=...`, `{field.variable}`."
-            yield f"### {field.name}\n\n{field.help}\n\n{_allowed(field)}{told}\n"
+            sources = f"{default}`--set {field.name}=...`, `{field.variable}`."
+            yield f"### {field.name}\n\n{field.help}\n\n{_describe_values(field)}{sources}\n"
     yield (
         "## overrides.weights\n\n"
         "A weight of your own for a criterion, from 0 (off) to 100; 3 usually decides, 1 tips a "
@@ -83,11 +101,11 @@ def answer_keys() -> Iterable[str]:
         for field in fields
         if field.place[0] == "overrides"
     ]
-    yield table(("key", "ours", "variable"), rows)
+    yield table(("key", "weight in the rules", "variable"), rows)
 
 
-def _allowed(field: Field) -> str:
-    """What may stand there, as a sentence or a table that others follow."""
+def _describe_values(field: Field) -> str:
+    """Say which values are valid, as a sentence or a table. Other sentences may follow."""
     kind = field.kind
     if isinstance(kind, Choice):
         if any(kind.texts.values()):
@@ -116,36 +134,37 @@ def _several(kind: Several) -> str:
 
 def rules() -> Iterable[str]:
     """A section for each sort of rule."""
-    known = _rules()
-    policy = known.policy
+    loaded = _rules()
+    policy = loaded.policy
     yield f"## The policy\n\n{policy.text}\n"
-    yield "## Vetoes\n\nA veto takes an orchestrator out. No points can pay for it.\n"
+    yield "## Vetoes\n\nA veto takes an orchestrator out, however many points it has.\n"
     rows = [
-        (f"`{v.id}`", _titles(known, v.orchestrators), _when(known, v.when), v.message)
+        (f"`{v.id}`", _titles(loaded, v.orchestrators), _when(loaded, v.when), v.message)
         for v in policy.vetoes
     ]
     yield table(("id", "takes out", "when", "why"), rows)
     yield (
-        "## Gates\n\nBehind a gate an orchestrator may not win, unless one of the ways is open. "
-        "If all that are left are behind gates, the gates open.\n"
+        "## Gates\n\nBehind a gate an orchestrator may not come first, unless one of the "
+        "conditions holds. If all orchestrators that are left are behind gates, the gates do not "
+        "count.\n"
     )
     gates = []
     for gate in policy.gates:
-        ways = [_when(known, condition) for condition in gate.any_of]
+        ways = [_when(loaded, condition) for condition in gate.any_of]
         if gate.vetoed:
-            ways.append(f"{_titles(known, gate.vetoed)} is out")
+            ways.append(f"{_titles(loaded, gate.vetoed)} is out")
         opens = "<br>or ".join(ways)
-        applies = _when(known, gate.when) if gate.when.criteria else "always"
-        name = _titles(known, [gate.orchestrator])
+        applies = _when(loaded, gate.when) if gate.when.criteria else "always"
+        name = _titles(loaded, [gate.orchestrator])
         gates.append((f"`{gate.id}`", name, applies, opens, gate.message))
     yield table(("id", "for", "when", "opens for", "why"), gates)
     yield "## Answers that cannot both be true\n\nA document with both is refused.\n"
-    both = [(f"`{c.id}`", _when(known, c.when), c.message) for c in known.contradictions]
+    both = [(f"`{c.id}`", _when(loaded, c.when), c.message) for c in loaded.contradictions]
     yield table(("id", "answers", "why"), both)
     yield "## What another answer changes\n\nPoints, or what a team has to operate (`operate`).\n"
     changed = [
-        (o.title, _when(known, a.when), _code([*a.scores, *["operate"] * bool(a.operate)]), a.why)
-        for o in known.orchestrators
+        (o.title, _when(loaded, a.when), _code(a.scores), a.why)
+        for o in loaded.orchestrators
         for a in o.adjustments
     ]
     yield table(("for", "when", "changes", "why"), changed)
@@ -162,24 +181,22 @@ def rules() -> Iterable[str]:
     yield table(("id", "when", "confidence", "note"), notes)
     yield "## Two of them together\n"
     together = [
-        (_titles(known, [one.winner]), _when(known, one.when), one.message)
+        (_titles(loaded, [one.winner]), _when(loaded, one.when), one.message)
         for one in policy.combined
     ]
     yield table(("winner", "when", "advice"), together)
-    yield _figures(known)
+    yield _figures(loaded)
 
 
-def _figures(known: Rules) -> str:
-    policy, sure = known.policy, known.policy.confidence
+def _figures(loaded: Rules) -> str:
+    policy, sure = loaded.policy, loaded.policy.confidence
     return (
         "## Ties and confidence\n\n"
         f"Candidates within {float(policy.margin)} points of the best are a tie; the first of "
-        f"{_titles(known, in_order(known))} wins it. Confidence is the share of {sure.draws:,} "
-        "simulated variations in which the leader stays first. Each variation changes every weight "
-        f"at random (coefficient of variation {sure.cv}) and fills in the open answers by how "
-        f"common they are. From {sure.robust:.0%} the result is *robust* (reports say: sure), from "
-        f"{sure.leaning:.0%} *leaning* (fairly sure), below that a *toss-up* (too close to call), "
-        "as it is where another orchestrator comes first more often; with fewer than "
+        f"{_titles(loaded, in_order(loaded))} wins it. Confidence is the share of {sure.draws:,} "
+        "draws that the winner wins, with noise on every weight (coefficient of variation "
+        f"{sure.cv}) and open answers drawn from priors. From {sure.robust:.0%} it is *robust*, "
+        f"from {sure.leaning:.0%} *leaning*, below that a *toss-up*; with fewer than "
         f"{sure.robust_needs_answers} answers to questions that concern every team, *leaning* at "
         "most.\n"
     )
@@ -189,36 +206,38 @@ def templates() -> str:
     """Which orchestrators `mlpo new` can generate a project for."""
     titles = {one.id: one.title for one in _rules().orchestrators}
     ready = [titles.pop(id, id) for id in available()]
-    said = f"mlpo generates projects for {_and(ready)}."
+    sentence = f"mlpo generates projects for {_join(ready)}."
     if not titles:
-        return said
+        return sentence
     verb, their = ("are", "their projects are") if len(titles) > 1 else ("is", "its project is")
-    return f"{said} {_and(list(titles.values()))} {verb} recommended, but {their} not there yet."
+    return (
+        f"{sentence} {_join(list(titles.values()))} {verb} recommended, but {their} not there yet."
+    )
 
 
 def _rules() -> Rules:
     return rule_files.load(rules_dir())
 
 
-def _titles(known: Rules, orchestrators: Iterable[str]) -> str:
-    return ", ".join(known.orchestrator(id).title for id in orchestrators)
+def _titles(loaded: Rules, orchestrators: Iterable[str]) -> str:
+    return ", ".join(loaded.orchestrator(id).title for id in orchestrators)
 
 
-def _when(known: Rules, condition: Condition) -> str:
-    """A condition: `cloud` is `aws` or `gcp`, ..., unless ..."""
-
-    def said(answers: Mapping[str, frozenset[str]], joint: str) -> str:
-        lines = []
-        for id, fitting in answers.items():
-            choices = [choice for choice in known.criterion(id).choices if choice in fitting]
-            lines.append(f"`{id}` is {' or '.join(f'`{choice}`' for choice in choices)}")
-        return joint.join(lines)
-
-    unless = f", unless {said(condition.unless, ' or ')}" if condition.unless else ""
-    return said(condition.met, " and ") + unless
+def _when(loaded: Rules, condition: Condition) -> str:
+    """Return a condition in words: `cloud` is `aws` or `gcp`, ..., unless ..."""
+    unless = f", unless {_answers(loaded, condition.unless, ' or ')}" if condition.unless else ""
+    return _answers(loaded, condition.met, " and ") + unless
 
 
-def _and(words: Sequence[str]) -> str:
+def _answers(loaded: Rules, answers: Mapping[str, frozenset[str]], joint: str) -> str:
+    phrases = []
+    for id, fitting in answers.items():
+        choices = [choice for choice in loaded.criterion(id).choices if choice in fitting]
+        phrases.append(f"`{id}` is {' or '.join(f'`{choice}`' for choice in choices)}")
+    return joint.join(phrases)
+
+
+def _join(words: Sequence[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
+from mlpo_cli.answers.project import ProjectSettings
 from mlpo_cli.scaffold import Provenance, available, generate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ def renew_project(project: Path, orchestrator: str) -> None:
     fresh = ENVIRONMENTS / f".{orchestrator}-{os.getpid()}" / NAME
     fresh.parent.mkdir()
     try:
-        settings = ProjectSettings(NAME, NAME, orchestrator, **DEFAULTS)
+        settings = ProjectSettings(NAME, NAME, orchestrator)
         generate(settings, fresh, "", Provenance("", "", {}, {}))
         project.mkdir(exist_ok=True)
         wanted = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}

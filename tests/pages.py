@@ -64,8 +64,8 @@ class Block:
 
 def pages() -> list[str]:
     """Every page of the documentation."""
-    names = sorted(page.name for page in (ROOT / "docs").glob("*.md"))
-    return ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in names)]
+    found = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
+    return ["README.md", "CONTRIBUTING.md", *found]
 
 
 def blocks(page: str) -> list[Block]:

@@ -8,14 +8,37 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MINIMAL = ("my-project", "--data-source", "digits", "--ci", "none")
-MAXIMAL = ("Odd.Name-2", "--package", "pets_v2", "--data-source", "images", "--ci", "github")
+from mlpo_cli.answers.kinds import Choice
+from mlpo_cli.answers.project import list_settings
+
+# What may be chosen of a project besides the orchestrator: the least first, as in the table.
+CHOICES = {
+    setting.key: list(setting.kind.texts)
+    for setting in list_settings()
+    if isinstance(setting.kind, Choice) and setting.kind.texts
+}
+
+
+def choose(position: int) -> dict[str, str]:
+    """The first (0) or the last (-1) choice of each setting."""
+    return {key: choices[position] for key, choices in CHOICES.items()}
+
+
+def options(settings: Mapping[str, str]) -> list[str]:
+    """The options of `mlpo new` for these settings."""
+    names = {setting.key: setting.option for setting in list_settings()}
+    return [word for key, value in settings.items() for word in (names[key], value)]
+
+
+MINIMAL = ("my-project", *options(choose(0)))
+MAXIMAL = ("Odd.Name-2", *options({"package": "pets_v2", **choose(-1)}))
 # No user name, as in many containers; and nothing of the `make test` that may run these tests.
 NOT_PASSED_ON = (
     *("USER", "USERNAME", "SUDO_USER", "LOGNAME"),

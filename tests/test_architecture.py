@@ -14,7 +14,8 @@ SRC = Path(__file__).parents[1] / "src" / "mlpo_cli"
 # but the command line, and what comes later in this list imports nothing that comes before.
 ARROWS: dict[str, set[str]] = {
     "__main__": {"cli", "errors"},
-    "cli": {"__init__", "commands", "completion", "console"},
+    "cli": {"__init__", "commands", "completion", "console", "errors", "options"},
+    "options": {"answers", "completion", "errors", "suggest"},
     "completion": {"answers", "scaffold"},
     "commands": {
         *("__init__", "answers", "console", "decision", "errors", "files", "interview"),
@@ -24,8 +25,8 @@ ARROWS: dict[str, set[str]] = {
     "interview": {"answers", "console", "decision", "reports"},
     "reports": {"answers", "decision", "errors", "scaffold"},
     "scaffold": {"answers", "errors", "resources", "workshop"},
-    "answers": {"decision", "errors", "yamlmap"},
-    "rules": {"decision", "errors", "yamlmap"},
+    "answers": {"decision", "errors", "resources", "suggest", "yamlmap"},
+    "rules": {"decision", "errors", "suggest", "yamlmap"},
     "decision": set(),
     "yamlmap": {"errors"},
     "files": {"errors", "workshop"},
@@ -33,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "console": set(),
     "errors": set(),
     "resources": set(),
+    "suggest": set(),
     "__init__": set(),
 }
 PRINTS = re.compile(r"print|(.*\.)?s?echo|sys\.std(out|err)\.write|os\.write")

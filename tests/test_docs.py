@@ -245,7 +245,9 @@ def test_every_page_can_be_reached_from_the_readme():
 
 
 def test_the_options_variables_and_keys_that_the_pages_name_exist():
-    text = "\n".join(text_of(page) for page in HOW_TO if page.startswith("docs/"))
+    written = [page for page in HOW_TO if page.startswith("docs/")]
+    # Pages on extending mlpo name what their example adds.
+    text = "\n".join(text_of(page) for page in written if "/extending/" not in page)
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
     options = {o for command in COMMANDS.values() for p in command.params for o in p.opts}
     assert set(re.findall(r"`(--[a-z-]+)", prose)) <= options

@@ -118,20 +118,46 @@ def test_a_crash_log_falls_back_to_a_temporary_folder(state, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "fix"),
     [
-        [],
-        ["recomend"],
-        ["recommend", "--nope"],
-        ["recommend", "--format", "xml"],
-        ["new", "a", "b"],
+        ([], "mlpo --help"),
+        (["new", "a", "b"], "mlpo --help"),
+        (["hello"], "use one of: recommend, "),
+        (["recomend"], "did you mean recommend?"),
+        (["recommend", "--nope"], "mlpo recommend --help lists the options"),
+        (["recommend", "--formt", "json"], "did you mean --format?"),
+        (["--versoin"], "did you mean --version?"),
+        (["recommend", "--format", "xml"], "use one of: table, json, adr, html"),
+        (["recommend", "--format", "htm"], "did you mean html?"),
+        (["compare", "--format", "markdwn"], "did you mean markdown?"),
     ],
 )
-def test_wrong_usage_exits_2_with_one_message(tmp_path, arguments):
+def test_wrong_usage_exits_2_with_one_message_and_the_fix(tmp_path, arguments, fix):
     ran = mlpo(*arguments, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("error: ")
-    assert "fix: mlpo --help" in ran.stderr
+    assert f"\n  fix: {fix}" in ran.stderr
+    error = json.loads(mlpo(*arguments, "--json", cwd=tmp_path).stdout)["error"]
+    assert (error["kind"], error["exit_code"]) == ("usage", 2)
+    assert error["fix"].startswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [
+        (["new", "x", "--orchestrator", "kubflow"], "did you mean kubeflow?"),
+        (["new", "x", "--orchestrator", "metaflow", "--ci", "githb"], "did you mean github?"),
+        (["recommend", "--set", "project.ci=githb"], "did you mean github?"),
+        (["recommend", "--set", "cloud=azur"], "did you mean azure?"),
+        (["recommend", "--set", "clod=aws"], "did you mean cloud?"),
+    ],
+)
+def test_a_typo_in_a_value_is_answered_with_the_closest_one(tmp_path, arguments, fix):
+    ran = mlpo(*arguments, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"\n    fix: {fix}" in ran.stderr
+    (problem,) = json.loads(mlpo(*arguments, "--json", cwd=tmp_path).stdout)["error"]["problems"]
+    assert problem["fix"].startswith(fix)
 
 
 def test_of_very_many_problems_the_first_hundred_are_shown_and_the_rest_counted(capsys):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mlpo_cli.answers.project import DEFAULTS, ProjectSettings
+from mlpo_cli.answers.project import ProjectSettings, check
+from mlpo_cli.answers.reserved import load_project_names
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import Provenance, available, generate
 from mlpo_kit.setup import vendored
@@ -26,6 +28,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+importable, locks = import_module("importable"), import_module("locks")
 SCAFFOLDS = scaffolds_dir()
 UV_LOCK = ROOT / "kit" / "src" / "mlpo_kit" / "setup" / "uv.lock"
 LOCKS = [ROOT / "requirements-dev.lock", UV_LOCK, *sorted(SCAFFOLDS.rglob("*.lock"))]
@@ -89,7 +93,7 @@ def load(text: str) -> dict[str, Any]:
 def scaffold(request, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     """A scaffold's folder, and the pyproject.toml of its projects."""
     project = tmp_path_factory.mktemp("locks") / "locked"
-    settings = ProjectSettings("locked", "locked", request.param, **DEFAULTS)
+    settings = ProjectSettings("locked", "locked", request.param)
     generate(settings, project, "", Provenance("", "", {}, {}))
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
     return SCAFFOLDS / request.param, load(text)
@@ -167,14 +171,43 @@ def test_tools_and_what_runs_agree_on_what_both_need(scaffold):
 
 
 def test_a_stale_lock_is_told_by_its_pins():
-    path = ROOT / "scripts" / "locks.py"
-    spec = importlib.util.spec_from_file_location("locks", path)
-    assert spec and spec.loader
-    locks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(locks)
     old = LOCKS[0].read_text(encoding="utf-8")
     assert locks.difference(old, old) == []
     assert locks.difference(old, re.sub("sha256:0", "sha256:1", old)) == []
     name, version = re.findall(r"^(\S+)==(\S+) \\$", old, re.M)[0]
     newer = old.replace(f"{name}=={version} ", f"{name}==99 ", 1)
     assert locks.difference(old, newer) == [f"- {name}=={version}", f"+ {name}==99"]
+
+
+@pytest.mark.parametrize("orchestrator", available())
+def test_the_list_of_what_can_be_imported_is_what_the_locked_packages_bring(orchestrator):
+    folder = SCAFFOLDS / orchestrator
+    project = ROOT / ".envs" / orchestrator
+    if not (project / ".venv" / "ready").is_file():
+        pytest.skip("`make environments` sets up the environments that this reads")
+    if any((project / name).read_bytes() != (folder / name).read_bytes() for name in NAMES):
+        pytest.skip("the environment has other packages than the locks: `make environments`")
+    found = importable.find_modules(project / ".venv", folder)
+    assert {"fsspec", "pynvml", "torch", "nvidia", "mlpo_kit"} <= found, "the search works"
+    wanted = importable.render_list(project / ".venv", folder)
+    assert (folder / importable.FILE).read_text(encoding="utf-8") == wanted, "make locks"
+
+
+@pytest.mark.parametrize("orchestrator", available())
+def test_no_package_is_named_as_what_its_project_imports(orchestrator, tmp_path):
+    """Also not as what another project would import: answers do not depend on the orchestrator."""
+    assert (SCAFFOLDS / orchestrator / importable.FILE).is_file(), "make locks"
+    project = tmp_path / "mine"
+    settings = ProjectSettings("mine", "mine", orchestrator)
+    generate(settings, project, "", Provenance("", "", {}, {}))
+    assert not (project / importable.FILE).exists()
+    for path in project.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [str(node.module)]
+            for module in {name.partition(".")[0] for name in names} - {"mine"}:
+                assert check("package", module) is not None, f"{path}: {module}"
+    folders = {path.name for path in project.iterdir() if path.is_dir() and path.name[0] != "."}
+    assert folders - {"vendor"} <= load_project_names()

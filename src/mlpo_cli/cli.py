@@ -1,73 +1,28 @@
-"""The command line: verbs and options. What a verb does is in `commands/`, imported late."""
+"""The command line: commands and options. What a command does is in `commands/`, imported late.
 
-from __future__ import annotations
+Annotations are not postponed here: Typer would compile each of them, at every start.
+"""
 
-from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from mlpo_cli import __version__, completion, console
+from mlpo_cli import __version__, console
+from mlpo_cli.completion import complete_words
+from mlpo_cli.errors import UserError
+from mlpo_cli.options import Command, Commands, add_settings, choose
 
-
-class _AsItIs:
-    """Stands in for what turns an option into its type."""
-
-    def coerce(self, value: Any, **_: Any) -> Any:
-        """The value itself."""
-        return value
-
-
-class _Plain:
-    """A command whose options are texts and switches, taken as they are.
-
-    Newer releases of Typer import pydantic to turn each option into its type, which takes longer
-    than all that mlpo does. There is nothing to turn here, so it is left out; older ones ignore
-    this. A choice therefore arrives as its text, and `_format` checks it.
-    """
-
-    def get_params(self, ctx: Any) -> Any:
-        parameters = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in parameters:
-            parameter._runtime_param = _AsItIs()
-        return parameters
-
-
-class Verb(_Plain, TyperCommand):
-    """One verb."""
-
-
-class Root(_Plain, TyperGroup):
-    """All of them."""
-
+REPORTS = ("table", "json", "adr", "html")
+COMPARISONS = ("table", "markdown", "json")
 
 app = typer.Typer(
     name="mlpo",
-    cls=Root,
+    cls=Commands,
     help="Find the ML pipeline orchestrator that fits your team, and start a project on it.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(str, Enum):
-    """How a Decision is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    ADR = "adr"
-    HTML = "html"
-
-
-class Comparison(str, Enum):
-    """How the comparison is printed."""
-
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
 
 AnswersOption = Annotated[
     str | None,
@@ -122,12 +77,16 @@ def _root(
     """Find the ML pipeline orchestrator that fits your team, and start a project on it."""
 
 
-@app.command(cls=Verb)
+@app.command(cls=Command)
 def recommend(
     answers: AnswersOption = None,
     format: Annotated[
-        Format | None,
-        typer.Option("--format", help="table (the default), json, adr (a decision record), html."),
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table (the default), json, adr (a decision record) or html.",
+            autocompletion=complete_words(REPORTS),
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: OutputOption = None,
@@ -141,60 +100,36 @@ def recommend(
 ) -> int:
     """Recommend Metaflow, Kubeflow or ZenML, and say why.
 
-    Asks in a terminal, unless --answers is given. Each criterion can also be set by --set, or by
-    an environment variable such as MLPO_TEAM_SIZE. Flags beat the environment, and that the file.
+    Asks in a terminal, unless --answers is given. Each answer can also be given by --set, or by an
+    environment variable such as MLPO_TEAM_SIZE. An option beats a variable, and both beat the file.
 
     Exit codes: 0 a recommendation or a toss-up, 1 none of them fits, 2 the answers cannot be used.
     """
     from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.recommend import recommend as run
 
-    form = _format(format, json, Format.TABLE)
-    if explain and form in ("adr", "html"):
-        raise typer.BadParameter(f"--explain is for table and json; {form} has the evidence anyway")
+    chosen = _choose_format(format, json, REPORTS)
+    if explain and chosen in ("adr", "html"):
+        raise UserError(
+            f"--explain cannot be combined with --format {chosen}",
+            f"leave --explain out: {chosen} has the evidence anyway",
+        )
     inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
-    return run(answers, form, inputs, output)
+    return run(answers, chosen, inputs, output)
 
 
-def _format(format: str | None, json: bool, default: Enum) -> str:
-    """The format asked for. Raises BadParameter for one that is not known, or for two."""
-    known = [str(one.value) for one in type(default)]
-    asked = str(getattr(format, "value", format or ("json" if json else default.value)))
-    if asked not in known:
-        raise typer.BadParameter(f"--format {asked!r} is not known; use one of: {', '.join(known)}")
-    if json and asked != "json":
-        raise typer.BadParameter("--json and --format contradict each other")
-    return asked
+def _choose_format(format: str | None, json: bool, choices: tuple[str, ...]) -> str:
+    """Return the format to print. Raises UserError for an unknown one, or for two."""
+    chosen = choose("--format", "json" if json and format is None else format, choices)
+    if json and chosen != "json":
+        raise UserError(f"--json cannot be combined with --format {chosen}", "pass one of them")
+    return chosen
 
 
-@app.command(cls=Verb)
+@app.command(cls=Command)
+@add_settings
 def new(
-    name: Annotated[str | None, typer.Argument(help="The project, and its directory here.")] = None,
-    orchestrator: Annotated[
-        str | None,
-        typer.Option(
-            help="Instead of the recommendation.",
-            show_default=False,
-            autocompletion=completion.of_setting("orchestrator"),
-        ),
-    ] = None,
     answers: AnswersOption = None,
-    package: Annotated[
-        str | None, typer.Option(help="The Python package; derived from the name if left out.")
-    ] = None,
-    data_source: Annotated[
-        str | None,
-        typer.Option(
-            help="digits (the default), images or table.",
-            autocompletion=completion.of_setting("data_source"),
-        ),
-    ] = None,
-    ci: Annotated[
-        str | None,
-        typer.Option(
-            help="github (the default) or none.", autocompletion=completion.of_setting("ci")
-        ),
-    ] = None,
     accept_toss_up: Annotated[
         bool, typer.Option("--accept-toss-up", help="Take the leader of a toss-up.")
     ] = False,
@@ -216,6 +151,7 @@ def new(
     yes: YesOption = False,
     save_answers: SaveOption = None,
     rules: RulesOption = None,
+    **settings: str | None,
 ) -> int:
     """Generate a project for the recommended orchestrator, or for the one you name.
 
@@ -230,24 +166,21 @@ def new(
     from mlpo_cli.commands.new import Request
     from mlpo_cli.commands.new import new as generate
 
-    settings = {
-        "name": name,
-        "orchestrator": orchestrator,
-        "package": package,
-        "data_source": data_source,
-        "ci": ci,
-    }
     options = {key: value for key, value in settings.items() if value is not None}
     inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
     request = Request(options, answers, accept_toss_up, json, inputs, dry_run, git, run)
     return generate(request)
 
 
-@app.command(cls=Verb)
+@app.command(cls=Command)
 def compare(
     format: Annotated[
-        Comparison | None,
-        typer.Option("--format", help="table (the default), markdown or json."),
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table (the default), markdown or json.",
+            autocompletion=complete_words(COMPARISONS),
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: OutputOption = None,
@@ -260,10 +193,10 @@ def compare(
     """
     from mlpo_cli.commands.compare import compare as run
 
-    return run(_format(format, json, Comparison.TABLE), rules, output, yes)
+    return run(_choose_format(format, json, COMPARISONS), rules, output, yes)
 
 
-@app.command(cls=Verb)
+@app.command(cls=Command)
 def schema(
     json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
     output: OutputOption = None,

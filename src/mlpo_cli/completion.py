@@ -1,20 +1,25 @@
-"""What a shell completes, beside verbs and options: the choices of the project's settings."""
+"""What a shell completes besides commands and option names: choices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
-def of_setting(key: str) -> Callable[[str], list[str]]:
-    """Completes what has been typed of the setting `key` to each of its choices."""
+def complete_words(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what completes the start of one of the words."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def complete_setting(key: str) -> Callable[[str], list[str]]:
+    """Return what completes the start of a choice of the project's setting `key`."""
 
     def complete(incomplete: str) -> list[str]:
         from mlpo_cli.answers.kinds import Choice
-        from mlpo_cli.answers.project import kinds
+        from mlpo_cli.answers.project import list_settings
         from mlpo_cli.scaffold import available
 
-        kind = kinds(available())[key]
+        (kind,) = (line.kind for line in list_settings(available()) if line.key == key)
         choices = kind.texts if isinstance(kind, Choice) else ()
-        return [choice for choice in choices if choice.startswith(incomplete)]
+        return complete_words(choices)(incomplete)
 
     return complete

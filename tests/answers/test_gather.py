@@ -1,4 +1,4 @@
-"""Flag over environment over file over default, and each value knows where it is from."""
+"""An option beats a variable, that the file, that the default; each value knows its source."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_option_of_a_setting_beats_everything_and_defaults_are_not_made_answe
     assert put().answered == Answered({}, {}, {})
 
 
-def test_null_unsays_what_a_lower_place_says_and_an_empty_variable_says_nothing():
+def test_null_hides_the_values_of_lower_sources_and_an_empty_variable_is_not_set():
     found = put(FILE, {"MLPO_CLOUD": ""}, ["team_size=null"])
     assert found.answered.criteria == {"cloud": "aws", "trigger": "event"}
     assert "team_size" not in found.origins
@@ -60,26 +60,7 @@ def test_values_get_the_type_of_their_key():
     assert answered.weights == {"cloud": 0.5, "trigger": 2}
 
 
-def test_several_choices_are_separated_by_commas_outside_a_file():
-    several = {"compliance": ("lineage", "airgapped")}
-    assert put(sets=["compliance=airgapped,lineage"]).answered.criteria == several
-    assert put(environ={"MLPO_COMPLIANCE": "airgapped, lineage"}).answered.criteria == several
-    assert put(sets=["compliance=lineage"]).answered.criteria == {"compliance": "lineage"}
-    found = put(sets=["compliance=lineag,none,airgapped", "cloud=aws,gcp"])
-    assert [problem.what for problem in found.problems] == [
-        "compliance cannot include 'lineag'",
-        "compliance cannot include none together with other choices",
-        "cloud cannot be 'aws,gcp'",
-    ]
-
-
-def test_a_saved_document_says_where_several_choices_may_be_given():
-    text = as_yaml(Answered({"compliance": ("lineage", "airgapped")}, {}, {}), RULES)
-    assert "  # none | lineage | access_control | airgapped, or a list of several\n" in text
-    assert "  compliance: [lineage, airgapped]\n" in text
-
-
-def test_every_problem_of_every_place_is_found_and_names_its_place():
+def test_every_problem_of_every_source_is_found_and_names_its_place():
     found = put(
         "schema_version: 1\ncriteria: {cloud: awz}\n",
         {"MLPO_TEAM_SIZE": "many"},
@@ -119,6 +100,26 @@ def test_answers_of_two_places_may_contradict_each_other():
 def test_a_contradiction_that_a_flag_resolves_is_none():
     text = "schema_version: 1\ncriteria: {existing_kubernetes: none, existing_platform: kubeflow}\n"
     assert put(text, sets=["existing_platform=null"]).problems == ()
+
+
+def test_a_variable_with_a_typo_is_ignored_with_a_warning_that_names_the_right_one():
+    environ = {
+        "MLPO_TEAMSIZE": "5",
+        "MLPO_CLOUD": "gcp",
+        "MLPO_XYZ": "",
+        "HOME": "/",
+        "_MLPO_A": "",
+    }
+    gathered = put(environ=environ)
+    assert (gathered.problems, gathered.answered.criteria) == ((), {"cloud": "gcp"})
+    teamsize, xyz = gathered.warnings
+    assert "MLPO_TEAMSIZE is unknown and ignored; did you mean MLPO_TEAM_SIZE?" in teamsize
+    assert "MLPO_XYZ" in xyz
+    assert "\x1b" not in put(environ={"MLPO_\x1b[31m": "1"}).warnings[0]
+
+
+def test_the_variables_of_the_library_are_not_ours():
+    assert put(environ={"MLPO_KIT_PROJECT": "/x", "MLPO_KIT_DEBUG": "1"}).warnings == ()
 
 
 PROJECTS = st.fixed_dictionaries(

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from support import IDS, RULES, all_answers, answer_to, some_answers, some_weights
 
 from mlpo_cli.answers import stdlib
+from mlpo_cli.answers.kinds import Choice
+from mlpo_cli.answers.project import list_settings
 from mlpo_cli.answers.schema import build
 from mlpo_cli.answers.validate import validate
 from mlpo_cli.commands.schema import schema
@@ -58,7 +60,20 @@ floats = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(
 )
 scalars = st.none() | st.booleans() | st.integers(-5, 200_000) | floats | st.text(max_size=8)
 names = st.from_regex(r"\A[A-Za-z.][A-Za-z0-9._-]{0,12}\Z") | st.sampled_from(
-    ["class", "json", "kit", "con", "NUL.txt", "a..b", "my-project", "a\n", "x" * 65, "tomllib"]
+    [
+        "class",
+        "json",
+        "kit",
+        "con",
+        "NUL.txt",
+        "a..b",
+        "my-project",
+        "a\n",
+        "x" * 65,
+        "tomllib",
+        "fsspec",
+        "flow",
+    ]
 )
 odd = scalars | names | st.lists(scalars, max_size=2) | st.dictionaries(st.text(), scalars)
 projects = st.fixed_dictionaries(
@@ -151,3 +166,16 @@ def test_every_module_of_this_pythons_library_is_reserved():
     """The list is our own, so that one schema serves every Python; a new Python may add to it."""
     public = {name for name in sys.stdlib_module_names if name[0].islower()}
     assert public <= stdlib.NAMES
+
+
+def test_each_setting_of_the_project_is_in_the_schema_with_its_choices():
+    properties = SCHEMA["properties"]["project"]["properties"]
+    assert list(properties) == [setting.key for setting in list_settings()]
+    for setting in list_settings(ORCHESTRATORS):
+        published = properties[setting.key]
+        assert (published["description"], published.get("default")) == (
+            setting.help,
+            setting.default,
+        )
+        if isinstance(setting.kind, Choice):
+            assert published["anyOf"][0]["enum"] == list(setting.kind.texts)

@@ -79,23 +79,25 @@ def test_every_problem_is_found_at_once_with_its_line_and_its_fix():
         ),
         Problem(
             "team.yaml:10",
-            "name: '../../etc' will not do as a name",
+            "name cannot be '../../etc'",
             "start with a letter, end with a letter or digit; between them letters, digits, "
             "'-', '_' and single dots; 64 characters at most",
         ),
         Problem(
-            "team.yaml:11", "package: 'class' is a Python keyword", "choose another package name"
+            "team.yaml:11",
+            "package cannot be 'class': that is a Python keyword",
+            "choose another name",
         ),
-        Problem("team.yaml:12", "orchestrator: 'airflow' is not known", "use one of: metaflow"),
+        Problem("team.yaml:12", "orchestrator cannot be 'airflow'", "use one of: metaflow"),
         Problem(
             "team.yaml:14",
             "the weight of cloud must be a number from 0 to 100, not -1",
-            "3 usually decides, 1 tips a close call, 0 is off",
+            "write such a number; 3 usually decides, 1 tips a close call, 0 is off",
         ),
         Problem(
             "team.yaml:14",
             "the weight of tracking must be a number from 0 to 100, not '.nan'",
-            "3 usually decides, 1 tips a close call, 0 is off",
+            "write such a number; 3 usually decides, 1 tips a close call, 0 is off",
         ),
         Problem(
             "team.yaml:15",

@@ -99,7 +99,9 @@ def test_answers_that_cannot_be_read_are_one_sentence(tmp_path):
 def test_json_and_another_format_contradict(tmp_path):
     ran = mlpo("recommend", "--json", "--format", "adr", cwd=tmp_path)
     assert ran.returncode == 2
-    assert "contradict" in json.loads(ran.stdout)["error"]["message"]
+    assert (
+        "--json cannot be combined with --format adr" in json.loads(ran.stdout)["error"]["message"]
+    )
 
 
 def test_a_pipe_gets_no_escape_codes_unless_forced(tmp_path):

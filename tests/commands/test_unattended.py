@@ -139,6 +139,31 @@ def test_new_follows_flags_and_says_where_values_are_from(tmp_path, monkeypatch,
     assert "ci: none" in (tmp_path / "a.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["fsspec", "pynvml"])
+def test_a_project_may_not_be_named_as_a_package_that_it_imports(tmp_path, name):
+    arguments = ("--orchestrator", "metaflow", "--dry-run")
+    ran = mlpo("new", name, *arguments, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"package cannot be '{name}'" in ran.stderr
+    assert "fix: pass --package" in ran.stderr
+    assert mlpo("new", name, *arguments, "--package", "mine", cwd=tmp_path).returncode == 0
+
+
+def test_a_variable_with_a_typo_is_told_to_people_and_to_scripts(tmp_path):
+    known = {"MLPO_PROJECT_NAME": "x", "MLPO_KIT_PROJECT": "/somewhere"}
+    arguments = ("new", "--orchestrator", "metaflow", "--dry-run", "--json")
+    ran = mlpo(*arguments, cwd=tmp_path, MLPO_TEMA_SIZE="5", **known)
+    (warning,) = json.loads(ran.stdout)["warnings"]
+    assert "MLPO_TEMA_SIZE" in warning
+    assert "did you mean MLPO_TEAM_SIZE?" in warning
+    assert ran.stderr.count("warning:") == 1
+    assert f"warning: {warning}\n" in ran.stderr
+    assert "warning" not in mlpo(*arguments, cwd=tmp_path, MLPO_TEAM_SIZE="5", **known).stderr
+    ran = mlpo("recommend", "--set", "cloud=aws", "--json", cwd=tmp_path, MLPO_CLOUDS="aws")
+    assert "did you mean MLPO_CLOUD?" in ran.stderr
+    assert json.loads(ran.stdout)["answers"] == {"cloud": "aws"}
+
+
 def test_a_none_that_is_written_to_a_file_still_exits_1(tmp_path):
     ran = mlpo("recommend", "--set", "workload=plain_etl", "--output", "o", cwd=tmp_path)
     assert ran.returncode == 1

@@ -104,15 +104,7 @@ ZENML = "orchestrators/zenml.yaml"
         ("policy.yaml", "      - {gpu_scheduling: slurm}\n", "      - {}\n", "needs conditions"),
         ("criteria.yaml", "weight: 3", "weight: heavy", "weight must be a whole number"),
         ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is there twice"),
-        ("criteria.yaml", "several: true", "several: 1", "several must be true or false"),
-        ("criteria.yaml", "several: true", "several: [lineage]", "several must be true or false"),
-        (
-            "criteria.yaml",
-            "type: integer",
-            "type: integer\n    several: true",
-            "cannot be given here",
-        ),
-        ("criteria.yaml", "[linux_mac]", "[linux_mac]\n    several: true", "cannot be given here"),
+        ("criteria.yaml", "- id: trigger", "- id: our-trigger", "write our_trigger: no shell"),
         ("criteria.yaml", "schema_version: 1", "schema_version: 9", "schema_version must be"),
     ],
 )

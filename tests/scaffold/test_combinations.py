@@ -15,10 +15,8 @@ from typing import Any
 
 import pytest
 from environments import borrow, environment
-from projects import Project, bare_environment
+from projects import CHOICES, Project, bare_environment, choose
 
-from mlpo_cli.answers.kinds import Choice
-from mlpo_cli.answers.project import kinds
 from mlpo_cli.scaffold import available
 
 # Names and packages that are as short, as long and as odd as they may be.
@@ -34,8 +32,8 @@ COMPILE = {
     "zenml": ["make", "manifests"],
 }
 EXTREMES = (
-    {"name": "Odd.Name-2_x", "data_source": "images", "ci": "github"},
-    {"name": "a", "data_source": "digits", "ci": "none"},
+    {"name": "Odd.Name-2_x", **choose(-1)},
+    {"name": "a", **choose(0)},
 )
 QUICK = "ARGS=--set train.epochs=4"
 
@@ -57,12 +55,7 @@ def cover(options: Mapping[str, Sequence[str]]) -> list[Row]:
 
 def options() -> dict[str, list[str]]:
     """All that can be chosen of a project."""
-    chosen = {
-        key: list(kind.texts)
-        for key, kind in kinds(available()).items()
-        if isinstance(kind, Choice)
-    }
-    return {**chosen, "name": list(NAMES)}
+    return {"orchestrator": list(available()), **CHOICES, "name": list(NAMES)}
 
 
 def shown(row: Row) -> str:

@@ -7,9 +7,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 import yaml
-from projects import generate
-
-from mlpo_cli.answers.project import DATA_SOURCES
+from projects import CHOICES, generate
 
 SCHEMA = files("check_jsonschema") / "builtin_schemas/vendor/github-workflows.json"
 
@@ -20,7 +18,7 @@ def problems(workflow):
     return [error.message for error in found]
 
 
-@pytest.fixture(scope="module", params=DATA_SOURCES)
+@pytest.fixture(scope="module", params=CHOICES["data_source"])
 def project(request, tmp_path_factory):
     options = ("--data-source", request.param, "--ci", "github")
     return generate(tmp_path_factory.mktemp("ci"), "my-project", *options)

@@ -1,1 +1,1 @@
-"""The answers document: load, validate, and settle the project's settings."""
+"""The answers document: read, validate and merge it; the table of the project's settings."""

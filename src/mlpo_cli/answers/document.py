@@ -12,10 +12,10 @@ MAX_BYTES = 1_000_000
 
 
 def load(source: str) -> Mapped:
-    """The document in the file `source`, or on standard input for `-`.
+    """Read the document in the file `source`, or on standard input for `-`.
 
-    YAML or JSON in UTF-8, a byte order mark is tolerated. Raises AnswersError if it cannot be
-    read, is larger than 1 MB, is not UTF-8 or not valid YAML.
+    It is YAML or JSON in UTF-8, with or without a byte order mark. Raises AnswersError if it cannot
+    be read, is larger than 1 MB, is not UTF-8 or not valid YAML.
     """
     name = "<stdin>" if source == "-" else source
     mapped = read(_decode(_read_bytes(source, name), name), name)

@@ -1,20 +1,16 @@
-"""The one description of the answers document: each key that it may hold, and what may stand there.
+"""Every key that an answers document may hold, and what its value may be.
 
-The validator, the JSON Schema, `--set`, the environment and `--save-answers` all read it.
+The validator, the JSON Schema, `--set`, the environment and `--save-answers` are derived from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
 
-from mlpo_cli.answers import project
-from mlpo_cli.answers.kinds import Choice, Kind, Number, Whole
-from mlpo_cli.answers.project import Refusal, shown
-from mlpo_cli.answers.several import Position, Several
-from mlpo_cli.decision.model import Criterion, Rules
+from mlpo_cli.answers.kinds import Choice, Kind, Number, Refusal, Whole
+from mlpo_cli.answers.project import list_settings
+from mlpo_cli.decision.model import Rules
 
 SCHEMA_VERSION = 1
 MAX_WEIGHT = 100
@@ -27,21 +23,26 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Field:
-    """One key of the document: where it is, what may stand there, and what it means."""
+    """One key of the document: where it is, what its value may be, and what it means.
+
+    `subject` is what messages call it, `advice` is added to the fix of a value that is not valid.
+    """
 
     place: Place
     kind: Kind
     help: str
+    subject: str
+    advice: str = ""
     default: str | None = None
 
     @property
     def key(self) -> str:
-        """The last part of the place."""
+        """The last key of its place."""
         return self.place[-1]
 
     @property
     def name(self) -> str:
-        """How `--set` calls it: criteria by their id, everything else by its whole place."""
+        """Its name for `--set`: of a criterion the id, of everything else the whole place."""
         return ".".join(self.place[1:] if self.place[0] == "criteria" else self.place)
 
     @property
@@ -61,53 +62,41 @@ class Field:
         return self.kind.normalise(value) if isinstance(self.kind, Several) else value
 
     def refuse(self, value: object) -> Refusal | None:
-        """Why a value that is not null will not do, and what will; None if it will do."""
-        if self.kind.accepts(value):
-            return None
-        if self.place[0] == "project":
-            orchestrators = tuple(self.kind.texts) if isinstance(self.kind, Choice) else ()
-            refusal = project.check(self.key, value, orchestrators)
-            return refusal and (f"{self.key}: {refusal[0]}", refusal[1])
-        if self.place[:2] == WEIGHTS:
-            allowed = f"a number from 0 to {MAX_WEIGHT}"
-            what = f"the weight of {self.key} must be {allowed}, not {shown(value)}"
-            return what, "3 usually decides, 1 tips a close call, 0 is off"
-        return self._refuse_answer(value)
-
-    def _refuse_answer(self, value: object) -> Refusal:
-        if isinstance(self.kind, Whole):
-            allowed = f"a whole number from {self.kind.low} to {self.kind.high}"
-            what = f"{self.key} must be {allowed}, not {shown(value)}"
-            return what, "write such a number, or null for not sure"
-        choices = list(self.kind.texts) if isinstance(self.kind, Choice) else []
-        close = get_close_matches(value[:80], choices, n=1) if isinstance(value, str) else []
-        hint = f"did you mean {close[0]}? " if close else ""
-        fix = f"{hint}use one of: {', '.join(choices)}, or null for not sure"
-        return f"{self.key} cannot be {shown(value)}", fix
+        """Say why it cannot have this value, which is not null; None if the value is valid."""
+        refusal = self.kind.refuse(value, self.subject)
+        return refusal and (refusal[0], refusal[1] + self.advice)
 
 
 def describe(rules: Rules, orchestrators: Sequence[str]) -> tuple[Field, ...]:
-    """Every field, in the order of the document.
+    """Return every field, in the order of the document.
 
     `orchestrators` are those that a project can be generated for.
     """
     answers = [
         Field(
-            ("criteria", c.id),
-            _kind(c),
-            f"{c.question} {c.help}".strip(),
+            ("criteria", criterion.id),
+            Choice(criterion.choices)
+            if criterion.choices
+            else Whole(criterion.minimum, criterion.maximum),
+            f"{criterion.question} {criterion.help}".strip(),
+            criterion.id,
+            ", or null for not sure",
         )
-        for c in rules.criteria
+        for criterion in rules.criteria
     ]
     settings = [
-        Field(("project", key), kind, project.HELP[key], project.DEFAULTS.get(key))
-        for key, kind in project.kinds(orchestrators).items()
+        Field(("project", line.key), line.kind, line.help, line.key, default=line.default)
+        for line in list_settings(orchestrators)
     ]
     weights = [
         Field(
-            (*WEIGHTS, c.id), Number(0, MAX_WEIGHT), f"Replaces the weight of {c.id}, {c.weight}."
+            (*WEIGHTS, criterion.id),
+            Number(0, MAX_WEIGHT),
+            f"Replaces the weight of {criterion.id}, {criterion.weight}.",
+            f"the weight of {criterion.id}",
+            "; 3 usually decides, 1 tips a close call, 0 is off",
         )
-        for c in rules.criteria
+        for criterion in rules.criteria
     ]
     return (*answers, *settings, *weights)
 

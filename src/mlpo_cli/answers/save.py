@@ -1,4 +1,4 @@
-"""Answers as a document: what `--save-answers` writes, and what `mlpo` reads back unchanged."""
+"""Write answers down: as a document for `--save-answers`, or as a command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpo_cli.decision.model import Rules
 
 
 def as_yaml(answered: Answered, rules: Rules) -> str:
-    """The document as YAML, each criterion with its question; null is not sure."""
+    """Return the document as YAML, with the question above each answer; null is not sure."""
     lines = [
         "# Answers for mlpo; null is not sure. `mlpo recommend --answers THIS-FILE` reads them.",
         f"schema_version: {SCHEMA_VERSION}",
@@ -35,7 +35,7 @@ def as_yaml(answered: Answered, rules: Rules) -> str:
 
 
 def as_json(answered: Answered, rules: Rules) -> str:
-    """The same document as JSON."""
+    """Return the same document as JSON."""
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "criteria": {c.id: answered.criteria.get(c.id) for c in rules.criteria},
@@ -50,27 +50,27 @@ def as_json(answered: Answered, rules: Rules) -> str:
 def replay(
     command: str, answered: Answered, options: Mapping[str, str | None] | None = None
 ) -> str:
-    """The command line that gives the same answers without a question.
+    """Return the command line that gives the same answers without asking.
 
-    `options` are further options of the command, without a value where that is None.
+    `options` are more options of the command; None is for those that take no value.
     """
     words = ["mlpo", command, "--no-input"]
     if not answered.criteria:
         words.append("--defaults")
-    for option, value in (options or {}).items():
-        words += [option] if value is None else [option, value]
-    given: dict[str, object] = {
+    for option, argument in (options or {}).items():
+        words += [option] if argument is None else [option, argument]
+    values: dict[str, object] = {
         **answered.criteria,
         **{f"project.{key}": value for key, value in answered.project.items()},
         **{f"overrides.weights.{id}": weight for id, weight in answered.weights.items()},
     }
-    for name, said in given.items():
-        words += ["--set", f"{name}={','.join(said) if isinstance(said, tuple) else said}"]
+    for name, value in values.items():
+        words += ["--set", f"{name}={value}"]
     return shlex.join(words)
 
 
 def _scalar(value: object) -> str:
-    """A value that YAML reads as it is: words stay bare where they cannot be taken for another."""
+    """Return a value as YAML, without quotes where it is still read as the same text."""
     if isinstance(value, str) and value.isidentifier() and value not in ("null", "true", "false"):
         return value
     return write_answer(value) if isinstance(value, tuple) else json.dumps(value)

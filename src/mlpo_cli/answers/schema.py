@@ -1,4 +1,4 @@
-"""The answers document as JSON Schema (draft 7, the one that editors know best)."""
+"""The JSON Schema of the answers document (draft 7, which most editors support)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 
 
 def build(rules: Rules) -> Schema:
-    """The schema of the answers to these rules. The same rules give the same schema."""
+    """Return the schema of the answers to these rules. The same rules give the same schema."""
     fields = describe(rules, [o.id for o in rules.orchestrators])
     criteria = _section(fields, ("criteria",), "The answers; null or left out means not sure.")
-    criteria["allOf"] = [_forbid(rules, one) for one in rules.contradictions]
+    criteria["allOf"] = [_forbid(contradiction) for contradiction in rules.contradictions]
     return {
         "$schema": DIALECT,
         "title": "Answers for mlpo",
@@ -57,21 +57,24 @@ def _nullable(field: Field) -> Schema:
     return schema
 
 
-def _forbid(rules: Rules, contradiction: Contradiction) -> Schema:
-    """The answers that cannot hold together. An answer that is not there is no exception."""
-    spared = [
-        {"not": _among(rules, {id: exceptions})}
-        for id, exceptions in contradiction.when.unless.items()
+def _forbid(contradiction: Contradiction) -> Schema:
+    """Return a schema that refuses answers that cannot be true together.
+
+    An answer that is left out is not an exception to the rule.
+    """
+    exceptions = [
+        {"not": _require_answers({id: choices})}
+        for id, choices in contradiction.when.unless.items()
     ]
-    met = _among(rules, contradiction.when.met)
-    return {"description": contradiction.message, "not": {"allOf": [met, *spared]}}
+    met = _require_answers(contradiction.when.met)
+    return {"description": contradiction.message, "not": {"allOf": [met, *exceptions]}}
 
 
-def _among(rules: Rules, answers: Mapping[str, frozenset[str]]) -> Schema:
+def _require_answers(answers: Mapping[str, frozenset[str]]) -> Schema:
     return {
         "type": "object",
         "required": list(answers),
-        "properties": {id: _any_of(rules, id, fitting) for id, fitting in answers.items()},
+        "properties": {id: {"enum": sorted(choices)} for id, choices in answers.items()},
     }
 
 

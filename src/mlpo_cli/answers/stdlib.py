@@ -1,7 +1,7 @@
-"""Modules of Python's standard library, of every version from 3.10 to 3.14 and every system.
+"""The modules of Python's standard library, in every version from 3.10 to 3.14 on every system.
 
-A list of our own, so that the same answers are valid, and the published schema is the same,
-whichever Python runs mlpo.
+They are listed here, so that the Python that runs mlpo changes neither which answers are valid nor
+the published schema.
 """
 
 _NAMES = """
@@ -19,7 +19,7 @@ poplib posix posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc pyd
 queue quopri random re readline reprlib resource rlcompleter runpy sched secrets select
 selectors shelve shlex shutil signal site smtpd smtplib sndhdr socket socketserver spwd sqlite3
 sre_compile sre_constants sre_parse ssl stat statistics string stringprep struct subprocess
-sunau symtable sys sysconfig syslog tabnanny tarfile telnetlib tempfile termios textwrap this
+sunau symtable sys sysconfig syslog tabnanny tarfile telnetlib tempfile termios test textwrap this
 threading time timeit tkinter token tokenize tomllib trace traceback tracemalloc tty turtle
 turtledemo types typing unicodedata unittest urllib uu uuid venv warnings wave weakref
 webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo

@@ -63,7 +63,10 @@ def collect_answers(
     if inputs.save_answers is not None:
         files.check(inputs.save_answers, inputs.yes)
     document = load(answers) if answers is not None else None
-    return gather(rules, orchestrators, document, os.environ, inputs.sets, options)
+    gathered = gather(rules, orchestrators, document, os.environ, inputs.sets, options)
+    for warning in gathered.warnings:
+        console.warn(warning)
+    return gathered
 
 
 def require_valid(gathered: Gathered) -> Gathered:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any
 
 from mlpo_cli.errors import Problem
+from mlpo_cli.suggest import suggest
 from mlpo_cli.yamlmap import Mapped, Path
 
 _BLANKS = " \t\r\n"
@@ -97,9 +97,7 @@ class Node:
         """One of the known words; `value` stands in for the node's own, for keys."""
         word = self.value if value is None else value
         if word not in known:
-            close = get_close_matches(str(word), [*known], n=1)
-            fix = f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
-            self.problem(f"{word!r} is not known here", fix)
+            self.problem(f"{word!r} is not known here", suggest(word, known))
         return str(word)
 
     def words(self, known: Collection[str]) -> tuple[str, ...]:

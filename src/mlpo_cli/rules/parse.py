@@ -52,7 +52,7 @@ def criterion(node: Node) -> Criterion:
             "drop `several`, or have two choices that are not indifferent",
         )
     return Criterion(
-        id=identifier(node.get("id")),
+        id=_criterion_id(node.get("id")),
         label=node.get("label").text(),
         question=node.get("question").text(),
         help=node.get("help").text(optional=True),
@@ -87,6 +87,15 @@ def identifier(node: Node) -> str:
     if text and not _ID.fullmatch(text):
         node.problem(f"{text!r} is no id", "use lower case letters, digits, '-' and '_'")
     return text
+
+
+def _criterion_id(node: Node) -> str:
+    """An id without '-': it becomes the name of an environment variable."""
+    id = identifier(node)
+    if "-" in id:
+        fix = f"write {id.replace('-', '_')}: no shell can set a variable with '-' in its name"
+        node.problem(f"a criterion's id cannot be {id!r}", fix)
+    return id
 
 
 def _choices(node: Node) -> dict[str, str]:

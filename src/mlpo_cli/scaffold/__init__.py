@@ -1,10 +1,10 @@
-"""Generate projects: the one door to the scaffolds."""
+"""Generate projects from the scaffolds. Other parts of mlpo import only this module."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlpo_cli.answers.fields import SCHEMA_VERSION
@@ -19,12 +19,12 @@ __all__ = ["File", "Generated", "Provenance", "available", "generate"]
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a project, beside its settings: enough to make it again."""
+    """What a project was made from besides its settings: enough to make it again."""
 
     mlpo_version: str
     rules_version: str
-    criteria: Mapping[str, str | int | tuple[str, ...] | None]
-    weights: Mapping[str, float]  # that replaced those of the rules
+    criteria: Mapping[str, str | int | None]
+    weights: Mapping[str, float]  # those that replaced weights of the rules
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,22 @@ def generate(
     provenance: Provenance,
     dry_run: bool = False,
 ) -> Generated:
-    """Generate a project at `target`, whole or not at all; a dry run only tells what it would be.
+    """Generate a project at `target`, whole or not at all. A dry run returns the same, unwritten.
 
     `project` must name an orchestrator that `available` lists; `adr` is the text of its
     docs/adr/0001-orchestrator.md. Raises TargetError, with every file that is in the way, when
     the target can't be written.
     """
-    # Copier takes half a second to import: only who generates pays for it.
+    # Importing copier takes half a second, so it is imported only here.
     from mlpo_cli.scaffold.origin import keep_origin
     from mlpo_cli.scaffold.render import render
     from mlpo_cli.scaffold.vendor import add_kit
 
-    answers = {
-        "name": project.name,
-        "package": project.package,
-        "orchestrator": project.orchestrator,
-        "data_source": project.data_source,
-        "ci": project.ci,
-    }
+    settings = asdict(project)
     document = {
         "schema_version": SCHEMA_VERSION,
         "criteria": dict(provenance.criteria),
-        "project": answers,
+        "project": settings,
         "overrides": {"weights": dict(provenance.weights)},
     }
     versions = {"mlpo": provenance.mlpo_version, "rules": provenance.rules_version}
@@ -81,7 +75,7 @@ def generate(
     with workshop(Path(tempfile.gettempdir()) if dry_run else home) as shop:
         tree = shop / "project"
         try:
-            context = {**answers, "adr": adr}
+            context = {**settings, "adr": adr}
             render(find(project.orchestrator), context, shop / "template", tree)
             add_kit(tree)
             keep_origin(tree, document, versions)

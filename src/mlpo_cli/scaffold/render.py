@@ -1,4 +1,4 @@
-"""Render a scaffold with copier: layers over each other, then one run without questions."""
+"""Render a scaffold with copier: put its layers together, then run copier without questions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from copier import Settings, run_copy
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold.catalog import Scaffold
 
-_NOT_TEMPLATE = ("scaffold.yaml", ".pyc")
-_CACHES = frozenset({".mypy_cache", ".pytest_cache", ".ruff_cache"})  # of who works on a scaffold
+_NOT_TEMPLATE = ("scaffold.yaml", "importable.txt", ".pyc")
+_CACHES = frozenset({".mypy_cache", ".pytest_cache", ".ruff_cache"})  # left by work on a scaffold
 
 
 def render(
     scaffold: Scaffold, context: Mapping[str, Any], template: Path, destination: Path
 ) -> None:
-    """Write the project into `destination`; both folders must be missing.
+    """Write the project into the folder `destination`. Neither folder may exist yet.
 
-    `template` is where the layers are laid over each other: a file of a later layer replaces one
-    of the same path in an earlier layer. Every value of `context` must have been validated:
-    copier takes it as it is. No template task ever runs, no setting of the user's copier counts.
+    The layers are copied into `template`; a file of a later layer replaces the one of the same path
+    in an earlier layer. Every value of `context` must be valid: copier does not check it. No task
+    of a template is run, and no configuration of the user's copier is read.
     """
     for layer in scaffold.layers:
         for path in layer.rglob("*"):
@@ -31,8 +31,8 @@ def render(
             if path.name.endswith(_NOT_TEMPLATE) or not _CACHES.isdisjoint(inside.parts):
                 continue
             if path.is_file():
-                _lay(path, template / inside)
-    _lay(scaffolds_dir() / "copier.yml", template / "copier.yml")
+                _copy_file(path, template / inside)
+    _copy_file(scaffolds_dir() / "copier.yml", template / "copier.yml")
     run_copy(
         str(template),
         destination,
@@ -44,6 +44,6 @@ def render(
     )
 
 
-def _lay(path: Path, there: Path) -> None:
-    there.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, there)
+def _copy_file(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
