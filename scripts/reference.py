@@ -10,6 +10,7 @@ from mlpo_cli import rules as rule_files
 from mlpo_cli.answers.fields import ENVIRONMENT, Field, describe
 from mlpo_cli.answers.kinds import Choice, Number, Text, Whole
 from mlpo_cli.answers.project import list_settings
+from mlpo_cli.answers.several import Several
 from mlpo_cli.cli import app
 from mlpo_cli.decision.model import Condition, Rules
 from mlpo_cli.decision.policy import in_order
@@ -107,10 +108,10 @@ def answer_keys() -> Iterable[str]:
 def _describe_values(field: Field) -> str:
     """Say which values are valid, as a sentence or a table. Other sentences may follow."""
     kind = field.kind
-    if isinstance(kind, Choice):
+    if isinstance(kind, (Choice, Several)):
         if any(kind.texts.values()):
             rows = [(f"`{choice}`", text) for choice, text in kind.texts.items()]
-            several = _several(kind) if isinstance(kind, Several) else ""
+            several = _describe_several(kind) if isinstance(kind, Several) else ""
             return table(("answer", "meaning"), rows) + "\n" + several
         return f"One of: {_code(kind.texts)}. "
     if isinstance(kind, Whole):
@@ -121,8 +122,8 @@ def _describe_values(field: Field) -> str:
     return f"Text: {kind.rule}. "
 
 
-def _several(kind: Several) -> str:
-    """How several choices are given, as sentences."""
+def _describe_several(kind: Several) -> str:
+    """Say how several choices are written."""
     alone = [choice for choice in kind.texts if choice in kind.criterion.indifferent]
     choices = [choice for choice in kind.texts if choice not in alone]
     but = f" {_code(alone)} cannot be one of them." if alone else ""
@@ -163,7 +164,7 @@ def rules() -> Iterable[str]:
     yield table(("id", "answers", "why"), both)
     yield "## What another answer changes\n\nPoints, or what a team has to operate (`operate`).\n"
     changed = [
-        (o.title, _when(loaded, a.when), _code(a.scores), a.why)
+        (o.title, _when(loaded, a.when), _code([*a.scores, *["operate"] * bool(a.operate)]), a.why)
         for o in loaded.orchestrators
         for a in o.adjustments
     ]
@@ -172,7 +173,7 @@ def rules() -> Iterable[str]:
     notes = [
         (
             f"`{n.id}`",
-            "<br>or ".join(_when(known, c) for c in n.any_of),
+            "<br>or ".join(_when(loaded, c) for c in n.any_of),
             "leaning at most" if n.leaning_at_most else "",
             n.message,
         )
@@ -194,9 +195,11 @@ def _figures(loaded: Rules) -> str:
         "## Ties and confidence\n\n"
         f"Candidates within {float(policy.margin)} points of the best are a tie; the first of "
         f"{_titles(loaded, in_order(loaded))} wins it. Confidence is the share of {sure.draws:,} "
-        "draws that the winner wins, with noise on every weight (coefficient of variation "
-        f"{sure.cv}) and open answers drawn from priors. From {sure.robust:.0%} it is *robust*, "
-        f"from {sure.leaning:.0%} *leaning*, below that a *toss-up*; with fewer than "
+        "simulated variations in which the leader stays first. Each variation changes every weight "
+        f"at random (coefficient of variation {sure.cv}) and fills in the open answers by how "
+        f"common they are. From {sure.robust:.0%} the result is *robust* (reports say: sure), from "
+        f"{sure.leaning:.0%} *leaning* (fairly sure), below that a *toss-up* (too close to call), "
+        "as it is where another orchestrator comes first more often; with fewer than "
         f"{sure.robust_needs_answers} answers to questions that concern every team, *leaning* at "
         "most.\n"
     )

@@ -52,7 +52,10 @@ def test_several_choices_are_all_on_the_page():
 def test_it_has_the_answer_the_flips_and_each_piece_of_evidence():
     answers = example("startup")
     shown = page(answers)
-    for text in ("Sure: Metaflow stays first in", "Vendor neutrality: with must, ZenML comes first"):
+    for text in (
+        "Sure: Metaflow stays first in",
+        "Vendor neutrality: with must, ZenML comes first",
+    ):
         assert text in shown.text
     for orchestrator in RULES.orchestrators:
         for id in answers:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mlpo_cli.answers.kinds import Choice, Kind, Number, Refusal, Whole
 from mlpo_cli.answers.project import list_settings
-from mlpo_cli.decision.model import Rules
+from mlpo_cli.answers.several import Position, Several
+from mlpo_cli.decision.model import Criterion, Rules
 
 SCHEMA_VERSION = 1
 MAX_WEIGHT = 100
@@ -29,7 +31,7 @@ class Field:
     """
 
     place: Place
-    kind: Kind
+    kind: Kind | Several
     help: str
     subject: str
     advice: str = ""
@@ -50,15 +52,16 @@ class Field:
         """The environment variable that sets it."""
         return ENVIRONMENT + self.name.replace(".", "_").upper()
 
-    def refusals(self, value: object) -> list[tuple[Position, Refusal]]:
-        """Everything that is wrong with a value that is not null, and where in a list it is."""
+    def refuse_entries(self, value: object) -> list[tuple[Position, Refusal]]:
+        """Return everything that is wrong with a value, which is not null, and where in a list."""
         if isinstance(self.kind, Several):
-            return self.kind.refusals(value)
+            refusals = self.kind.refuse_entries(value, self.subject)
+            return [(at, (what, fix if at else fix + self.advice)) for at, (what, fix) in refusals]
         refusal = self.refuse(value)
         return [((), refusal)] if refusal else []
 
     def normalise(self, value: Any) -> Any:
-        """A value that is not refused, in its one form."""
+        """Return a valid value in its one form."""
         return self.kind.normalise(value) if isinstance(self.kind, Several) else value
 
     def refuse(self, value: object) -> Refusal | None:
@@ -75,9 +78,7 @@ def describe(rules: Rules, orchestrators: Sequence[str]) -> tuple[Field, ...]:
     answers = [
         Field(
             ("criteria", criterion.id),
-            Choice(criterion.choices)
-            if criterion.choices
-            else Whole(criterion.minimum, criterion.maximum),
+            _choose_kind(criterion),
             f"{criterion.question} {criterion.help}".strip(),
             criterion.id,
             ", or null for not sure",
@@ -101,9 +102,7 @@ def describe(rules: Rules, orchestrators: Sequence[str]) -> tuple[Field, ...]:
     return (*answers, *settings, *weights)
 
 
-def _kind(criterion: Criterion) -> Kind:
-    """What an answer to the criterion may be."""
+def _choose_kind(criterion: Criterion) -> Kind | Several:
     if not criterion.choices:
         return Whole(criterion.minimum, criterion.maximum)
-    choices = criterion.choices
-    return Several(choices, criterion) if criterion.several else Choice(choices)
+    return Several(criterion) if criterion.several else Choice(criterion.choices)

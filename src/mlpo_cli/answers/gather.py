@@ -163,10 +163,9 @@ def _parse(field: Field, text: str, origin: Origin, problems: list[Problem]) -> 
     if text == "null":
         return _Value(field, None, origin)
     value = field.kind.parse(text)
-    if refusal := field.refuse(value):
-        problems.append(Problem(origin.where, *refusal))
-        return None
-    return _Value(field, value, origin)
+    refusals = field.refuse_entries(value)
+    problems += [Problem(origin.where, *refusal) for _, refusal in refusals]
+    return None if refusals else _Value(field, field.normalise(value), origin)
 
 
 def _merge(values: Iterable[_Value]) -> Answered:

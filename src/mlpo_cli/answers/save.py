@@ -65,7 +65,8 @@ def replay(
         **{f"overrides.weights.{id}": weight for id, weight in answered.weights.items()},
     }
     for name, value in values.items():
-        words += ["--set", f"{name}={value}"]
+        text = ",".join(value) if isinstance(value, tuple) else value
+        words += ["--set", f"{name}={text}"]
     return shlex.join(words)
 
 

@@ -15,7 +15,7 @@ def build(rules: Rules) -> Schema:
     """Return the schema of the answers to these rules. The same rules give the same schema."""
     fields = describe(rules, [o.id for o in rules.orchestrators])
     criteria = _section(fields, ("criteria",), "The answers; null or left out means not sure.")
-    criteria["allOf"] = [_forbid(contradiction) for contradiction in rules.contradictions]
+    criteria["allOf"] = [_forbid(rules, contradiction) for contradiction in rules.contradictions]
     return {
         "$schema": DIALECT,
         "title": "Answers for mlpo",
@@ -57,30 +57,30 @@ def _nullable(field: Field) -> Schema:
     return schema
 
 
-def _forbid(contradiction: Contradiction) -> Schema:
+def _forbid(rules: Rules, contradiction: Contradiction) -> Schema:
     """Return a schema that refuses answers that cannot be true together.
 
     An answer that is left out is not an exception to the rule.
     """
     exceptions = [
-        {"not": _require_answers({id: choices})}
+        {"not": _require_answers(rules, {id: choices})}
         for id, choices in contradiction.when.unless.items()
     ]
-    met = _require_answers(contradiction.when.met)
+    met = _require_answers(rules, contradiction.when.met)
     return {"description": contradiction.message, "not": {"allOf": [met, *exceptions]}}
 
 
-def _require_answers(answers: Mapping[str, frozenset[str]]) -> Schema:
+def _require_answers(rules: Rules, answers: Mapping[str, frozenset[str]]) -> Schema:
     return {
         "type": "object",
         "required": list(answers),
-        "properties": {id: {"enum": sorted(choices)} for id, choices in answers.items()},
+        "properties": {id: _match_any(rules, id, choices) for id, choices in answers.items()},
     }
 
 
-def _any_of(rules: Rules, id: str, choices: frozenset[str]) -> Schema:
-    """An answer that is one of the choices, or a list with one of them."""
-    one: Schema = {"enum": sorted(choices)}
+def _match_any(rules: Rules, id: str, choices: frozenset[str]) -> Schema:
+    """Return a schema of an answer that is one of the choices, or a list with one of them."""
+    choice: Schema = {"enum": sorted(choices)}
     if not rules.criterion(id).several:
-        return one
-    return {"anyOf": [one, {"type": "array", "contains": one}]}
+        return choice
+    return {"anyOf": [choice, {"type": "array", "contains": choice}]}

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlpo_cli.answers.fields import SCHEMA_VERSION, WEIGHTS, Field, Place, describe
 from mlpo_cli.answers.kinds import quote
+from mlpo_cli.answers.several import write_answer
 from mlpo_cli.decision.model import Answer, Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.suggest import suggest
@@ -73,7 +74,7 @@ def contradictions(
             places = dict.fromkeys(where(id) for id in involved)
             *others, last = sorted(places, key=_get_line)
             besides = f" (see {', '.join(others)} too)" if others else ""
-            answers = " and ".join(f"{id}: {criteria[id]}" for id in involved)
+            answers = " and ".join(f"{id}: {write_answer(criteria[id])}" for id in involved)
             what = f"{answers} cannot both be true{besides}: {contradiction.message}"
             fix = "change one of them, or make it null for not sure"
             problems.append(Problem(last, what, fix))
@@ -121,10 +122,11 @@ def _validate_mapping(
     for key, entry in checker.select_known(place, value, by_key, place[-1]).items():
         if entry is None:
             continue
-        if refusal := by_key[key].refuse(entry):
-            checker.add((*place, key), *refusal)
-        else:
-            valid[key] = entry
+        refusals = by_key[key].refuse_entries(entry)
+        for position, refusal in refusals:
+            checker.add((*place, key, *position), *refusal)
+        if not refusals:
+            valid[key] = by_key[key].normalise(entry)
     return valid
 
 

@@ -65,7 +65,7 @@ def collect_answers(
     document = load(answers) if answers is not None else None
     gathered = gather(rules, orchestrators, document, os.environ, inputs.sets, options)
     for warning in gathered.warnings:
-        console.warn(warning)
+        console.write_warning(warning)
     return gathered
 
 

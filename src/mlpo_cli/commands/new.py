@@ -66,30 +66,9 @@ def _find_current_folder() -> Path:
 def _confirm(request: Request, plan: Plan) -> bool:
     from mlpo_cli.interview import confirm
 
-    inputs = request.inputs
-    rules = common.load_rules(inputs)
-    asking = common.may_ask(request.answers, inputs, request.json)
-    gathered = common.collect(request.answers, inputs, rules, available(), request.options)
-    if asking:
-        gathered = _ask(request, rules, common.usable(gathered), here)
-    given = gathered.answered
-    merged, missing = project.complete_settings(given.project)
-    if problems := gathered.problems or missing:
-        raise AnswersError(problems)
-    evaluated = bool(given.criteria) or (inputs.defaults and "orchestrator" not in merged)
-    decision = decide(rules, given.criteria, given.weights) if evaluated else None
-    accept = request.accept_toss_up
-    if asking and not accept and "orchestrator" not in merged:
-        from mlpo_cli.interview import confirm
-
-        accept = confirm.accept_toss_up(rules, decision)
-    chosen = merged.get("orchestrator") or choice.follow(rules, decision, accept, available())
-    settings = ProjectSettings(**{**merged, "orchestrator": chosen})
-    if asking and not inputs.yes and not request.dry_run:
-        from mlpo_cli.interview import confirm
-
-        confirm.generation(rules, settings, decision)
-    return _Plan(rules, gathered, decision, settings, accept, asking)
+    # The question whether to take the leader of a toss-up has shown the reason already.
+    show_reason = plan.accept_toss_up == request.accept_toss_up
+    return confirm.confirm_generation(plan.rules, plan.settings, plan.decision, show_reason)
 
 
 def _generate(request: Request, plan: Plan, folder: Path) -> Generated:
@@ -148,14 +127,8 @@ def _show_result(request: Request, plan: Plan, result: Result) -> None:
     for warning in result.warnings:
         console.write_warning(warning)
     if request.json:
-        document = report.document(
-            plan.settings,
-            generated,
-            plan.decision,
-            [*plan.gathered.warnings, *warnings],
-            following,
-            done,
-        )
+        document = generated.make_document(result)
+        document["warnings"] = [*plan.gathered.warnings, *result.warnings]
         if request.inputs.explain:
             document["sources"] = explain.sources_document(plan.gathered)
         console.write_output(jsondoc.dumps(document))

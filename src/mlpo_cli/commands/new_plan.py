@@ -78,7 +78,7 @@ def make_plan(request: Request, rules: Rules, gathered: Gathered, in_terminal: b
     from mlpo_cli.decision.choice import Refusal, follow
     from mlpo_cli.scaffold import available
 
-    settings, missing = project.settle(gathered.answered.project, {})
+    settings, missing = project.complete_settings(gathered.answered.project)
     if problems := gathered.problems or missing:
         raise AnswersError(problems)
     chosen, accept = settings.get("orchestrator"), request.accept_toss_up
