@@ -69,6 +69,13 @@ class Comparison(str, Enum):
     JSON = "json"
 
 
+class Document(str, Enum):
+    """The documents that there is a JSON Schema for."""
+
+    ANSWERS = "answers"
+    RULES = "rules"
+
+
 AnswersOption = Annotated[
     str | None,
     typer.Option("--answers", metavar="FILE", help="Answers in YAML or JSON; - is standard input."),
@@ -91,8 +98,9 @@ DefaultsOption = Annotated[
     bool,
     typer.Option("--defaults", help="Never ask; what is not answered is not sure, or its default."),
 ]
-YesOption = Annotated[
-    bool, typer.Option("--yes", help="Skip confirmations; replace files that are there.")
+YesOption = Annotated[bool, typer.Option("--yes", help="Skip the review and confirmations.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the files of --output and --save-answers.")
 ]
 SaveOption = Annotated[
     str | None,
@@ -136,6 +144,7 @@ def recommend(
     no_input: NoInputOption = False,
     defaults: DefaultsOption = False,
     yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     save_answers: SaveOption = None,
     rules: RulesOption = None,
 ) -> int:
@@ -152,7 +161,9 @@ def recommend(
     form = _format(format, json, Format.TABLE)
     if explain and form in ("adr", "html"):
         raise typer.BadParameter(f"--explain is for table and json; {form} has the evidence anyway")
-    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    inputs = Inputs(
+        tuple(set_ or ()), rules, no_input, defaults, yes, overwrite, save_answers, explain
+    )
     return run(answers, form, inputs, output)
 
 
@@ -214,6 +225,7 @@ def new(
     no_input: NoInputOption = False,
     defaults: DefaultsOption = False,
     yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     save_answers: SaveOption = None,
     rules: RulesOption = None,
 ) -> int:
@@ -237,7 +249,9 @@ def new(
         "ci": ci,
     }
     options = {key: value for key, value in settings.items() if value is not None}
-    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    inputs = Inputs(
+        tuple(set_ or ()), rules, no_input, defaults, yes, overwrite, save_answers, explain
+    )
     request = Request(options, answers, accept_toss_up, json, inputs, dry_run, git, run)
     return generate(request)
 
@@ -250,7 +264,7 @@ def compare(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: OutputOption = None,
-    yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     rules: RulesOption = None,
 ) -> int:
     """Show the orchestrators side by side, with the evidence.
@@ -259,20 +273,24 @@ def compare(
     """
     from mlpo_cli.commands.compare import compare as run
 
-    return run(_format(format, json, Comparison.TABLE), rules, output, yes)
+    return run(_format(format, json, Comparison.TABLE), rules, output, overwrite)
 
 
 @app.command(cls=Verb)
 def schema(
+    document: Annotated[
+        Document | None, typer.Argument(help="answers (the default) or rules.", show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
     output: OutputOption = None,
-    yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     rules: RulesOption = None,
 ) -> int:
-    """Print the JSON Schema of the answers document, for editors and scripts.
+    """Print the JSON Schema of the answers document or of rules files, for editors and scripts.
 
     Exit codes: 0 printed, 2 the rules cannot be used or the file may not be written.
     """
     from mlpo_cli.commands.schema import schema as run
 
-    return run(rules, output, yes)
+    name = str(getattr(document, "value", document or Document.ANSWERS.value))
+    return run(name, rules, output, overwrite)

@@ -8,7 +8,7 @@ from mlpo_cli.errors import ExitCode
 
 
 def compare(
-    format: str, rules: str | None = None, output: str | None = None, yes: bool = False
+    format: str, rules: str | None = None, output: str | None = None, overwrite: bool = False
 ) -> int:
     """Print the comparison as table, markdown or json, or write it to the file `output`.
 
@@ -18,5 +18,5 @@ def compare(
     from mlpo_cli.reports import compare as report
 
     loaded = common.load_rules(Inputs(rules=rules))
-    common.deliver(report.RENDERERS[format](loaded), output, yes)
+    common.deliver(report.RENDERERS[format](loaded), output, overwrite)
     return ExitCode.OK

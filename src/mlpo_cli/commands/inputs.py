@@ -28,6 +28,7 @@ class Inputs:
     no_input: bool = False
     defaults: bool = False
     yes: bool = False
+    overwrite: bool = False
     save_answers: str | None = None
     explain: bool = False
 
@@ -60,7 +61,7 @@ def collect(
     from mlpo_cli.answers.gather import gather
 
     if inputs.save_answers is not None:
-        files.check(inputs.save_answers, inputs.yes)
+        files.check(inputs.save_answers, inputs.overwrite)
     document = load(answers) if answers is not None else None
     return gather(rules, orchestrators, document, os.environ, inputs.sets, options)
 
@@ -105,16 +106,16 @@ def save(inputs: Inputs, answered: Answered, rules: Rules) -> None:
     from mlpo_cli.answers.save import as_json, as_yaml
 
     as_text = as_json if inputs.save_answers.endswith(".json") else as_yaml
-    files.write(inputs.save_answers, as_text(answered, rules), inputs.yes)
+    files.write(inputs.save_answers, as_text(answered, rules), inputs.overwrite)
     console.talk(f"answers written to {inputs.save_answers}")
 
 
-def deliver(report: str | Text, output: str | None, yes: bool) -> None:
+def deliver(report: str | Text, output: str | None, overwrite: bool) -> None:
     """Print a report, or write it to the file `output`. Raises TargetError where it may not."""
     from mlpo_cli import files
 
     if output is not None:
-        files.write(output, report if isinstance(report, str) else report.plain, yes)
+        files.write(output, report if isinstance(report, str) else report.plain, overwrite)
         console.talk(f"written to {output}")
     elif isinstance(report, str):
         console.answer(report)

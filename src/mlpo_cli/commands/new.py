@@ -58,7 +58,9 @@ def new(request: Request) -> int:
     """
     from mlpo_cli.project import git, make
     from mlpo_cli.reports import choice
+    from mlpo_cli.scaffold import place
 
+    place.check_system()
     if request.git:
         git.check()
     if request.run:
@@ -124,11 +126,11 @@ def _plan(request: Request, here: Path) -> _Plan:
 def _ask(request: Request, rules: Rules, gathered: Gathered, here: Path) -> Gathered:
     """Ask for the name, and for criteria unless the orchestrator is chosen already."""
     from mlpo_cli.interview.terminal import ask_name
-    from mlpo_cli.scaffold.place import home_of
+    from mlpo_cli.scaffold.place import get_staging_parent
 
     known = gathered.answered.project
     name = known["name"] if "name" in known else ask_name()
-    home_of(here / name)  # raises where the answers would be given in vain
+    get_staging_parent(here / name)  # raises before questions are asked in vain
     answered = replace(gathered.answered, project={**known, "name": name})
     gathered = replace(gathered, answered=answered)
     if "orchestrator" in known:

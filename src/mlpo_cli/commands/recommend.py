@@ -29,7 +29,7 @@ def recommend(
     from mlpo_cli.decision.engine import decide
 
     if output is not None:
-        files.check(output, inputs.yes)
+        files.check(output, inputs.overwrite)
     rules = common.load_rules(inputs)
     orchestrators = [o.id for o in rules.orchestrators]
     given = common.usable(common.collect(answers, inputs, rules, orchestrators))
@@ -45,7 +45,7 @@ def recommend(
     decision = decide(rules, given.answered.criteria, given.answered.weights)
     report = _report(rules, decision, format, given if inputs.explain else None)
     common.save(inputs, given.answered, rules)
-    common.deliver(report, output, inputs.yes)
+    common.deliver(report, output, inputs.overwrite)
     if asking:
         same = {} if format == "table" else {"--format": format}
         common.tell_replay("recommend", inputs, given.answered, same)

@@ -1,10 +1,9 @@
-"""Keep what made a project, and what was generated, in its .mlpo/: a later mlpo merges with it.
+"""Record in a project's .mlpo/ what it was generated from, and the generated files themselves.
 
-answers.yaml      an answers document: `mlpo new --answers` gives the project once more
-versions.yaml     of mlpo and of its rules
+answers.yaml      an answers document: `mlpo new --answers` generates the same project from it
+versions.yaml     the versions of mlpo and of its rules
 generated.sha256  the hash of every generated file, for `sha256sum -c`
-generated.zip     every generated file, but for those that are replaced and never merged:
-                  locks and the kit's wheel, of which the hash is enough
+generated.zip     every generated file, without locks and the kit's wheel: their hashes are enough
 """
 
 from __future__ import annotations
@@ -17,30 +16,31 @@ from typing import Any
 
 import yaml
 
-from mlpo_cli.scaffold.place import files_of
+from mlpo_cli.scaffold.place import list_files
 
 FOLDER = ".mlpo"
 
 
-def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Write .mlpo/ into a project that is complete but for it.
+def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write .mlpo/ into a project that is otherwise complete.
 
-    The same project gives the same bytes: nothing is compressed, as zlib's output differs between
-    its versions, and git compresses it anyway.
+    The same project gives the same bytes. Therefore nothing is compressed: the output of zlib
+    differs between its versions, and git compresses the archive anyway.
     """
-    files = {name: tree / name for name in files_of(tree)}
+    files = {name: tree / name for name in list_files(tree)}
     folder = tree / FOLDER
     folder.mkdir()
-    _write_yaml(folder / "answers.yaml", "The answers that made this project", answers)
-    _write_yaml(folder / "versions.yaml", "The versions that made it", versions)
+    _write_yaml(folder / "answers.yaml", "The answers that this project was generated from", answers)
+    _write_yaml(folder / "versions.yaml", "The versions that generated it", versions)
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {n}\n" for n, path in files.items())
     (folder / "generated.sha256").write_text("".join(sums), encoding="utf-8")
     with zipfile.ZipFile(folder / "generated.zip", "w", zipfile.ZIP_STORED) as archive:
         for name, path in files.items():
             if not name.endswith((".lock", ".whl")):
                 entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-                runs = path.stat().st_mode & 0o100
-                entry.create_system, entry.external_attr = 3, (0o100755 if runs else 0o100644) << 16
+                is_executable = path.stat().st_mode & 0o100
+                entry.create_system = 3  # Unix
+                entry.external_attr = (0o100755 if is_executable else 0o100644) << 16
                 archive.writestr(entry, path.read_bytes())
 
 
