@@ -1,6 +1,6 @@
-"""mlpo on a system without what only POSIX has: recommend, compare and schema work, new says why not.
+"""Without what only POSIX has, recommend, compare and schema work, and new says what it needs.
 
-The system is this one without these modules and functions, so that the tests run everywhere.
+The modules and functions are taken away from this system's Python, so no Windows is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from support import EXAMPLES
 
 WITHOUT_POSIX = """
 import os, signal, sys
-import mlpo_cli.__main__  # the standard library itself chooses by what it finds; mlpo is tested here
+import mlpo_cli.__main__
 for name in ("fcntl", "grp", "pwd", "termios", "resource", "readline", "tty", "pty"):
     sys.modules[name] = None
 for name in ("SIGHUP", "SIGKILL", "SIGALRM"):

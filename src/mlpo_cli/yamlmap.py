@@ -64,9 +64,9 @@ def read(text: str, name: str) -> Mapped:
 
 
 class _InvalidDocument(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.what)
-        self.problem = problem
+    def __init__(self, where: str, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.problem = Problem(where, what, fix)
 
 
 def _describe_syntax_error(error: yaml.YAMLError, text: str, name: str) -> Problem:
@@ -84,13 +84,13 @@ def _parse_value(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) 
     mapped.lines[path] = event.start_mark.line + 1
     mapped.values += 1
     if mapped.values > MAX_VALUES:
-        raise _InvalidDocument(Problem(where, "too many values", f"use at most {MAX_VALUES:,}"))
+        raise _InvalidDocument(where, "too many values", f"use at most {MAX_VALUES:,}")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-        raise _InvalidDocument(Problem(where, "anchors and aliases are not supported", "repeat the value"))
+        raise _InvalidDocument(where, "anchors and aliases are not supported", "repeat the value")
     if event.tag is not None:
-        raise _InvalidDocument(Problem(where, f"the tag {event.tag} is not supported", "remove the tag"))
+        raise _InvalidDocument(where, f"the tag {event.tag} is not supported", "remove the tag")
     if len(path) > MAX_DEPTH:
-        raise _InvalidDocument(Problem(where, "nested too deeply", f"use at most {MAX_DEPTH} levels"))
+        raise _InvalidDocument(where, "nested too deeply", f"use at most {MAX_DEPTH} levels")
     if isinstance(event, yaml.ScalarEvent):
         return _parse_scalar(event.value) if event.implicit[0] else event.value
     if isinstance(event, yaml.SequenceStartEvent):
@@ -115,7 +115,7 @@ def _parse_value(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) 
 def _parse_key(event: Any, mapped: Mapped) -> str | int:
     where = f"{mapped.name}:{event.start_mark.line + 1}"
     if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
-        raise _InvalidDocument(Problem(where, "a key must be a plain word or number", "rename the key"))
+        raise _InvalidDocument(where, "a key must be a plain word or number", "rename the key")
     number = _parse_scalar(event.value) if event.implicit[0] else None
     return number if type(number) is int else str(event.value)
 

@@ -20,8 +20,8 @@ def schema(
 ) -> int:
     """Print the schema of a document in `DOCUMENTS`, or write it to the file `output`.
 
-    `rules` is a folder laid over mlpo's rules. Raises UserError for an unknown document, RulesError,
-    and TargetError for a file that may not be written.
+    `rules` is a folder laid over mlpo's rules. Raises UserError for an unknown document,
+    RulesError, and TargetError for a file that may not be written.
     """
     if document not in DOCUMENTS:
         fix = f"use one of: {', '.join(DOCUMENTS)}"

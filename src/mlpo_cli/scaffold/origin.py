@@ -30,8 +30,8 @@ def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, 
     files = {name: tree / name for name in list_files(tree)}
     folder = tree / FOLDER
     folder.mkdir()
-    _write_yaml(folder / "answers.yaml", "The answers that this project was generated from", answers)
-    _write_yaml(folder / "versions.yaml", "The versions that generated it", versions)
+    _write_yaml(folder / "answers.yaml", "The answers that this project is made from", answers)
+    _write_yaml(folder / "versions.yaml", "The versions that generated this project", versions)
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {n}\n" for n, path in files.items())
     (folder / "generated.sha256").write_text("".join(sums), encoding="utf-8")
     with zipfile.ZipFile(folder / "generated.zip", "w", zipfile.ZIP_STORED) as archive:
@@ -46,4 +46,4 @@ def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, 
 
 def _write_yaml(path: Path, title: str, document: Mapping[str, Any]) -> None:
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    path.write_text(f"# {title}; please don't edit it.\n{text}", encoding="utf-8")
+    path.write_text(f"# {title}; please do not edit.\n{text}", encoding="utf-8")
