@@ -89,7 +89,7 @@ class Node:
     def one_of(self, known: Collection[str], value: Any = None) -> str:
         """One of the known words; `value` stands in for the node's own, for keys."""
         word = self.value if value is None else value
-        if word not in known:
+        if word not in [*known]:  # a list, as a mapping could not look up a list or mapping
             close = get_close_matches(str(word), [*known], n=1)
             fix = f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
             self.problem(f"{word!r} is not known here", fix)

@@ -107,7 +107,7 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
             nullable(listing({"type": "string"})), 'The choices that mean "no preference".'
         ),
         "prior": described(
-            {"type": "object", "additionalProperties": number(0, 1)},
+            {"type": "object", "minProperties": 1, "additionalProperties": number(0, 1)},
             "How common each answer is. The shares add up to 1.",
         ),
     }

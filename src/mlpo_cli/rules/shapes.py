@@ -75,9 +75,11 @@ def entries(properties: Mapping[str, Schema], ids: Collection[str], required: li
     """Accept a list that is merged by `id`, as vetoes are.
 
     An entry with one of the `ids` changes that one, and may be partial; `drop: true` takes it out.
-    Any other entry is new and must have the keys `required`.
+    Any other entry is new, and must have the keys `required` with values.
     """
-    return nullable(listing(droppable(entry(properties, ids, {"required": required}), ids)))
+    values = dict.fromkeys(required, {"not": {"type": "null"}})
+    new = {"required": required, "properties": values}
+    return nullable(listing(droppable(entry(properties, ids, new), ids)))
 
 
 def entry(properties: Mapping[str, Schema], ids: Collection[str], new: Schema) -> Schema:
