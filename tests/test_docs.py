@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import jsonschema
 import pytest
 import typer
 from pages import ROOT, Block, Reader, blocks, difference, pages
@@ -284,16 +285,28 @@ def yaml_blocks(page: str) -> list[Block]:
 LOADED = ("docs/write-answers.md", "docs/change-the-rules.md")
 
 
+def schema_named_in(block: Block) -> str | None:
+    """The schema in a comment for editors; None where the block is an example."""
+    comment = re.fullmatch(r"# yaml-language-server: \$schema=(.*)\n", block.body)
+    return comment and comment[1]
+
+
 @pytest.mark.parametrize("block", yaml_blocks(LOADED[0]), ids=lambda block: block.where)
 def test_each_example_of_answers_is_valid(block):
-    if block.body.startswith("# yaml-language-server: $schema="):
-        assert (ROOT / "docs" / block.body.split("=")[1].strip()).is_file()
+    if name := schema_named_in(block):
+        assert f"docs/{name}" in generator.FILES
     else:
         assert validate(read(block.body, "x"), RULES, available())[1] == []
 
 
 @pytest.mark.parametrize("block", yaml_blocks(LOADED[1]), ids=lambda block: block.where)
-def test_each_example_of_rules_loads(block, tmp_path):
+def test_each_example_of_rules_loads_and_is_valid(block, tmp_path):
+    if name := schema_named_in(block):
+        assert f"docs/{name}" in generator.FILES
+        return
+    schema = json.loads(text_of("docs/rules.schema.json"))
+    document = json.loads(json.dumps(read(block.body, "x").data))
+    assert list(jsonschema.Draft7Validator(schema).iter_errors(document)) == []
     name = "orchestrators/zenml.yaml" if "scores:" in block.body else "criteria.yaml"
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(block.body, encoding="utf-8")
