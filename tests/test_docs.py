@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 generator = import_module("docs")  # the script; `docs/` holds no package
 
 # A block with a command that holds one of these takes minutes: the slow tier runs it.
-SLOW = ("make demo", "make setup run", "make lint", "make manifests")
+SLOW = ("pipx install", "make demo", "make setup run", "make lint", "make manifests")
 # What is run in place of a command that a page has, and why.
 INSTEAD = {
     # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
@@ -37,6 +37,18 @@ INSTEAD = {
     # docs/start-a-project.md does it step by step, and once is enough.
     "cd my-project && make setup run": "cd my-project && make help",
     "mlpo new at-once --orchestrator metaflow --run": "mlpo new at-once --orchestrator metaflow",
+    # They install for the user; here into folders of the copy, with the pipx of a package index.
+    "pipx install .": (
+        "PIPX_HOME=$PWD/.pipx PIPX_BIN_DIR=$PWD/.pipx PIPX_MAN_DIR=$PWD/.pipx uvx -q pipx install ."
+        " && .pipx/mlpo --version"
+    ),
+    "uv tool install .": (
+        "UV_TOOL_DIR=$PWD/.uv UV_TOOL_BIN_DIR=$PWD/.uv/bin uv tool install -q ."
+        " && .uv/bin/mlpo --version"
+    ),
+    "pip install .": (
+        "uv venv -q .pip && uv pip install -q --python .pip/bin/python . && .pip/bin/mlpo --version"
+    ),
     # The environment of the tests is active already.
     ". .venv/bin/activate": "test -e .venv/bin/activate",
     # They would run these very tests again.
