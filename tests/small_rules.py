@@ -1,15 +1,17 @@
 """Small made-up rules, so that no test of an algorithm knows a score that mlpo ships.
 
-Alder is light, Birch needs a cluster and is earned by sharing it, Cedar fits many places. The
-documents are written as JSON, which is YAML.
+Alder is light, Birch needs a cluster and is earned by sharing it, Cedar fits many places.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import pytest
+import yaml
+from support import RULES
 
 from mlpo_cli import rules
 from mlpo_cli.decision.model import Rules
@@ -28,7 +30,7 @@ def criterion(id: str, weight: int, choices: dict[str, str], **more: Any) -> dic
 CRITERIA = [
     {
         "id": "people", "label": "People", "question": "How many?", "weight": 2, "type": "integer",
-        "min": 1, "max": 1000, "concerns": "every_team", "prior": {"2": 0.4, "20": 0.4, "90": 0.2},
+        "min": 1, "max": 1000, "concerns": "every_team", "prior": {2: 0.4, 20: 0.4, 90: 0.2},
     },
     criterion("cluster", 3, {"running": "Yes", "planned": "Soon", "none": "No"}),
     criterion(
@@ -40,7 +42,7 @@ CRITERIA = [
     ),
     criterion(
         "work", 1, {"pipeline": "Steps", "script": "One script"},
-        concerns="some_teams", indifferent=["pipeline"],
+        concerns="some_teams", indifferent=["pipeline"], prior={"pipeline": 0.95, "script": 0.05},
     ),
 ]  # fmt: skip
 CONTRADICTIONS = [
@@ -154,12 +156,19 @@ DOCUMENTS: dict[str, Any] = {
 }
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Writes what is there twice twice: the loader takes no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def write_documents(documents: dict[str, Any], folder: Path) -> Path:
     """Write rules files into a folder, and return it."""
     for name, document in documents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        path.write_text(yaml.dump(document, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
     return folder
 
 
@@ -173,3 +182,5 @@ def load_documents(documents: dict[str, Any], layer: dict[str, Any] | None = Non
 
 SMALL = load_documents(DOCUMENTS)
 SMALL_WEIGHTS = {c.id: c.weight for c in SMALL.criteria}
+# For what must hold whatever the rules say: it is tested with the shipped ones too.
+with_any_rules = pytest.mark.parametrize("rules", [SMALL, RULES], ids=["small", "shipped"])

@@ -1,4 +1,4 @@
-"""Confidence is reproducible, cautious with few answers, and follows the draws."""
+"""Confidence is reproducible, cautious with few answers, and follows the simulated variations."""
 
 from __future__ import annotations
 
@@ -6,70 +6,68 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
-from support import RULES, some_answers
+from hypothesis import strategies as st
+from small_rules import SMALL, with_any_rules
+from support import some_answers
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import ConfidencePolicy
 
-CLEAR = {
-    "team_size": 5,
-    "existing_kubernetes": "none",
-    "local_dev_need": "must",
-    "gpu_scheduling": "on_demand",
-    "vendor_neutral": "low",
-    "platform_team": "none",
-    "cloud": "aws",
-}
+CLEAR = {"people": 5, "cluster": "none", "laptop": "must", "place": "desk"}
 
 
-def _with(**changes):
-    confidence: ConfidencePolicy = replace(RULES.policy.confidence, **changes)
-    return replace(RULES, policy=replace(RULES.policy, confidence=confidence))
+def small_rules_with(**changes):
+    """The small rules with another policy of confidence."""
+    confidence = replace(SMALL.policy.confidence, **changes)
+    return replace(SMALL, policy=replace(SMALL.policy, confidence=confidence))
 
 
+@with_any_rules
 @settings(max_examples=15)
-@given(some_answers())
-def test_shares_are_shares_and_the_label_follows_them(answers):
-    decision = decide(RULES, answers)
-    sure = decision.confidence
-    assert 0 <= sum(sure.shares.values()) <= 1 + 1e-9
+@given(data=st.data())
+def test_shares_are_shares_and_the_label_follows_them(rules, data):
+    decision = decide(rules, data.draw(some_answers(rules)))
+    confidence = decision.confidence
+    assert 0 <= sum(confidence.shares.values()) <= 1 + 1e-9
     if decision.orchestrator:
-        assert sure.share == sure.shares[decision.orchestrator]
-        assert (decision.verdict == "toss-up") == (sure.label == "toss-up")
-    if sure.label != "toss-up":
-        assert sure.share >= RULES.policy.confidence.leaning
-        assert sure.share == max(sure.shares.values()) or decision.orchestrator is None
+        assert confidence.share == confidence.shares[decision.orchestrator]
+        assert (decision.verdict == "toss-up") == (confidence.label == "toss-up")
+    if confidence.label != "toss-up":
+        assert confidence.share >= rules.policy.confidence.leaning
+        highest = max(confidence.shares.values())
+        assert confidence.share == highest or decision.orchestrator is None
 
 
 def test_the_seed_fixes_the_share_and_another_seed_moves_it_a_little():
-    first, again = decide(RULES, {"cloud": "aws"}), decide(RULES, {"cloud": "aws"})
-    other = decide(_with(seed=1), {"cloud": "aws"})
+    answers = {"laptop": "must"}
+    first, again = decide(SMALL, answers), decide(SMALL, answers)
+    other = decide(small_rules_with(seed=2), answers)
     assert first.confidence == again.confidence
     assert other.confidence.share != first.confidence.share
     assert other.confidence.share == pytest.approx(first.confidence.share, abs=0.05)
 
 
 def test_few_answers_are_never_robust():
-    few = {"vendor_neutral": "must", "cloud": "multi", "existing_platform": "azureml"}
-    assert decide(RULES, few).confidence.share > RULES.policy.confidence.robust
-    assert decide(RULES, few).confidence.label == "leaning"
-    assert decide(_with(robust_needs_answers=2), few).confidence.label == "robust"
+    enough, too_few = (small_rules_with(robust_needs_answers=len(CLEAR) + more) for more in (0, 1))
+    assert decide(too_few, CLEAR).confidence.share > SMALL.policy.confidence.robust
+    assert decide(too_few, CLEAR).confidence.label == "leaning"
+    assert decide(enough, CLEAR).confidence.label == "robust"
 
 
-def test_a_clear_case_is_robust_and_less_noise_makes_it_surer():
-    noisy, calm = decide(_with(cv=1.5), CLEAR), decide(_with(cv=0.05), CLEAR)
-    assert decide(RULES, CLEAR).confidence.label == "robust"
+def test_less_noise_makes_the_leader_surer():
+    answers = {"people": 5, "laptop": "must"}
+    noisy, calm = (decide(small_rules_with(cv=cv), answers) for cv in (1.5, 0.05))
+    assert noisy.orchestrator == calm.orchestrator
     assert noisy.confidence.share < calm.confidence.share
 
 
 def test_a_certain_none_is_robust_after_one_answer():
-    decision = decide(RULES, {"workload": "plain_etl"})
+    decision = decide(SMALL, {"work": "script"})
     assert (decision.verdict, decision.confidence.label) == ("none", "robust")
     assert decision.confidence.share == 1
 
 
-def test_a_winner_that_most_draws_do_not_name_is_a_toss_up():
-    decision = decide(RULES, {"existing_platform": "vertex"})
-    most = max(decision.confidence.shares.values())
-    assert decision.confidence.share < most
+def test_a_leader_that_most_variations_do_not_name_is_a_toss_up():
+    decision = decide(SMALL, {"place": "service"})
+    assert decision.orchestrator == "birch"
+    assert decision.confidence.share < max(decision.confidence.shares.values())
     assert decision.verdict == "toss-up"

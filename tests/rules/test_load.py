@@ -77,6 +77,7 @@ ZENML = "orchestrators/zenml.yaml"
         ("policy.yaml", "draws: 2000", "draws: many", "draws must be a whole number"),
         ("criteria.yaml", "prior: {pipeline: 1.0}", "prior: {pipeline: 0.9}", "add up to 1"),
         ("criteria.yaml", "weight: 3", "weight: heavy", "weight must be a whole number"),
+        ("criteria.yaml", "prior: {1: ", "prior: {'1': ", "'1' is not a whole number"),
         ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is there twice"),
         ("criteria.yaml", "schema_version: 1", "schema_version: 9", "schema_version must be"),
     ],

@@ -126,7 +126,7 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
             listing(
                 {
                     **shapes.entry(criterion, [c.id for c in shipped.criteria], is_new),
-                    "allOf": [_choices_of(c) for c in rules.criteria if c.choices],
+                    "allOf": [_answers_of(c) for c in rules.criteria],
                 }
             )
         ),
@@ -139,16 +139,15 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
     }
 
 
-def _choices_of(criterion: Criterion) -> Schema:
-    """Restrict the prior and the indifferent answers of a criterion to its choices."""
-    choices = list(criterion.choices)
+def _answers_of(criterion: Criterion) -> Schema:
+    """Restrict the prior and the indifferent answers of a criterion to answers that it has."""
+    answers: Schema = {"pattern": "^-?[0-9]+$"}
+    if criterion.choices:
+        answers = {"enum": list(criterion.choices)}
     return {
         "if": {"required": ["id"], "properties": {"id": {"const": criterion.id}}},
         "then": {
-            "properties": {
-                "indifferent": {"items": {"enum": choices}},
-                "prior": {"propertyNames": {"enum": choices}},
-            }
+            "properties": {"indifferent": {"items": answers}, "prior": {"propertyNames": answers}}
         },
     }
 
