@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import EXAMPLES, mlpo
 
+from mlpo_cli import __version__
 from mlpo_cli.scaffold.place import hash_tree, list_files
 
 NEW = ("new", "mine", "--orchestrator", "metaflow", "--no-input")
@@ -97,7 +98,7 @@ def test_git_commits_the_project_in_a_repository_of_its_own(tmp_path):
     }
     assert git(project, "status", "--porcelain") == ""
     assert git(project, "ls-files").split() == [file["path"] for file in document["files"]]
-    assert git(project, "log", "--format=%s") == "Start mine with mlpo 0.1.0\n"
+    assert git(project, "log", "--format=%s") == f"Start mine with mlpo {__version__}\n"
 
 
 def test_git_commits_only_the_project_to_the_repository_of_a_clone(tmp_path):
