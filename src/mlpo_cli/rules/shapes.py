@@ -77,7 +77,7 @@ def entries(properties: Mapping[str, Schema], ids: Collection[str], required: li
     An entry with one of the `ids` changes that one, and may be partial; `drop: true` takes it out.
     Any other entry is new, and must have the keys `required` with values.
     """
-    values = dict.fromkeys(required, {"not": {"type": "null"}})
+    values = {key: {"not": {"type": "null"}} for key in required}
     new = {"required": required, "properties": values}
     return nullable(listing(droppable(entry(properties, ids, new), ids)))
 
