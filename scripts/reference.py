@@ -9,6 +9,7 @@ import typer
 from mlpo_cli import rules as rule_files
 from mlpo_cli.answers.fields import ENVIRONMENT, Field, describe
 from mlpo_cli.answers.kinds import Choice, Number, Text, Whole
+from mlpo_cli.answers.several import Several
 from mlpo_cli.cli import app
 from mlpo_cli.decision.model import Condition, Rules
 from mlpo_cli.decision.policy import in_order
@@ -91,7 +92,8 @@ def _allowed(field: Field) -> str:
     if isinstance(kind, Choice):
         if any(kind.texts.values()):
             rows = [(f"`{choice}`", text) for choice, text in kind.texts.items()]
-            return table(("answer", "meaning"), rows) + "\n"
+            several = _several(kind) if isinstance(kind, Several) else ""
+            return table(("answer", "meaning"), rows) + "\n" + several
         return f"One of: {_code(kind.texts)}. "
     if isinstance(kind, Whole):
         return f"A whole number from {kind.low} to {kind.high}. "
@@ -99,6 +101,17 @@ def _allowed(field: Field) -> str:
         return f"A number from {kind.low} to {kind.high}. "
     assert isinstance(kind, Text)
     return f"Text: {kind.rule}. "
+
+
+def _several(kind: Several) -> str:
+    """How several choices are given, as sentences."""
+    alone = [choice for choice in kind.texts if choice in kind.criterion.indifferent]
+    choices = [choice for choice in kind.texts if choice not in alone]
+    but = f" {_code(alone)} cannot be one of them." if alone else ""
+    return (
+        f"Several may be given: `[{', '.join(choices[:2])}]` in a file, `{','.join(choices[:2])}` "
+        f"elsewhere.{but} "
+    )
 
 
 def rules() -> Iterable[str]:

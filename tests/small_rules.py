@@ -17,7 +17,13 @@ from mlpo_cli import rules
 from mlpo_cli.decision.model import Rules
 
 HEAD = {"schema_version": 1, "reviewed": "2026-01-02"}
-EVIDENCE = [{"claim": "Made up.", "source": "a test", "date": "2026-01-01", "version": "1"}]
+CHECKED = {"date": "2026-01-02", "result": "confirmed"}
+EVIDENCE = [
+    {
+        "claim": "Made up.", "source": "a test", "date": "2026-01-01", "version": "1",
+        "checked": CHECKED,
+    }
+]  # fmt: skip
 
 
 def criterion(id: str, weight: int, choices: dict[str, str], **more: Any) -> dict[str, Any]:

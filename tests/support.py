@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -20,10 +21,25 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def answer_to(criterion: Criterion) -> st.SearchStrategy[Answer]:
-    """A valid answer to one criterion."""
-    if criterion.choices:
-        return st.sampled_from(list(criterion.choices))
-    return st.integers(criterion.minimum, 200)
+    """A valid answer to one criterion: one choice or, where it takes them, several."""
+    if not criterion.choices:
+        return st.integers(criterion.minimum, 200)
+    one = st.sampled_from(list(criterion.choices))
+    return one | several_of(criterion) if criterion.several else one
+
+
+def several_of(criterion: Criterion) -> st.SearchStrategy[Answer]:
+    """Several choices of a criterion that can be given together."""
+    choices = [choice for choice in criterion.choices if choice not in criterion.indifferent]
+    lists = st.lists(st.sampled_from(choices), min_size=2, max_size=len(choices), unique=True)
+    return lists.map(criterion.normalise)
+
+
+def every_answer(criterion: Criterion) -> list[Answer]:
+    """All valid answers to a criterion with choices."""
+    together = [choice for choice in criterion.choices if choice not in criterion.indifferent]
+    sizes = range(2, len(together) + 1) if criterion.several else ()
+    return [*criterion.choices, *(a for size in sizes for a in combinations(together, size))]
 
 
 def some_answers(rules: Rules = RULES) -> st.SearchStrategy[dict[str, Answer]]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from support import IDS, RULES, Output, answer_to, some_answers, some_weights
 
 from mlpo_cli.__main__ import main
+from mlpo_cli.answers.several import write_answer
 
 pytestmark = pytest.mark.slow
 
@@ -155,7 +156,7 @@ def test_bytes_of_any_kind(folder, data):
 def test_near_misses_of_valid_yaml(folder, ids, data, ending):
     """Valid but for duplicates, one cut, or one byte that is another."""
     lines = ["schema_version: 1", "criteria:"]
-    lines += [f"  {c.id}: {data.draw(answer_to(c))}" for c in ids]
+    lines += [f"  {c.id}: {write_answer(data.draw(answer_to(c)))}" for c in ids]
     text = bytearray(ending.join(lines).encode())
     if data.draw(st.booleans()):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -27,6 +28,7 @@ def agrees(document):
     """Whether both take the document, or both refuse it."""
     text = json.dumps(document)
     accepted = not validate(read(text, "x.json"), RULES, ORCHESTRATORS)[1]
+    document = json.loads(text)  # several choices are a tuple in mlpo, a list in a document
     assert accepted == jsonschema.Draft7Validator(SCHEMA).is_valid(document), document
     return accepted
 
@@ -98,6 +100,31 @@ def test_they_agree_next_to_a_valid_document(answers, id, data):
     agrees(valid)
     other = data.draw(odd | answer_to(RULES.criterion(id)))
     agrees({"schema_version": 1, "criteria": {**answers, id: other}})
+
+
+lists_of_choices = st.lists(st.sampled_from([*RULES.criterion("compliance").choices, "x", None]))
+
+
+@settings(max_examples=200)
+@given(lists_of_choices)
+@example([])
+@example(["none"])
+@example(["none", "lineage"])
+@example(["lineage", "lineage"])
+def test_they_agree_on_a_list_of_choices(choices):
+    agrees({"schema_version": 1, "criteria": {"compliance": choices}})
+
+
+def test_a_contradiction_holds_for_a_list_with_one_of_its_choices():
+    criteria = [replace(c, several=c.id == "existing_platform") for c in RULES.criteria]
+    rules = replace(RULES, criteria=tuple(criteria))
+    valid = jsonschema.Draft7Validator(build(rules)).is_valid
+    for platforms in (["kubeflow", "airflow"], ["kubeflow"], "kubeflow", ["argo", "slurm"]):
+        answers = {"existing_kubernetes": "none", "existing_platform": platforms}
+        document = {"schema_version": 1, "criteria": answers}
+        mapped = read(json.dumps(document), "x.json")
+        accepted = not validate(mapped, rules, ORCHESTRATORS)[1]
+        assert accepted == valid(document) == ("kubeflow" not in platforms)
 
 
 @pytest.mark.parametrize("contradiction", RULES.contradictions, ids=lambda c: c.id)

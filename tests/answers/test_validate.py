@@ -110,6 +110,75 @@ def test_a_near_miss_of_a_choice_is_suggested():
     assert problem.fix.startswith("did you mean azure?")
 
 
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("lineage", "lineage"),
+        ("[lineage]", "lineage"),
+        ("[none]", "none"),
+        ("[airgapped, lineage]", ("lineage", "airgapped")),
+        ('["access_control"]', "access_control"),
+    ],
+)
+def test_an_answer_may_be_several_choices_in_any_order(written, answer):
+    answered, found = check(f"schema_version: 1\ncriteria: {{compliance: {written}}}\n")
+    assert (answered.criteria, found) == ({"compliance": answer}, [])
+
+
+def test_each_wrong_choice_of_several_has_its_line_and_its_fix():
+    text = (
+        "schema_version: 1\n"
+        "criteria:\n"
+        "  compliance:\n"
+        "    - lineag\n"
+        "    - airgapped\n"
+        "    - none\n"
+        "    - airgapped\n"
+        "    - null\n"
+        "    - [lineage]\n"
+    )
+    use = "use one or several of: none, lineage, access_control, airgapped"
+    assert problems(text) == [
+        Problem(
+            "team.yaml:4", "compliance cannot include 'lineag'", f"did you mean lineage? {use}"
+        ),
+        Problem(
+            "team.yaml:6",
+            "compliance cannot include none together with other choices",
+            "use none alone, or leave it out",
+        ),
+        Problem("team.yaml:7", "compliance has airgapped twice", "keep one of them"),
+        Problem("team.yaml:8", "compliance cannot include null", use),
+        Problem("team.yaml:9", "compliance cannot include a list", use),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "what", "guess"),
+    [
+        ("[]", "an empty list", ""),
+        ("airgaped", "'airgaped'", "did you mean airgapped? "),
+        ("{lineage: true}", "a mapping", ""),
+        ("3", "3", ""),
+    ],
+)
+def test_what_is_neither_a_choice_nor_a_list_of_them_is_refused(written, what, guess):
+    (problem,) = problems(f"schema_version: 1\ncriteria: {{compliance: {written}}}\n")
+    assert problem.what == f"compliance cannot be {what}"
+    assert problem.fix == (
+        f"{guess}use one or several of: none, lineage, access_control, airgapped, or null for "
+        "not sure"
+    )
+
+
+@pytest.mark.parametrize("entry", ["lineagee", "lineage", "[]"])
+def test_a_long_list_of_choices_is_refused_quickly(entry):
+    text = f"schema_version: 1\ncriteria: {{compliance: [{f'{entry}, ' * 20_000}]}}\n"
+    started = time.perf_counter()
+    assert len(problems(text)) >= 19_999
+    assert time.perf_counter() - started < 5
+
+
 @pytest.mark.parametrize("text", ["", "null", "- 1\n", "word", "42", "criteria: 3"])
 def test_a_document_of_the_wrong_shape_is_a_problem_and_no_crash(text):
     assert problems(text)

@@ -37,6 +37,24 @@ def test_each_example_is_recommended_its_orchestrator(example, winner, capsys):
         assert sum(parts.values()) == pytest.approx(document["scores"][id])
 
 
+def test_several_choices_are_a_list_in_json_in_the_order_of_the_rules(tmp_path):
+    given = ("--set", "compliance=airgapped,lineage", "--set", "team_size=8", "--explain", "--json")
+    ran = mlpo("recommend", *given, cwd=tmp_path)
+    document = json.loads(ran.stdout)
+    both = ["lineage", "airgapped"]
+    assert document["answers"]["compliance"] == both
+    assert document["sources"]["compliance"]["value"] == both
+    assert [c["answer"] for c in document["criteria"] if c["criterion"] == "compliance"] == [both]
+    flips = [flip for flip in document["flips"] if flip["criterion"] == "compliance"]
+    assert all(flip["from"] == both for flip in flips)
+
+
+def test_explain_writes_several_choices_as_a_file_does(tmp_path):
+    ran = mlpo("recommend", "--set", "compliance=airgapped,lineage", "--explain", cwd=tmp_path)
+    assert "  compliance: [lineage, airgapped] " in ran.stdout
+    assert "  Governance: lineage + airgapped\n" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("answers", "verdict", "code"), [(NONE, "none", 1), (TOSS_UP, "toss-up", 0)]
 )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_rules import SMALL, SMALL_WEIGHTS, with_any_rules
-from support import all_answers, some_answers
+from support import all_answers, every_answer, some_answers
 
 from mlpo_cli.decision import flips, questions
 from mlpo_cli.decision.model import Scores
@@ -39,7 +39,7 @@ def test_a_question_that_is_not_asked_never_changes_the_winner(rules, data):
         if criterion.id in answers or criterion.id in asked:
             continue
         others = {id: answer for id, answer in completed.items() if id != criterion.id}
-        possible = list(criterion.choices) or [1, 5, 15, 20, 40, 1000]
+        possible = every_answer(criterion) or [1, 5, 15, 20, 40, 1000]
         winners = {leader(rules, {**others, criterion.id: a}, weights) for a in possible}
         assert winners == {leader(rules, others, weights)}, criterion.id
 
@@ -119,4 +119,23 @@ def test_a_question_that_only_an_adjustment_reads_is_asked():
     weights, answers = {"cluster": 1, "place": 1}, {"cluster": "running"}
     assert leader(rules, answers, weights) == "birch"
     assert leader(rules, {**answers, "place": "service"}, weights) == "alder"
+    assert list_asked(rules, answers, weights) == ["place"]
+
+
+def test_a_question_is_asked_whose_adjustment_changes_the_lowest_of_several_choices():
+    """Alder leads by the lower of two choices, until the place raises Birch's."""
+    flat = Scores(cells=dict.fromkeys(["desk", "service", "many", "rack"], 3))
+    cluster = {
+        "alder": Scores(cells={"running": 4, "planned": 2, "none": 0}),
+        "birch": Scores(cells={"running": 3, "planned": 1, "none": 0}),
+        "cedar": Scores(cells={"running": 0, "planned": 0, "none": 0}),
+    }
+    places = {o.id: flat for o in SMALL.orchestrators}
+    rules = rules_with(["cluster", "place"], {"cluster": cluster, "place": places})
+    several = replace(rules.criterion("cluster"), several=True)
+    rules = replace(rules, criteria=(several, rules.criterion("place")))
+    rules = replace(rules, policy=replace(rules.policy, gates=(), vetoes=()))
+    weights, answers = {"cluster": 1, "place": 1}, {"cluster": ("running", "planned")}
+    assert leader(rules, answers, weights) == "alder"
+    assert leader(rules, {**answers, "place": "service"}, weights) == "birch"
     assert list_asked(rules, answers, weights) == ["place"]

@@ -34,6 +34,14 @@ def ask(script, given=None, review=True):
     return run(RULES, given or {}, {}, script, review)
 
 
+def test_several_choices_are_one_answer():
+    both = ("lineage", "airgapped")
+    script = Script(changes=["compliance"])
+    script.ask = lambda question, first: both if question.criterion.id == "compliance" else None
+    assert ask(script, dict(CORE))["compliance"] == both
+    assert [review["compliance"] for review in script.reviews] == [(both, True)] * 2
+
+
 def test_the_four_then_enough():
     script = Script(5, "none", "must", "on_demand", Move.ENOUGH)
     assert ask(script) == dict(CORE)

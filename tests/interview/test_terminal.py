@@ -10,6 +10,7 @@ import sys
 
 import pexpect
 import pytest
+from support import IDS
 
 DOWN, ENTER, CTRL_C, CTRL_D = "\x1b[B", "\r", "\x03", "\x04"
 _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")
@@ -138,6 +139,78 @@ def test_the_review_takes_a_change(start):
     session.expect("Team size: 7")
     session.send(ENTER)
     assert "team_size=7" in session.end()[0]
+
+
+SPACE, UP = " ", "\x1b[A"
+
+
+def ask_governance(start, *arguments, besides=()):
+    """Start an interview that asks for the governance requirement, and for little else."""
+    off = [id for id in IDS if id not in ("compliance", *besides)]
+    sets = [word for id in off for word in ("--set", f"overrides.weights.{id}=0")]
+    session = start("recommend", *sets, *arguments)
+    session.expect("governance requirement", "Space ticks several", "Enough questions")
+    return session
+
+
+def review(session):
+    """What the review says of the governance requirement, and the rest of the output."""
+    session.expect("Your answers", "Governance: ")
+    session.process.expect("[^\x1b\r\n]+")
+    line = session.process.after
+    session.send(ENTER)
+    return line, session.end()[0]
+
+
+def test_several_choices_are_ticked_and_replayed(start, tmp_path):
+    session = ask_governance(start, "--save-answers", "bank.yaml")
+    session.send(DOWN, SPACE, DOWN, SPACE, DOWN, SPACE, ENTER)
+    line, rest = review(session)
+    assert line == "lineage + access_control + airgapped"
+    assert "compliance=lineage,access_control,airgapped" in rest.replace("\n", "")
+    saved = (tmp_path / "bank.yaml").read_text(encoding="utf-8")
+    assert "compliance: [lineage, access_control, airgapped]\n" in saved
+
+
+def test_enter_without_a_tick_takes_the_line_and_a_tick_can_be_taken_away(start):
+    session = ask_governance(start)
+    session.send(DOWN, SPACE, SPACE, DOWN, DOWN, ENTER)
+    line, rest = review(session)
+    assert line == "No internet at run time"
+    assert "compliance=airgapped" in rest
+
+
+def test_no_requirement_removes_the_ticks_and_a_tick_removes_it(start):
+    session = ask_governance(start)
+    session.send(DOWN, SPACE, UP, SPACE, ENTER)
+    assert review(session)[0] == "No"
+    session = ask_governance(start)
+    session.send(SPACE, DOWN, SPACE, "a", "i", DOWN, DOWN, SPACE, ENTER)
+    assert "compliance=lineage,airgapped" in review(session)[1]
+
+
+@pytest.mark.parametrize("ticks", [(), (SPACE, DOWN, SPACE)])
+@pytest.mark.parametrize("tick_it", [(), (SPACE,)])
+def test_not_sure_is_taken_whatever_is_ticked(start, ticks, tick_it):
+    session = ask_governance(start)
+    session.send(DOWN, *ticks, *[DOWN] * (2 if ticks else 3), *tick_it, ENTER)
+    line, rest = review(session)
+    assert line == "not sure"
+    assert "compliance" not in rest.rpartition("mlpo recommend")[2]
+
+
+def test_back_and_enough_are_taken_from_a_list_with_ticks(start):
+    session = ask_governance(start, besides=["budget"])
+    session.send(ENTER)
+    session.expect("What may it cost?", "Back to the question before")
+    session.send(UP, UP, ENTER)
+    session.expect("governance requirement", "Enough questions")
+    session.send(DOWN, SPACE, UP, UP, ENTER)
+    session.expect("Your answers")
+    session.send(ENTER)
+    shown, code = session.end()
+    assert code == 0
+    assert "compliance" not in shown.rpartition("mlpo recommend")[2]
 
 
 def test_new_asks_to_confirm_and_takes_no_for_an_answer(start, tmp_path):

@@ -43,6 +43,14 @@ def test_it_says_what_will_have_to_be_operated_and_links_the_evidence():
     assert "| Who shares it | 3 | 0.462 (fit 4)" in text
 
 
+def test_several_choices_are_all_in_the_record():
+    text = adr.render(RULES, "kubeflow", example("platform"))
+    choices = RULES.criterion("compliance").choices
+    row = "; ".join(f"`{id}`: {choices[id]}" for id in ("lineage", "access_control", "airgapped"))
+    assert f"| Is there a governance requirement? | {row} |" in text
+    assert "Governance (lineage + access_control + airgapped)" in text
+
+
 def test_without_answers_it_is_not_evaluated():
     text = adr.render(RULES, "metaflow", None)
     assert "not evaluated" in text

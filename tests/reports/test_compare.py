@@ -43,7 +43,7 @@ def test_json_has_fits_and_evidence_for_scripts():
     zenml = next(o for o in document["orchestrators"] if o["id"] == "zenml")
     assert zenml["criteria"]["vendor_neutral"]["fit"]["must"] == 4
     evidence = zenml["criteria"]["vendor_neutral"]["evidence"][0]
-    assert evidence.keys() == {"claim", "source", "date", "version"}
+    assert evidence.keys() == {"claim", "source", "date", "version", "checked"}
 
 
 def test_the_seeds_table_is_corrected():

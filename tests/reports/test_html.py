@@ -43,6 +43,12 @@ def example(name):
     return read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data["criteria"]
 
 
+def test_several_choices_are_all_on_the_page():
+    choices = RULES.criterion("compliance").choices
+    text = page({"team_size": 5, "compliance": ["lineage", "airgapped"]}).text
+    assert f"{choices['lineage']}; {choices['airgapped']}" in text
+
+
 def test_it_has_the_answer_the_flips_and_each_piece_of_evidence():
     answers = example("startup")
     shown = page(answers)

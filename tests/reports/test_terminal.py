@@ -53,6 +53,21 @@ def test_no_line_is_wider_than_80_columns(answers):
     assert max(map(len, shown(answers).splitlines())) <= terminal.WIDTH
 
 
+def test_several_choices_are_named_and_counted_where_there_is_no_room():
+    bank = {"team_size": 40, "compliance": ["lineage", "access_control", "airgapped"]}
+    assert "\n  Governance: lineage + 2 more " in shown(bank)
+    two = {**bank, "compliance": ["access_control", "airgapped"]}
+    assert "\n  Governance: 2 choices  " in shown(two)
+    assert "\n  Governance: lineage  " in shown({**bank, "compliance": ["lineage"]})
+
+
+def test_a_flip_to_several_choices_names_them():
+    answers = {"existing_kubernetes": "production", "dev_os": "windows", "budget": "oss_only"}
+    text = shown({**answers, "multi_tenant": "single", "compliance": ["lineage", "airgapped"]})
+    flip = "Governance: access_control or lineage + access_control + airgapped gives Kubeflow"
+    assert flip in " ".join(text.split())
+
+
 def test_a_toss_up_advises_a_spike():
     text = shown({"existing_platform": "vertex"})
     assert text.startswith("Kubeflow leads  toss-up, ")

@@ -67,6 +67,17 @@ def test_without_a_layer_nothing_changes_and_with_one_the_version_does(layered):
     assert [c.id for c in other.criteria] == IDS
 
 
+def test_a_layer_says_where_several_choices_may_be_given(layered):
+    text = (
+        "criteria:\n  - {id: gpu_scheduling, several: true}\n  - {id: compliance, several: false}\n"
+    )
+    other = layered({"criteria.yaml": text})
+    answers = {"gpu_scheduling": ["tpu", "on_demand"]}
+    assert [veto.id for veto in decide(other, answers).vetoes] == ["no-tpu-path"]
+    with pytest.raises(ValueError, match="no answer to compliance"):
+        decide(other, {"compliance": ["lineage", "airgapped"]})
+
+
 EVIDENCE = "    evidence: [{claim: ours, source: here, date: 2026-01-01, version: '1'}]\n"
 
 
@@ -77,6 +88,23 @@ def test_one_cell_is_changed_with_its_evidence_and_the_others_stay(layered):
     assert row.scores.cells == {**before.scores.cells, "aws": 0}
     assert [item.claim for item in row.evidence] == ["ours"]
     assert row.brief == ""
+
+
+@pytest.mark.parametrize(
+    ("checked", "problem"),
+    [
+        ("{on: 2026-01-02, result: confirmed}", "'on' is not known here"),
+        ("{date: today, result: confirmed}", "'today' is no date"),
+        ("{result: confirmed}", "date must be text"),
+        ("{date: 2026-01-02, result: confirm}", "'confirm' is not known here"),
+        ("2026-01-02", "checked must be a mapping"),
+    ],
+)
+def test_a_check_of_evidence_has_a_date_and_a_result(layered, tmp_path, checked, problem):
+    evidence = EVIDENCE.replace("}]", f", checked: {checked}}}]")
+    file = "orchestrators/metaflow.yaml"
+    text = f"criteria:\n  cloud:\n    scores: {{aws: 0}}\n{evidence}"
+    assert (f"{tmp_path / file}:6", problem) in refused(layered, {file: text})
 
 
 def test_a_gate_is_changed_by_its_id_and_its_conditions_are_replaced(layered):

@@ -24,6 +24,8 @@ def test_every_score_cell_has_dated_evidence_with_source_and_version():
             assert re.fullmatch(r"\d{4}-\d\d-\d\d", item.date)
             assert item.date <= RULES.reviewed
             assert item.claim and item.source and item.version
+            if item.checked:
+                assert item.date <= item.checked.date <= RULES.reviewed
 
 
 def test_the_first_four_questions_are_the_products_own():
@@ -65,14 +67,23 @@ ZENML = "orchestrators/zenml.yaml"
     [
         (ZENML, "  trigger:\n", "  tigger:\n", "did you mean trigger?"),
         (ZENML, "  trigger:\n", "  tigger:\n", "there is no row for trigger"),
-        (ZENML, "claim: Steps are", "clam: Steps are", "did you mean claim?"),
-        (ZENML, "date: 2025-10-31", "date: last year", "'last year' is no date"),
+        (ZENML, "claim: A step is", "clam: A step is", "did you mean claim?"),
+        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is no date"),
         ("policy.yaml", "dev_os: windows", "dev_os: linux_mac", "indifferent but a rule reads it"),
         ("policy.yaml", "gpu_scheduling: tpu", "gpu_sched: tpu", "did you mean gpu_scheduling?"),
         ("policy.yaml", "orchestrator: kubeflow", "orchestrator: flyte", "'flyte' is not known"),
         ("policy.yaml", "draws: 2000", "draws: many", "draws must be a whole number"),
         ("criteria.yaml", "prior: {pipeline: 1.0}", "prior: {pipeline: 0.9}", "add up to 1"),
         ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is there twice"),
+        ("criteria.yaml", "several: true", "several: 1", "several must be true or false"),
+        ("criteria.yaml", "several: true", "several: [lineage]", "several must be true or false"),
+        (
+            "criteria.yaml",
+            "type: integer",
+            "type: integer\n    several: true",
+            "cannot be given here",
+        ),
+        ("criteria.yaml", "[linux_mac]", "[linux_mac]\n    several: true", "cannot be given here"),
         ("criteria.yaml", "schema_version: 1", "schema_version: 9", "schema_version must be"),
     ],
 )

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from mlpo_cli.answers import project
 from mlpo_cli.answers.kinds import Choice, Kind, Number, Whole
 from mlpo_cli.answers.project import Refusal, shown
-from mlpo_cli.decision.model import Rules
+from mlpo_cli.answers.several import Position, Several
+from mlpo_cli.decision.model import Criterion, Rules
 
 SCHEMA_VERSION = 1
 MAX_WEIGHT = 100
@@ -46,6 +48,17 @@ class Field:
     def variable(self) -> str:
         """The environment variable that sets it."""
         return ENVIRONMENT + self.name.replace(".", "_").upper()
+
+    def refusals(self, value: object) -> list[tuple[Position, Refusal]]:
+        """Everything that is wrong with a value that is not null, and where in a list it is."""
+        if isinstance(self.kind, Several):
+            return self.kind.refusals(value)
+        refusal = self.refuse(value)
+        return [((), refusal)] if refusal else []
+
+    def normalise(self, value: Any) -> Any:
+        """A value that is not refused, in its one form."""
+        return self.kind.normalise(value) if isinstance(self.kind, Several) else value
 
     def refuse(self, value: object) -> Refusal | None:
         """Why a value that is not null will not do, and what will; None if it will do."""
@@ -81,7 +94,7 @@ def describe(rules: Rules, orchestrators: Sequence[str]) -> tuple[Field, ...]:
     answers = [
         Field(
             ("criteria", c.id),
-            Choice(c.choices) if c.choices else Whole(c.minimum, c.maximum),
+            _kind(c),
             f"{c.question} {c.help}".strip(),
         )
         for c in rules.criteria
@@ -97,3 +110,11 @@ def describe(rules: Rules, orchestrators: Sequence[str]) -> tuple[Field, ...]:
         for c in rules.criteria
     ]
     return (*answers, *settings, *weights)
+
+
+def _kind(criterion: Criterion) -> Kind:
+    """What an answer to the criterion may be."""
+    if not criterion.choices:
+        return Whole(criterion.minimum, criterion.maximum)
+    choices = criterion.choices
+    return Several(choices, criterion) if criterion.several else Choice(choices)

@@ -142,10 +142,9 @@ def _read(field: Field, text: str, origin: Origin, problems: list[Problem]) -> _
     if text == "null":
         return _Said(field, None, origin)
     value = field.kind.parse(text)
-    if refusal := field.refuse(value):
-        problems.append(Problem(origin.where, *refusal))
-        return None
-    return _Said(field, value, origin)
+    refusals = field.refusals(value)
+    problems += [Problem(origin.where, *refusal) for _, refusal in refusals]
+    return None if refusals else _Said(field, field.normalise(value), origin)
 
 
 def _merged(said: Iterable[_Said]) -> Answered:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlpo_cli.answers.fields import SCHEMA_VERSION
+from mlpo_cli.answers.several import write_answer
 from mlpo_cli.answers.validate import Answered
 from mlpo_cli.decision.model import Rules
 
@@ -22,7 +23,8 @@ def as_yaml(answered: Answered, rules: Rules) -> str:
     for criterion in rules.criteria:
         lines += [f"  # {criterion.question}"]
         if criterion.choices:
-            lines += [f"  # {' | '.join(criterion.choices)}"]
+            several = ", or a list of several" if criterion.several else ""
+            lines += [f"  # {' | '.join(criterion.choices)}{several}"]
         lines += [f"  {criterion.id}: {_scalar(answered.criteria.get(criterion.id))}"]
     if answered.project:
         lines += ["project:"] + [f"  {k}: {_scalar(v)}" for k, v in answered.project.items()]
@@ -63,7 +65,7 @@ def replay(
         **{f"overrides.weights.{id}": weight for id, weight in answered.weights.items()},
     }
     for name, said in given.items():
-        words += ["--set", f"{name}={said}"]
+        words += ["--set", f"{name}={','.join(said) if isinstance(said, tuple) else said}"]
     return shlex.join(words)
 
 
@@ -71,4 +73,4 @@ def _scalar(value: object) -> str:
     """A value that YAML reads as it is: words stay bare where they cannot be taken for another."""
     if isinstance(value, str) and value.isidentifier() and value not in ("null", "true", "false"):
         return value
-    return json.dumps(value)
+    return write_answer(value) if isinstance(value, tuple) else json.dumps(value)

@@ -15,7 +15,7 @@ def build(rules: Rules) -> Schema:
     """The schema of the answers to these rules. The same rules give the same schema."""
     fields = describe(rules, [o.id for o in rules.orchestrators])
     criteria = _section(fields, ("criteria",), "The answers; null or left out means not sure.")
-    criteria["allOf"] = [_forbid(one) for one in rules.contradictions]
+    criteria["allOf"] = [_forbid(rules, one) for one in rules.contradictions]
     return {
         "$schema": DIALECT,
         "title": "Answers for mlpo",
@@ -47,27 +47,37 @@ def _section(fields: Iterable[Field], place: tuple[str, ...], description: str) 
 
 
 def _nullable(field: Field) -> Schema:
+    value = field.kind.schema()
     schema: Schema = {
         "description": field.help,
-        "anyOf": [field.kind.schema(), {"type": "null"}],
+        "anyOf": [*value.get("anyOf", [value]), {"type": "null"}],
     }
     if field.default is not None:
         schema["default"] = field.default
     return schema
 
 
-def _forbid(contradiction: Contradiction) -> Schema:
+def _forbid(rules: Rules, contradiction: Contradiction) -> Schema:
     """The answers that cannot hold together. An answer that is not there is no exception."""
     spared = [
-        {"not": _among({id: exceptions})} for id, exceptions in contradiction.when.unless.items()
+        {"not": _among(rules, {id: exceptions})}
+        for id, exceptions in contradiction.when.unless.items()
     ]
-    met = _among(contradiction.when.met)
+    met = _among(rules, contradiction.when.met)
     return {"description": contradiction.message, "not": {"allOf": [met, *spared]}}
 
 
-def _among(answers: Mapping[str, frozenset[str]]) -> Schema:
+def _among(rules: Rules, answers: Mapping[str, frozenset[str]]) -> Schema:
     return {
         "type": "object",
         "required": list(answers),
-        "properties": {id: {"enum": sorted(fitting)} for id, fitting in answers.items()},
+        "properties": {id: _any_of(rules, id, fitting) for id, fitting in answers.items()},
     }
+
+
+def _any_of(rules: Rules, id: str, choices: frozenset[str]) -> Schema:
+    """An answer that is one of the choices, or a list with one of them."""
+    one: Schema = {"enum": sorted(choices)}
+    if not rules.criterion(id).several:
+        return one
+    return {"anyOf": [one, {"type": "array", "contains": one}]}

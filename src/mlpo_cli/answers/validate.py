@@ -9,6 +9,7 @@ from typing import Any
 
 from mlpo_cli.answers.fields import SCHEMA_VERSION, WEIGHTS, Field, Place, describe
 from mlpo_cli.answers.project import shown
+from mlpo_cli.answers.several import write_answer
 from mlpo_cli.decision.model import Answer, Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.yamlmap import Mapped, Path
@@ -61,7 +62,7 @@ def contradictions(
     found = []
     for one in rules.contradictions:
         if one.when.holds(criteria):
-            said = " and ".join(f"{id}: {criteria[id]}" for id in one.when.met)
+            said = " and ".join(f"{id}: {write_answer(criteria[id])}" for id in one.when.met)
             fix = "change one of them, or make it null for not sure"
             places = dict.fromkeys(where(id) for id in one.when.met)
             *others, last = sorted(places, key=_line)
@@ -109,10 +110,11 @@ def _valid(check: _Check, place: Place, value: Any, fields: Sequence[Field]) -> 
     for key, given in check.mapping(place, value, known, place[-1]).items():
         if given is None:
             continue
-        if refusal := known[key].refuse(given):
-            check.problem((*place, key), *refusal)
-        else:
-            valid[key] = given
+        refusals = known[key].refusals(given)
+        for position, refusal in refusals:
+            check.problem((*place, key, *position), *refusal)
+        if not refusals:
+            valid[key] = known[key].normalise(given)
     return valid
 
 

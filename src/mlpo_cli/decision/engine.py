@@ -17,9 +17,10 @@ def decide(
 ) -> Decision:
     """Decide which orchestrator fits.
 
-    `answers` maps criterion ids to a choice id or a whole number; None or absent means "not
-    sure". `weights` replaces weights of the rules; a criterion of weight 0 is treated as if it
-    did not exist, its vetoes and gates included. The same arguments always give an equal Decision.
+    `answers` maps criterion ids to a choice id or a whole number, or to a list of choice ids where
+    the criterion takes several; None or absent means "not sure". `weights` replaces weights of the
+    rules; a criterion of weight 0 is treated as if it did not exist, its vetoes and gates included.
+    The same arguments always give an equal Decision.
 
     Raises ValueError for an id or an answer that the rules do not know, and for a weight that is
     not a finite number >= 0. Callers that read user input validate it first.
@@ -73,7 +74,7 @@ def _checked(
     for id, answer in given.items():
         if not known[id].accepts(answer):
             raise ValueError(f"{answer!r} is no answer to {id}")
-    return given
+    return {id: known[id].normalise(answer) for id, answer in given.items()}
 
 
 def _verdict(winner: str | None, sure: Confidence) -> Verdict:

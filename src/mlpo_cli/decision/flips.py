@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import combinations, pairwise
 from math import floor
 
-from mlpo_cli.decision.model import Answers, Criterion, Rules
+from mlpo_cli.decision.model import Answer, Answers, Criterion, Rules
 from mlpo_cli.decision.outcome import Flip
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import Weights, corners, points
@@ -21,15 +21,28 @@ def find(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
             continue
         given = answers.get(criterion.id)
         if criterion.choices:
-            for choice in criterion.choices:
-                winner = leader(rules, {**answers, criterion.id: choice}, weights)
+            for other in _other_answers(criterion, given):
+                winner = leader(rules, {**answers, criterion.id: other}, weights)
                 if winner != now:
-                    found.append(Flip(criterion.id, given, choice, choice, winner))
+                    found.append(Flip(criterion.id, given, other, other, winner))
         else:
             for first, last, winner in _number_ranges(rules, answers, weights, criterion):
                 if winner != now:
                     found.append(Flip(criterion.id, given, first, last, winner))
     return tuple(found)
+
+
+def _other_answers(criterion: Criterion, given: Answer | None) -> list[Answer]:
+    """The answers that a flip can lead to: each choice alone.
+
+    From an answer of several choices also the same without one of them, and with one more.
+    """
+    others: list[Answer] = list(criterion.choices)
+    if isinstance(given, tuple):
+        more = [c for c in criterion.choices if c not in given and c not in criterion.indifferent]
+        near = [*({*given} - {choice} for choice in given), *({*given, choice} for choice in more)]
+        others += [criterion.normalise(choices) for choices in near]
+    return list(dict.fromkeys(others))
 
 
 def possible(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:

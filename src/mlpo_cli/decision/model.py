@@ -6,18 +6,32 @@ that scores, ties and flips are exact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-Answer = str | int
+Single = str | int
 """A choice id, or a whole number for criteria such as team_size."""
+
+Answer = Single | tuple[str, ...]
+"""One choice or number, or several choices: at least two, in the order of the rules."""
 
 Answers = Mapping[str, Answer]
 """Criterion id to answer. A criterion that is absent is "not sure"."""
 
 Exact = int | Fraction
 Number = float | Fraction
+
+
+@dataclass(frozen=True)
+class Check:
+    """The last look-up of a claim in its source: the day, and what came of it.
+
+    `result` is confirmed, corrected (the entry was changed to what the source says) or not found.
+    """
+
+    date: str
+    result: str
 
 
 @dataclass(frozen=True)
@@ -28,11 +42,15 @@ class Evidence:
     source: str
     date: str
     version: str
+    checked: Check | None = None
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question. `choices` maps id to text; without choices the answer is a whole number."""
+    """One question. `choices` maps id to text; without choices the answer is a whole number.
+
+    With `several`, an answer may be several choices. An `indifferent` choice cannot be one of them.
+    """
 
     id: str
     label: str
@@ -40,21 +58,55 @@ class Criterion:
     help: str
     weight: Exact
     concerns: str
-    prior: Mapping[Answer, float]
+    prior: Mapping[Single, float]
     choices: Mapping[str, str] = field(default_factory=dict)
+    several: bool = False
     indifferent: frozenset[str] = frozenset()
     minimum: int = 0
     maximum: int = 0
 
     def accepts(self, answer: object) -> bool:
-        """Whether `answer` is one of the choices, or a whole number in the range."""
+        """Whether `answer` is one of the choices, several of them, or a number in the range."""
+        if self.several and isinstance(answer, (list, tuple)):
+            return self._accepts_several(answer)
         if self.choices:
             return isinstance(answer, str) and answer in self.choices
         return type(answer) is int and self.minimum <= answer <= self.maximum
 
+    def _accepts_several(self, choices: Sequence[object]) -> bool:
+        if not choices or not all(isinstance(c, str) and c in self.choices for c in choices):
+            return False
+        stand_together = len(choices) == 1 or self.indifferent.isdisjoint(choices)
+        return stand_together and len(set(choices)) == len(choices)
+
+    def normalise(self, answer: Single | Iterable[str]) -> Answer:
+        """Bring an accepted answer into its one form.
+
+        A list of one choice becomes that choice; several choices get the order of the rules.
+        """
+        if isinstance(answer, (str, int)):
+            return answer
+        wanted = set(answer)
+        choices = tuple(choice for choice in self.choices if choice in wanted)
+        return choices[0] if len(choices) == 1 else choices
+
     def text(self, answer: Answer) -> str:
         """The answer in words."""
-        return self.choices[str(answer)] if self.choices else str(answer)
+        if not self.choices:
+            return str(answer)
+        return "; ".join(self.choices[str(choice)] for choice in choices_of(answer))
+
+
+def choices_of(answer: Answer) -> tuple[Single, ...]:
+    """The choices (or the one number) that an answer consists of."""
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def has_any(answer: Answer | None, choices: frozenset[str]) -> bool:
+    """Whether the answer is one of these choices, or includes one of them."""
+    if isinstance(answer, tuple):
+        return not choices.isdisjoint(answer)
+    return answer in choices
 
 
 @dataclass(frozen=True)
@@ -64,8 +116,8 @@ class Scores:
     cells: Mapping[str, int] = field(default_factory=dict)
     points: tuple[tuple[int, int], ...] = ()
 
-    def at(self, answer: Answer) -> Exact | None:
-        """The fit for an answer, or None where this row says nothing about it.
+    def at(self, answer: Single) -> Exact | None:
+        """The fit for one choice or number, or None where this row says nothing about it.
 
         Between two points the line is straight; outside them it is flat.
         """
@@ -111,10 +163,11 @@ class Condition:
     def holds(self, answers: Answers) -> bool:
         """Whether the answers meet the condition.
 
-        An unknown answer does not meet a `met` entry, and is no exception for `unless`.
+        An unknown answer does not meet a `met` entry, and is no exception for `unless`. An answer
+        of several choices meets an entry, or is an exception, if one of its choices is.
         """
-        return all(answers.get(c) in fitting for c, fitting in self.met.items()) and not any(
-            answers.get(c) in exceptions for c, exceptions in self.unless.items()
+        return all(has_any(answers.get(c), fitting) for c, fitting in self.met.items()) and not any(
+            has_any(answers.get(c), exceptions) for c, exceptions in self.unless.items()
         )
 
 

@@ -67,7 +67,8 @@ class FiredGate:
 class Flip:
     """One answer whose change alone gives another winner (None: none fits).
 
-    For whole numbers every answer from `to` to `upto` does; for choices the two are the same.
+    For whole numbers every answer from `to` to `upto` does; for choices the two are the same. A
+    change is to one choice, or, from an answer of several choices, to one fewer or one more.
     """
 
     criterion: str
@@ -81,7 +82,7 @@ class Flip:
 class OpenQuestion:
     """An unanswered criterion that can still change the winner.
 
-    `alone` holds the winners that its answer alone would bring, the others left as they are.
+    `alone` holds the winners that one choice alone would bring, the others left as they are.
     """
 
     criterion: str

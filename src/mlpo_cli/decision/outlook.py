@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-from mlpo_cli.decision.model import Answers, Condition, Gate, Rules, Veto
+from mlpo_cli.decision.model import Answers, Condition, Gate, Rules, Veto, has_any
 
 
 class May(NamedTuple):
@@ -60,11 +60,13 @@ class Outlook:
     def holds(self, condition: Condition) -> May:
         """Whether the condition can still hold."""
         met = [
-            EITHER if id in self.open_ids else certain(self._answers.get(id) in fitting)
+            EITHER if id in self.open_ids else certain(has_any(self._answers.get(id), fitting))
             for id, fitting in condition.met.items()
         ]
         spared = [
-            EITHER if id in self.open_ids else certain(self._answers.get(id) not in exceptions)
+            EITHER
+            if id in self.open_ids
+            else certain(not has_any(self._answers.get(id), exceptions))
             for id, exceptions in condition.unless.items()
         ]
         return every(met + spared)

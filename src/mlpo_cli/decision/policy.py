@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlpo_cli.decision.model import Answers, Condition, Exact, Gate, Number, Rules, Veto
+from mlpo_cli.decision.model import Answers, Condition, Exact, Gate, Number, Rules, Veto, has_any
 from mlpo_cli.decision.outcome import FiredGate, FiredVeto, Need
 from mlpo_cli.decision.score import Weights, points
 
@@ -116,7 +116,7 @@ def _nearest(conditions: tuple[Condition, ...], answers: Answers) -> tuple[Need,
         tuple(
             Need(id, tuple(sorted(fitting)), answers.get(id))
             for id, fitting in condition.met.items()
-            if answers.get(id) not in fitting
+            if not has_any(answers.get(id), fitting)
         )
         for condition in conditions
     ]

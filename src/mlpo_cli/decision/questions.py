@@ -82,6 +82,8 @@ def _gap(
     if known is not None:
         possible: list[Answer] = [known]
     elif criterion.choices:
+        # Several choices need no look of their own. Say that i is the lowest of them for a, and j
+        # for b: a's fit of i less b's fit of j lies between the gap of i and the gap of j.
         possible = list(criterion.choices)
     else:
         possible = list(corners((a, b), criterion))
@@ -101,6 +103,8 @@ def _fits(
     orchestrator: Orchestrator, criterion: str, answer: Answer, outlook: Outlook
 ) -> list[Exact]:
     """Every fit that the adjustments can still leave for this answer."""
+    if isinstance(answer, tuple):
+        return _lowest_fits([_fits(orchestrator, criterion, choice, outlook) for choice in answer])
     found: list[Exact] = []
     for adjustment in reversed(orchestrator.adjustments):
         if criterion not in adjustment.scores:
@@ -113,3 +117,12 @@ def _fits(
                 return found
     base = orchestrator.rows[criterion].scores.at(answer)
     return found if base is None else [*found, base]
+
+
+def _lowest_fits(per_choice: Iterable[Iterable[Exact]]) -> list[Exact]:
+    """Every value that the lowest can have of one fit per choice."""
+    first, *others = per_choice
+    lowest = set(first)
+    for fits in others:
+        lowest = {min(pair) for pair in product(lowest, fits)}
+    return sorted(lowest)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from mlpo_cli.decision.model import Answer, Answers, Criterion, Evidence, Exact, Orchestrator, Rules
+from mlpo_cli.decision.model import (
+    Answer,
+    Answers,
+    Criterion,
+    Evidence,
+    Exact,
+    Orchestrator,
+    Rules,
+    Single,
+    choices_of,
+)
 from mlpo_cli.decision.outcome import Contribution
 
 Weights = Mapping[str, Exact]
@@ -26,21 +36,32 @@ def _exact(number: float | Exact) -> Exact:
 
 
 def fit(orchestrator: Orchestrator, criterion: str, answer: Answer, answers: Answers) -> Exact:
-    """The 0-4 fit for one answer, after the adjustments that `answers` call for."""
-    adjusted = _adjusted(orchestrator, criterion, answer, answers)
-    value = adjusted[0] if adjusted else orchestrator.rows[criterion].scores.at(answer)
+    """The 0-4 fit for one answer, after the adjustments that `answers` call for.
+
+    Several choices fit as well as the one that fits worst.
+    """
+    if isinstance(answer, tuple):
+        return min(_fit_choice(orchestrator, criterion, choice, answers) for choice in answer)
+    return _fit_choice(orchestrator, criterion, answer, answers)
+
+
+def _fit_choice(
+    orchestrator: Orchestrator, criterion: str, choice: Single, answers: Answers
+) -> Exact:
+    adjusted = _adjusted(orchestrator, criterion, choice, answers)
+    value = adjusted[0] if adjusted else orchestrator.rows[criterion].scores.at(choice)
     if value is None:
-        raise ValueError(f"{orchestrator.id} has no score for {criterion}: {answer!r}")
+        raise ValueError(f"{orchestrator.id} has no score for {criterion}: {choice!r}")
     return value
 
 
 def _adjusted(
-    orchestrator: Orchestrator, criterion: str, answer: Answer, answers: Answers
+    orchestrator: Orchestrator, criterion: str, choice: Single, answers: Answers
 ) -> tuple[Exact, tuple[Evidence, ...]] | None:
     """The fit that an adjustment sets, with its evidence. Of several the last one counts."""
     for adjustment in reversed(orchestrator.adjustments):
         if criterion in adjustment.scores and adjustment.when.holds(answers):
-            value = adjustment.scores[criterion].at(answer)
+            value = adjustment.scores[criterion].at(choice)
             if value is not None:
                 return value, adjustment.evidence
     return None
@@ -81,8 +102,11 @@ def contributions(rules: Rules, answers: Answers, weights: Weights) -> tuple[Con
 
 
 def _evidence(orchestrator: Orchestrator, criterion: str, answers: Answers) -> tuple[Evidence, ...]:
-    adjusted = _adjusted(orchestrator, criterion, answers[criterion], answers)
-    return orchestrator.rows[criterion].evidence + (adjusted[1] if adjusted else ())
+    """The evidence of the row, then that of each adjustment that changes one of the choices."""
+    choices = choices_of(answers[criterion])
+    adjusted = [_adjusted(orchestrator, criterion, choice, answers) for choice in choices]
+    added = dict.fromkeys(evidence for _, evidence in filter(None, adjusted))
+    return sum(added, orchestrator.rows[criterion].evidence)
 
 
 def corners(orchestrators: Iterable[Orchestrator], criterion: Criterion) -> list[int]:

@@ -14,6 +14,7 @@ from prompt_toolkit.output import create_output
 from mlpo_cli import console
 from mlpo_cli.answers.project import check as check_setting
 from mlpo_cli.decision.model import Criterion
+from mlpo_cli.interview.checkbox import ask_several
 from mlpo_cli.interview.flow import Entry, Move, Reply
 from mlpo_cli.interview.plan import Question
 
@@ -37,8 +38,9 @@ class TerminalAsker:
         lines = (question.progress, f"Asked because {question.why}.", question.criterion.help)
         wrapped = [textwrap.fill(line, _WIDEST) for line in lines if line]
         console.talk("\n" + "\n".join(wrapped))
-        pick = _choose(question, first) if question.criterion.choices else None
-        reply: Reply = pick.value if pick else _number(question.criterion, first)
+        if not question.criterion.choices:
+            return _number(question.criterion, first)
+        reply: Reply = _choose(question, first)
         return reply
 
     def refuse(self, message: str) -> None:
@@ -50,13 +52,21 @@ class TerminalAsker:
         console.talk("")
         picks = [questionary.Choice(DONE, _Value(None))]
         for entry in entries:
-            said = NOT_SURE.lower() if entry.answer is None else entry.criterion.text(entry.answer)
-            line = f"{entry.criterion.label}: {said}"[:_WIDEST]
+            line = f"{entry.criterion.label}: {_answer(entry)}"[:_WIDEST]
             fixed = None if entry.asked else "given on the command line"
             picks.append(questionary.Choice(line, _Value(entry.criterion.id), disabled=fixed))
         picked = _select("Your answers. Pick one to change it:", picks)
         console.talk("")
         return None if picked.value is None else str(picked.value)
+
+
+def _answer(entry: Entry) -> str:
+    """An answer in words; several choices by their ids, as their texts would not fit in a line."""
+    if entry.answer is None:
+        return NOT_SURE.lower()
+    if isinstance(entry.answer, tuple):
+        return " + ".join(entry.answer)
+    return entry.criterion.text(entry.answer)
 
 
 def ask_name() -> str:
@@ -81,15 +91,24 @@ class _Value:
         self.value = value
 
 
-def _choose(question: Question, first: bool) -> _Value:
-    texts = question.criterion.choices
-    picks = [questionary.Choice(text, _Value(id)) for id, text in texts.items()]
-    picks.append(questionary.Choice(NOT_SURE, _Value(None)))
+def _choose(question: Question, first: bool) -> Any:
+    """Ask for one of the choices, or for several where the criterion takes them."""
+    criterion = question.criterion
+    picks = [questionary.Choice(text, _Value(id)) for id, text in criterion.choices.items()]
+    moves = [questionary.Choice(NOT_SURE, _Value(None))]
     if not first:
-        picks.append(questionary.Choice(BACK, _Value(Move.BACK)))
+        moves.append(questionary.Choice(BACK, _Value(Move.BACK)))
     if question.optional:
-        picks.append(questionary.Choice(ENOUGH, _Value(Move.ENOUGH)))
-    return _select(question.criterion.question, picks)
+        moves.append(questionary.Choice(ENOUGH, _Value(Move.ENOUGH)))
+    if not criterion.several:
+        return _select(criterion.question, [*picks, *moves]).value
+    alone = [
+        p for p, id in zip(picks, criterion.choices, strict=True) if id in criterion.indifferent
+    ]
+    picked = _put(ask_several(criterion.question, picks, moves, alone, _output()))
+    values = [value.value for value in picked]
+    is_move = values[0] is None or isinstance(values[0], Move)
+    return values[0] if is_move else criterion.normalise(values)
 
 
 def _select(message: str, picks: Sequence[questionary.Choice]) -> _Value:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlpo_cli.decision.model import Evidence, Rules
+from mlpo_cli.decision.model import Evidence, Rules, choices_of
 from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.reports import words
 
@@ -92,8 +92,11 @@ def _answers(rules: Rules, decision: Decision) -> str:
     rows = []
     for id, answer in decision.answers.items():
         criterion = rules.criterion(id)
-        text = f"`{answer}`: {criterion.text(answer)}" if criterion.choices else str(answer)
-        rows.append((criterion.question, text))
+        texts = [
+            f"`{choice}`: {criterion.text(choice)}" if criterion.choices else str(choice)
+            for choice in choices_of(answer)
+        ]
+        rows.append((criterion.question, "; ".join(texts)))
     return _table(("Question", "Answer"), rows)
 
 
@@ -126,7 +129,7 @@ def _evidence(rules: Rules, decision: Decision) -> list[str]:
 
 
 def _claim(item: Evidence) -> str:
-    return f"{item.claim} ({item.source}; {item.date}, {item.version})"
+    return f"{item.claim} ({item.source}; {words.evidence_date(item)})"
 
 
 def _origin(rules: Rules, decision: Decision | None) -> str:

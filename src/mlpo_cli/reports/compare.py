@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Rules, Scores
 from mlpo_cli.decision.policy import in_order
-from mlpo_cli.reports import jsondoc
+from mlpo_cli.reports import jsondoc, words
 from mlpo_cli.reports.terminal import WIDTH
 
 _GAP = 2
@@ -75,7 +75,7 @@ def markdown(rules: Rules) -> str:
     for criterion in rules.criteria:
         lines += ["", f"### {criterion.label}", ""]
         lines += [
-            f"- {o.title}: {item.claim} ({item.source}; {item.date}, {item.version})"
+            f"- {o.title}: {item.claim} ({item.source}; {words.evidence_date(item)})"
             for o in _columns(rules)
             for item in o.rows[criterion.id].evidence
         ]

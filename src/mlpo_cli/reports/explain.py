@@ -10,6 +10,7 @@ from rich.text import Text
 from mlpo_cli.answers.fields import WEIGHTS
 from mlpo_cli.answers.gather import Gathered, Origin
 from mlpo_cli.answers.project import DEFAULTS
+from mlpo_cli.answers.several import write_answer
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import Contribution, Decision
 from mlpo_cli.reports import words
@@ -59,17 +60,18 @@ def sources(gathered: Gathered) -> Text:
     out = Text("\n")
     out.append("Values, and where they come from\n", style="bold")
     for name, (value, origin) in values(gathered).items():
-        out.append(f"  {f'{name}: {value}':<40} {origin_words(origin)}\n")
+        out.append(f"  {f'{name}: {write_answer(value)}':<40} {origin_words(origin)}\n")
     return out
 
 
 def _evidence(out: Text, rules: Rules, contribution: Contribution) -> None:
-    said = f"{words.label(rules, contribution.criterion)}: {contribution.answer}"
+    given = words.answer(rules, contribution.criterion, contribution.answer)
+    said = f"{words.label(rules, contribution.criterion)}: {given}"
     out.append(f"  {said}\n", style="bold")
     for id, items in contribution.evidence.items():
         out.append(f"    {words.title(rules, id)} {float(contribution.fit[id]):.2g}\n")
         for item in items:
-            _wrapped(out, f"{item.claim} [{item.source}; {item.date}, {item.version}]")
+            _wrapped(out, f"{item.claim} [{item.source}; {words.evidence_date(item)}]")
 
 
 def _wrapped(out: Text, text: str) -> None:

@@ -141,7 +141,7 @@ def _claim(title: str, item: Evidence) -> Claim:
     address = _URL.match(item.source)
     url, rest = (address[1], address[2]) if address else ("", item.source)
     source = f"{url} {rest}".strip()
-    return Claim(title, item.claim, source, url, f"{item.date}, {item.version}")
+    return Claim(title, item.claim, source, url, words.evidence_date(item))
 
 
 def _sections(rules: Rules, decision: Decision) -> list[tuple[str, list[str]]]:

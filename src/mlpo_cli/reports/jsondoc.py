@@ -73,13 +73,15 @@ def _criterion(contribution: Contribution) -> dict[str, Any]:
     }
 
 
-def evidence(item: Evidence) -> dict[str, str]:
-    """A claim with its source, date and version."""
+def evidence(item: Evidence) -> dict[str, Any]:
+    """A claim with its source, date and version, and its last check (null without one)."""
+    check = item.checked
     return {
         "claim": item.claim,
         "source": item.source,
         "date": item.date,
         "version": item.version,
+        "checked": {"date": check.date, "result": check.result} if check else None,
     }
 
 

@@ -60,8 +60,8 @@ def _bars(out: Text, rules: Rules, decision: Decision, first: str, second: str) 
         reverse=True,
     )
     for contribution in by_gap[:_MOST_BARS]:
-        name = f"{words.label(rules, contribution.criterion)}: {contribution.answer}"
-        out.append(f"  {name[: _NAME_WIDTH - 3]:<{_NAME_WIDTH - 2}}")
+        name = _name(rules, contribution, _NAME_WIDTH - 3)
+        out.append(f"  {name:<{_NAME_WIDTH - 2}}")
         for orchestrator in (first, second):
             _bar(out, rules, contribution, orchestrator)
         out.right_crop(_trailing(out))
@@ -72,6 +72,16 @@ def _bars(out: Text, rules: Rules, decision: Decision, first: str, second: str) 
     if rest:
         _numbers(out, f"  {name}", sums[first], sums[second])
     _numbers(out, "Sum", float(decision.points[first]), float(decision.points[second]))
+
+
+def _name(rules: Rules, contribution: Contribution, width: int) -> str:
+    """The criterion and its answer; several choices are counted where there is no room for them."""
+    label, given = words.label(rules, contribution.criterion), contribution.answer
+    texts = [words.answer(rules, contribution.criterion, given)]
+    if isinstance(given, tuple):
+        texts += [f"{given[0]} + {len(given) - 1} more", f"{len(given)} choices"]
+    names = [f"{label}: {text}" for text in texts]
+    return next((name for name in names if len(name) <= width), names[-1])[:width]
 
 
 def _bar(out: Text, rules: Rules, contribution: Contribution, orchestrator: str) -> None:

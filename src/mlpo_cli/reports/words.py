@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.model import Answer, Rules
+from mlpo_cli.decision.model import Answer, Evidence, Rules, choices_of
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
 
 TOSS_UP_ADVICE = "Too close to call: spike both for two days before you commit."
@@ -21,8 +21,16 @@ def label(rules: Rules, criterion: str) -> str:
 
 
 def answer(rules: Rules, criterion: str, given: Answer | None) -> str:
-    """An answer as it is written in the answers file, "not sure" for none."""
-    return "not sure" if given is None else str(given)
+    """An answer by the ids of its choices: `lineage + airgapped`, "not sure" for none."""
+    return "not sure" if given is None else " + ".join(map(str, choices_of(given)))
+
+
+def evidence_date(item: Evidence) -> str:
+    """The date and version of a claim, and the failed check where the source no longer has it."""
+    text = f"{item.date}, {item.version}"
+    if item.checked and item.checked.result == "not found":
+        text += f"; checked {item.checked.date}: not found"
+    return text
 
 
 def confidence(decision: Decision) -> str:
@@ -79,7 +87,7 @@ def flips(rules: Rules, changes: Iterable[Flip]) -> list[str]:
     """One line per criterion and winner: `GPUs: tpu gives ZenML`."""
     grouped: dict[tuple[str, str | None], list[str]] = {}
     for change in changes:
-        span = str(change.to)
+        span = answer(rules, change.criterion, change.to)
         if change.upto != change.to:
             last = change.upto == rules.criterion(change.criterion).maximum
             span = f"{change.to} or more" if last else f"{change.to} to {change.upto}"
@@ -132,7 +140,9 @@ def because(rules: Rules, decision: Decision, other: str | None = None) -> str:
     telling = sorted((id for id in gaps if gaps[id] > 0), key=lambda id: -gaps[id])[:3]
     if not telling:
         return f"it ties with {title(rules, rival)} and comes first in the policy"
-    said = ", ".join(f"{label(rules, id)} ({decision.answers[id]})" for id in telling)
+    said = ", ".join(
+        f"{label(rules, id)} ({answer(rules, id, decision.answers[id])})" for id in telling
+    )
     return f"it fits better on: {said}"
 
 

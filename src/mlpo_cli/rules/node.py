@@ -86,6 +86,13 @@ class Node:
             return low
         return float(self.value)
 
+    def flag(self) -> bool:
+        """True or false; false if there is nothing."""
+        if self.value is not None and not isinstance(self.value, bool):
+            self.problem(f"{self._name} must be true or false")
+            return False
+        return bool(self.value)
+
     def one_of(self, known: Collection[str], value: Any = None) -> str:
         """One of the known words; `value` stands in for the node's own, for keys."""
         word = self.value if value is None else value

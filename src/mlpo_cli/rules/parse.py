@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from mlpo_cli.decision.model import (
     Adjustment,
-    Answer,
+    Check,
     CombinedOutcome,
     Condition,
     ConfidencePolicy,
@@ -20,12 +20,14 @@ from mlpo_cli.decision.model import (
     Policy,
     Row,
     Scores,
+    Single,
     Veto,
 )
 from mlpo_cli.rules.node import Node
 
 CONCERNS = ("every_team", "some_teams")
 MAX_SCORE = 4
+CHECK_RESULTS = ("confirmed", "corrected", "not found")
 _DATE = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _ID = re.compile(r"[a-z][a-z0-9_-]*")
 _CHOICE = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -37,7 +39,7 @@ def criterion(node: Node) -> Criterion:
     """One entry of criteria.yaml."""
     node.keys(
         "id", "label", "weight", "concerns", "type", "min", "max", "question", "help", "choices",
-        "indifferent", "prior",
+        "several", "indifferent", "prior",
     )  # fmt: skip
     numeric = node.get("type").value is not None
     choices = {} if numeric else _choices(node.get("choices"))
@@ -45,7 +47,13 @@ def criterion(node: Node) -> Criterion:
         node.get("type").one_of(("integer",))
     elif not choices:
         node.problem("a criterion needs choices, or type: integer with min and max")
-    indifferent = node.get("indifferent")
+    indifferent = frozenset(item.one_of(choices) for item in node.get("indifferent").entries())
+    several = node.get("several").flag()
+    if several and len(choices.keys() - indifferent) < 2:
+        node.get("several").problem(
+            "several choices cannot be given here",
+            "drop `several`, or have two choices that are not indifferent",
+        )
     return Criterion(
         id=identifier(node.get("id")),
         label=node.get("label").text(),
@@ -55,7 +63,8 @@ def criterion(node: Node) -> Criterion:
         concerns=node.get("concerns").one_of(CONCERNS),
         prior=_prior(node.get("prior"), choices),
         choices=choices,
-        indifferent=frozenset(item.one_of(choices) for item in indifferent.entries()),
+        several=several,
+        indifferent=indifferent,
         minimum=node.get("min").whole(0, 10**9) if numeric else 0,
         maximum=node.get("max").whole(0, 10**9) if numeric else 0,
     )
@@ -78,8 +87,8 @@ def _choices(node: Node) -> dict[str, str]:
     return choices
 
 
-def _prior(node: Node, choices: Mapping[str, str]) -> dict[Answer, float]:
-    prior: dict[Answer, float] = {}
+def _prior(node: Node, choices: Mapping[str, str]) -> dict[Single, float]:
+    prior: dict[Single, float] = {}
     for key, share in node.items():
         if choices:
             share.one_of(choices, key)
@@ -163,16 +172,24 @@ def evidence(node: Node) -> tuple[Evidence, ...]:
         node.problem("there is no evidence", "give a claim, its source, date and version")
     found = []
     for entry in entries:
-        entry.keys("claim", "source", "date", "version")
+        entry.keys("claim", "source", "date", "version", "checked")
         found.append(
             Evidence(
                 claim=entry.get("claim").text(),
                 source=entry.get("source").text(),
                 date=date(entry.get("date")),
                 version=entry.get("version").text(),
+                checked=_check(entry.get("checked")),
             )
         )
     return tuple(found)
+
+
+def _check(node: Node) -> Check | None:
+    if node.value is None:
+        return None
+    node.keys("date", "result")
+    return Check(date(node.get("date")), node.get("result").one_of(CHECK_RESULTS))
 
 
 def date(node: Node) -> str:

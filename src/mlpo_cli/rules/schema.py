@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.rules import shapes
-from mlpo_cli.rules.parse import CONCERNS, MAX_SCORE
+from mlpo_cli.rules.parse import CHECK_RESULTS, CONCERNS, MAX_SCORE
 from mlpo_cli.rules.schema_policy import policy_properties
 from mlpo_cli.rules.shapes import (
     DATE,
@@ -102,6 +102,9 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
                 "additionalProperties": TEXT,
             },
             "Each answer with its text.",
+        ),
+        "several": described(
+            {"type": ["boolean", "null"]}, "Whether an answer may be several choices."
         ),
         "indifferent": described(
             nullable(listing({"type": "string"})), 'The choices that mean "no preference".'
@@ -232,4 +235,9 @@ def _evidence() -> Schema:
         "date": described(DATE, "When it was so."),
         "version": described(TEXT, "The release that it was so for, in quotes."),
     }
-    return listing(mapping(claim, list(claim)), 1)
+    check = {
+        "date": described(DATE, "When the claim was looked up again."),
+        "result": {"enum": list(CHECK_RESULTS)},
+    }
+    checked = {"checked": nullable(mapping(check, list(check)))}
+    return listing(mapping({**claim, **checked}, list(claim)), 1)

@@ -23,7 +23,7 @@ class Provenance:
 
     mlpo_version: str
     rules_version: str
-    criteria: Mapping[str, str | int | None]
+    criteria: Mapping[str, str | int | tuple[str, ...] | None]
     weights: Mapping[str, float]  # that replaced those of the rules
 
 
