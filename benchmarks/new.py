@@ -71,7 +71,7 @@ def _as_copier_sees_it(folder: Path) -> tuple[Path, Path, str]:
     """The template and the answers that mlpo hands to copier, and the hash of what comes out."""
     import copier
 
-    from mlpo_cli.scaffold.place import files_of, tree_hash
+    from mlpo_cli.scaffold.place import hash_tree, list_files
 
     template, answers, made = folder / "template", folder / "answers.yml", folder / "made"
     original = copier.run_copy
@@ -87,14 +87,14 @@ def _as_copier_sees_it(folder: Path) -> tuple[Path, Path, str]:
 
     settings = ProjectSettings("team-a", "team_a", "metaflow")
     generate(settings, made, "", Provenance("", "", {}, {}))
-    return template, answers, tree_hash(made, files_of(made))
+    return template, answers, hash_tree(made, list_files(made))
 
 
 def _take_turns(
     commands: Mapping[str, Sequence[str]], rounds: int, folder: Path, digest: str
 ) -> dict[str, list[Times]]:
     """The times of each command in each round but the first, which only warms up."""
-    from mlpo_cli.scaffold.place import files_of, tree_hash
+    from mlpo_cli.scaffold.place import hash_tree, list_files
 
     taken: dict[str, list[Times]] = {name: [] for name in commands}
     for number in range(rounds + 1):
@@ -108,7 +108,7 @@ def _take_turns(
                 sys.exit(f"{name} failed:\n{done.stdout}{done.stderr}")
             if name == "copier copy":
                 project = target / "team-a"
-                assert tree_hash(project, files_of(project)) == digest, "not the same project"
+                assert hash_tree(project, list_files(project)) == digest, "not the same project"
             shutil.rmtree(target)
     return {name: times[1:] for name, times in taken.items()}
 

@@ -76,8 +76,7 @@ def index() -> str:
     for group, names in groups.items():
         lines = [f"- [{told[name][0]}]({name}): {told[name][1]}" for name in names]
         if group == "Reference":
-            schema = "answers.schema.json"
-            lines.append(f"- [{schema}]({schema}): The answers as JSON Schema, for editors.")
+            lines += [f"- [{name}]({name}): {text}" for name, text in SCHEMAS.items()]
         parts.append(f"## {group}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
@@ -110,6 +109,10 @@ def filled(text: str, name: str, content: str) -> str:
     return marks.sub(lambda found: f"{found[1]}{content}{found[2]}", text)
 
 
+SCHEMAS = {
+    "answers.schema.json": "The JSON Schema of the answers document, for editors.",
+    "rules.schema.json": "The JSON Schema of rules files, for editors.",
+}
 GENERATED: dict[str, Callable[[], str]] = {
     "answer-keys.md": answer_keys,
     "cli.md": command_line,
@@ -118,7 +121,8 @@ GENERATED: dict[str, Callable[[], str]] = {
 }
 FILES: dict[str, Callable[[], str]] = {
     **{f"docs/{name}": write for name, write in GENERATED.items()},
-    "docs/answers.schema.json": lambda: shown("schema"),
+    "docs/answers.schema.json": lambda: shown("schema", "answers"),
+    "docs/rules.schema.json": lambda: shown("schema", "rules"),
     "docs/recommend.svg": picture.draw,
     "docs/start-a-project.md": start_a_project,
     "docs/README.md": index,

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from mlpo_cli import rules
-from mlpo_cli.decision.model import Answer, Criterion
+from mlpo_cli.decision.model import Answer, Criterion, Rules
 from mlpo_cli.resources import rules_dir
 
 RULES = rules.load(rules_dir())
@@ -42,20 +42,20 @@ def every_answer(criterion: Criterion) -> list[Answer]:
     return [*criterion.choices, *(a for size in sizes for a in combinations(together, size))]
 
 
-def some_answers() -> st.SearchStrategy[dict[str, Answer]]:
+def some_answers(rules: Rules = RULES) -> st.SearchStrategy[dict[str, Answer]]:
     """Valid answers to some of the criteria, none to all of them."""
-    return st.fixed_dictionaries({}, optional={c.id: answer_to(c) for c in RULES.criteria})
+    return st.fixed_dictionaries({}, optional={c.id: answer_to(c) for c in rules.criteria})
 
 
-def all_answers() -> st.SearchStrategy[dict[str, Answer]]:
+def all_answers(rules: Rules = RULES) -> st.SearchStrategy[dict[str, Answer]]:
     """Valid answers to all criteria."""
-    return st.fixed_dictionaries({c.id: answer_to(c) for c in RULES.criteria})
+    return st.fixed_dictionaries({c.id: answer_to(c) for c in rules.criteria})
 
 
-def some_weights() -> st.SearchStrategy[dict[str, float]]:
+def some_weights(rules: Rules = RULES) -> st.SearchStrategy[dict[str, float]]:
     """Overrides for some of the weights, 0 included."""
     weight = st.sampled_from([0, 0.1, 0.5, 1, 2, 3, 7])
-    return st.dictionaries(st.sampled_from(IDS), weight, max_size=4)
+    return st.dictionaries(st.sampled_from([c.id for c in rules.criteria]), weight, max_size=4)
 
 
 class Output:

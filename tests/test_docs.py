@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import jsonschema
 import pytest
 import typer
 from pages import ROOT, Block, Reader, blocks, difference, pages
@@ -27,7 +28,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 generator = import_module("docs")  # the script; `docs/` holds no package
 
 # A block with a command that holds one of these takes minutes: the slow tier runs it.
-SLOW = ("make demo", "make setup run", "make lint", "make manifests")
+SLOW = ("pipx install", "make demo", "make setup run", "make lint", "make manifests")
 # What is run in place of a command that a page has, and why.
 INSTEAD = {
     # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
@@ -36,6 +37,18 @@ INSTEAD = {
     # docs/start-a-project.md does it step by step, and once is enough.
     "cd my-project && make setup run": "cd my-project && make help",
     "mlpo new at-once --orchestrator metaflow --run": "mlpo new at-once --orchestrator metaflow",
+    # They install for the user; here into folders of the copy, with the pipx of a package index.
+    "pipx install .": (
+        "PIPX_HOME=$PWD/.pipx PIPX_BIN_DIR=$PWD/.pipx PIPX_MAN_DIR=$PWD/.pipx uvx -q pipx install ."
+        " && .pipx/mlpo --version"
+    ),
+    "uv tool install .": (
+        "UV_TOOL_DIR=$PWD/.uv UV_TOOL_BIN_DIR=$PWD/.uv/bin uv tool install -q ."
+        " && .uv/bin/mlpo --version"
+    ),
+    "pip install .": (
+        "uv venv -q .pip && uv pip install -q --python .pip/bin/python . && .pip/bin/mlpo --version"
+    ),
     # The environment of the tests is active already.
     ". .venv/bin/activate": "test -e .venv/bin/activate",
     # They would run these very tests again.
@@ -291,16 +304,28 @@ def yaml_blocks(page: str) -> list[Block]:
 LOADED = ("docs/write-answers.md", "docs/change-the-rules.md")
 
 
+def schema_named_in(block: Block) -> str | None:
+    """The schema in a comment for editors; None where the block is an example."""
+    comment = re.fullmatch(r"# yaml-language-server: \$schema=(.*)\n", block.body)
+    return comment and comment[1]
+
+
 @pytest.mark.parametrize("block", yaml_blocks(LOADED[0]), ids=lambda block: block.where)
 def test_each_example_of_answers_is_valid(block):
-    if block.body.startswith("# yaml-language-server: $schema="):
-        assert (ROOT / "docs" / block.body.split("=")[1].strip()).is_file()
+    if name := schema_named_in(block):
+        assert f"docs/{name}" in generator.FILES
     else:
         assert validate(read(block.body, "x"), RULES, available())[1] == []
 
 
 @pytest.mark.parametrize("block", yaml_blocks(LOADED[1]), ids=lambda block: block.where)
-def test_each_example_of_rules_loads(block, tmp_path):
+def test_each_example_of_rules_loads_and_is_valid(block, tmp_path):
+    if name := schema_named_in(block):
+        assert f"docs/{name}" in generator.FILES
+        return
+    schema = json.loads(text_of("docs/rules.schema.json"))
+    document = json.loads(json.dumps(read(block.body, "x").data))
+    assert list(jsonschema.Draft7Validator(schema).iter_errors(document)) == []
     name = "orchestrators/zenml.yaml" if "scores:" in block.body else "criteria.yaml"
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(block.body, encoding="utf-8")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import platform
+import sys
 
 import pytest
 import typer
 from support import mlpo
 
+from mlpo_cli import __version__
 from mlpo_cli.errors import (
     AnswersError,
     ExitCode,
@@ -94,18 +97,40 @@ def test_whoever_asked_for_json_gets_the_error_in_json(arguments, capsys):
     }
 
 
-def test_our_own_error_leaves_a_crash_log_with_the_traceback(state, capsys):
-    assert run_guarded(ending(RuntimeError("boom")), []) == 3
+def test_a_bug_leaves_a_crash_log_with_what_a_report_needs(state, capsys, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "s3cret")
+    arguments = ["recommend", "--set", "cloud=a b", "bytes-\udcff"]
+    assert run_guarded(ending(RuntimeError("boom")), arguments) == 3
     log = state / "mlpo" / "crash.log"
-    assert str(log) in capsys.readouterr().err
-    assert "RuntimeError: boom" in log.read_text(encoding="utf-8")
+    message = capsys.readouterr().err
+    assert f"crash log: {log}\n" in message
+    assert "report it to the repository that you installed mlpo from" in message
+    text = log.read_text(encoding="utf-8")
+    assert text.startswith(f"mlpo {__version__}\npython {sys.version.splitlines()[0]}")
+    assert f"\nplatform {platform.platform()}\n" in text
+    assert "\ncommand mlpo recommend --set 'cloud=a b' 'bytes-\\udcff'\n" in text
+    assert "\nRuntimeError: boom\n" in text
+    assert "s3cret" not in text
 
 
-def test_our_own_error_in_json_names_the_crash_log(state, capsys):
+def test_a_bug_in_json_names_the_crash_log(state, capsys):
     run_guarded(ending(RuntimeError("boom")), ["--json"])
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["kind"], error["exit_code"]) == ("internal", 3)
     assert error["crash_log"] == str(state / "mlpo" / "crash.log")
+    assert "report it" in error["fix"]
+
+
+def test_a_bug_without_a_place_for_a_log_is_still_one_message(state, capsys, monkeypatch):
+    (state / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(state / "file"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(state / "file"))
+    run_guarded(ending(RuntimeError("\x1b[31mboom")), [])
+    message = capsys.readouterr().err
+    assert message.startswith("error: mlpo failed: RuntimeError: \\x1b[31mboom\n  fix: ")
+    assert "crash log" not in message
+    run_guarded(ending(RuntimeError("boom")), ["--json"])
+    assert json.loads(capsys.readouterr().out)["error"]["crash_log"] is None
 
 
 def test_a_crash_log_falls_back_to_a_temporary_folder(state, monkeypatch, tmp_path, capsys):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import email
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from environments import borrow, environment
 from interpreters import interpreter
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from projects import MINIMAL, Project, bare_environment
 
 import mlpo_cli
@@ -110,24 +114,64 @@ def test_the_sdist_holds_what_its_tests_need(built, checkout):
     for folder in (*folders, "tests"):
         assert any(name.startswith(f"{folder}/") for name in names), folder
     files = {"Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml", "requirements-dev.lock"}
-    assert files <= names
+    assert files | {"LICENSE", "CHANGELOG.md"} <= names
 
 
 def test_the_metadata_is_complete_and_true(built):
     with zipfile.ZipFile(built[0]) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
-        metadata = email.message_from_bytes(archive.read(name))
-    assert (metadata["Name"], metadata["Version"]) == ("mlpo", mlpo_cli.__version__)
-    assert metadata["Requires-Python"] == ">=3.10"
-    assert metadata["Summary"]
-    assert metadata["Keywords"]
-    assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
-    classifiers = metadata.get_all("Classifier")
+        about = email.message_from_bytes(archive.read(name))
+    assert (about["Name"], about["Version"]) == ("mlpo", mlpo_cli.__version__)
+    assert about["Requires-Python"] == ">=3.10"
+    assert about["Summary"]
+    assert about["Keywords"]
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert about.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+    classifiers = about.get_all("Classifier")
     assert {"Operating System :: POSIX", "Typing :: Typed"} <= set(classifiers)
     from trove_classifiers import classifiers as known
 
     assert set(classifiers) <= set(known)
+
+
+def test_the_licence_is_in_the_wheel_and_the_one_of_the_library(built, tmp_path):
+    text = (ROOT / "LICENSE").read_bytes()
+    assert b"Apache License" in text
+    assert text == (ROOT / "kit" / "LICENSE").read_bytes()
+    for wheel in (built[0], write_wheel(ROOT / "kit", tmp_path)):
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            (about,) = (name for name in names if name.endswith("/METADATA"))
+            (licence,) = (name for name in names if name.endswith("/LICENSE"))
+            assert email.message_from_bytes(archive.read(about))["License-Expression"] == (
+                "Apache-2.0"
+            )
+            assert archive.read(licence) == text
+
+
+# Licences of packages that software under Apache-2.0 may depend on, as their metadata says them.
+PERMISSIVE = re.compile(r"\b(MIT|BSD|ISC|Apache|PSF|MPL|Python Software Foundation|Mozilla)\b")
+OTHERS = {
+    # GPL 3, which goes together with Apache-2.0. copier installs it; mlpo ships nothing of it.
+    "jinja2-ansible-filters"
+}
+
+
+def test_no_package_that_mlpo_installs_has_a_licence_in_conflict_with_its_own():
+    found, to_do = {}, ["mlpo"]
+    while to_do:
+        distribution = metadata.distribution(to_do.pop())
+        said = distribution.metadata
+        fields = ("License-Expression", "License", "Classifier")
+        values = [value for field in fields for value in said.get_all(field, [])]
+        licences = [v for v in values if not v.count("::") or v.startswith("License")]
+        found[canonicalize_name(said["Name"])] = " ".join(licences)
+        for requirement in map(Requirement, distribution.requires or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                to_do += {canonicalize_name(requirement.name)} - found.keys()
+    assert "pydantic-core" in found, "the search goes beyond mlpo's own requirements"
+    others = {name for name, text in found.items() if not PERMISSIVE.search(text)}
+    assert others - {"mlpo"} <= OTHERS
 
 
 @pytest.fixture(scope="module", params=INSTALLS)

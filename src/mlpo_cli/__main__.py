@@ -11,14 +11,16 @@ def main() -> int:
     """Run the command line and return its exit code."""
     from mlpo_cli.cli import app
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it, and so do we
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # nohup makes a process ignore SIGHUP; leave that as it is.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _interrupt)
     return run_guarded(lambda: app(prog_name="mlpo", standalone_mode=False), sys.argv[1:])
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """What ends mlpo ends it as Ctrl-C does, so that it clears up."""
+    """Handle a signal that ends the process as Ctrl-C does, so that files are cleaned up."""
     raise KeyboardInterrupt
 
 

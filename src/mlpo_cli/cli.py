@@ -14,6 +14,7 @@ from mlpo_cli.options import Command, Commands, add_settings, choose
 
 REPORTS = ("table", "json", "adr", "html")
 COMPARISONS = ("table", "markdown", "json")
+SCHEMAS = ("answers", "rules")
 
 app = typer.Typer(
     name="mlpo",
@@ -46,8 +47,9 @@ DefaultsOption = Annotated[
     bool,
     typer.Option("--defaults", help="Never ask; what is not answered is not sure, or its default."),
 ]
-YesOption = Annotated[
-    bool, typer.Option("--yes", help="Skip confirmations; replace files that are there.")
+YesOption = Annotated[bool, typer.Option("--yes", help="Skip the review and confirmations.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the files of --output and --save-answers.")
 ]
 SaveOption = Annotated[
     str | None,
@@ -95,6 +97,7 @@ def recommend(
     no_input: NoInputOption = False,
     defaults: DefaultsOption = False,
     yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     save_answers: SaveOption = None,
     rules: RulesOption = None,
 ) -> int:
@@ -114,7 +117,9 @@ def recommend(
             f"--explain cannot be combined with --format {chosen}",
             f"leave --explain out: {chosen} has the evidence anyway",
         )
-    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    inputs = Inputs(
+        tuple(set_ or ()), rules, no_input, defaults, yes, overwrite, save_answers, explain
+    )
     return run(answers, chosen, inputs, output)
 
 
@@ -149,6 +154,7 @@ def new(
     no_input: NoInputOption = False,
     defaults: DefaultsOption = False,
     yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     save_answers: SaveOption = None,
     rules: RulesOption = None,
     **settings: str | None,
@@ -167,7 +173,9 @@ def new(
     from mlpo_cli.commands.new import new as generate
 
     options = {key: value for key, value in settings.items() if value is not None}
-    inputs = Inputs(tuple(set_ or ()), rules, no_input, defaults, yes, save_answers, explain)
+    inputs = Inputs(
+        tuple(set_ or ()), rules, no_input, defaults, yes, overwrite, save_answers, explain
+    )
     request = Request(options, answers, accept_toss_up, json, inputs, dry_run, git, run)
     return generate(request)
 
@@ -184,7 +192,7 @@ def compare(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: OutputOption = None,
-    yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     rules: RulesOption = None,
 ) -> int:
     """Show the orchestrators side by side, with the evidence.
@@ -193,20 +201,26 @@ def compare(
     """
     from mlpo_cli.commands.compare import compare as run
 
-    return run(_choose_format(format, json, COMPARISONS), rules, output, yes)
+    return run(_choose_format(format, json, COMPARISONS), rules, output, overwrite)
 
 
 @app.command(cls=Command)
 def schema(
+    document: Annotated[
+        str | None,
+        typer.Argument(
+            help="answers (the default) or rules.", autocompletion=complete_words(SCHEMAS)
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
     output: OutputOption = None,
-    yes: YesOption = False,
+    overwrite: OverwriteOption = False,
     rules: RulesOption = None,
 ) -> int:
-    """Print the JSON Schema of the answers document, for editors and scripts.
+    """Print the JSON Schema of the answers document or of rules files, for editors and scripts.
 
     Exit codes: 0 printed, 2 the rules cannot be used or the file may not be written.
     """
     from mlpo_cli.commands.schema import schema as run
 
-    return run(rules, output, yes)
+    return run(choose("DOCUMENT", document, SCHEMAS), rules, output, overwrite)

@@ -1,7 +1,7 @@
-"""How mlpo ends: the exit codes, the errors a user can cause, and the one place that reports them.
+"""Exit codes, the errors that a user can cause, and the one function that reports all errors.
 
-Three ways to end besides success: the user's error (a message with the fix), an error of ours (one
-line and a crash log, no traceback) and an interrupt.
+Besides success there are three ways to end: an error of the user (a message with the fix), a bug
+in mlpo (one line and a crash log, no traceback) and an interrupt.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
 
+from mlpo_cli import __version__
+
 SCHEMA_VERSION = 1
 
 
 class ExitCode(IntEnum):
-    """Published, and tested: scripts rely on them."""
+    """The exit codes of every command. Scripts rely on them."""
 
     OK = 0
     NEGATIVE = 1
@@ -33,7 +35,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (`file:line`, an option, or empty), what, and the fix."""
+    """One mistake: where (`file:line`, an option, or empty), what it is, and how to fix it."""
 
     where: str
     what: str
@@ -41,7 +43,7 @@ class Problem:
 
 
 class UserError(Exception):
-    """Something the user can put right. The base of all errors that are reported as such."""
+    """A mistake that the user can fix. The base class of all errors but bugs in mlpo."""
 
     exit_code = ExitCode.USAGE
     kind = "usage"
@@ -54,7 +56,7 @@ class UserError(Exception):
 
 
 class AnswersError(UserError):
-    """The answers cannot be used. Carries every problem that was found, in one pass."""
+    """The answers cannot be used. `problems` holds every mistake in them."""
 
     kind = "answers"
 
@@ -63,7 +65,7 @@ class AnswersError(UserError):
 
 
 class RulesError(UserError):
-    """The rules cannot be used. Carries every problem that was found."""
+    """The rules cannot be used. `problems` holds every mistake in them."""
 
     kind = "rules"
 
@@ -72,22 +74,23 @@ class RulesError(UserError):
 
 
 class TargetError(UserError):
-    """The project cannot be placed where it was asked for; nothing was written."""
+    """A file or project cannot be written at its destination; nothing was written."""
 
     kind = "target"
 
 
 class NegativeFinding(UserError):
-    """The command ran, and its finding means that it cannot go on. Nothing was written."""
+    """The command found a reason not to go on, such as a toss-up."""
 
     exit_code = ExitCode.NEGATIVE
     kind = "finding"
 
 
 def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
-    """Run a command and turn every way it can end into an exit code and a message.
+    """Run a command; turn every way that it can end into an exit code and a message.
 
-    `arguments` tell whether JSON was asked for, also when they are too wrong to be parsed.
+    `arguments` are those of the command line. They tell whether to report errors in JSON, also
+    when they cannot be parsed, and go into the crash log.
     """
     from typer import Abort
 
@@ -104,31 +107,31 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         sys.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough (`mlpo ... | head`). Keep the interpreter from flushing again.
+        # The reader closed the pipe (`mlpo ... | head`). Python must not flush into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except OSError as error:
-        if is_of_the_machine(error):
+        if is_system_error(error):
             where = f"{error.filename}: " if error.filename else ""
             return _report(UserError(f"{where}{error.strerror}"), as_json)
-        return _report_ours(error, as_json)
+        return _report_bug(error, arguments, as_json)
     except Exception as error:
-        # Typer's usage errors: known by this method, for newer releases bring a click of their own.
+        # A usage error of Typer. Its class differs between releases of Typer; this method does not.
         if hasattr(error, "format_message"):
             usage = UserError(str(error.format_message()), "mlpo --help shows the usage")
             return _report(usage, as_json)
-        return _report_ours(error, as_json)
+        return _report_bug(error, arguments, as_json)
 
 
-_USERS_MACHINE = frozenset({
+_SYSTEM_ERRORS = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS,
     errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE,
 })  # fmt: skip
 
 
-def is_of_the_machine(error: OSError) -> bool:
-    """Whether this is of the user's disk or permissions, and no fault of ours."""
-    return error.errno in _USERS_MACHINE
+def is_system_error(error: OSError) -> bool:
+    """Whether the disk, the permissions or the limits of the system caused it, not mlpo."""
+    return error.errno in _SYSTEM_ERRORS
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
@@ -157,7 +160,7 @@ def _report(error: UserError, as_json: bool) -> int:
 
 
 def as_text(error: UserError) -> str:
-    """The error for people. What it quotes can't steer the terminal."""
+    """Format an error for a terminal. Escape codes in quoted input are made visible."""
     lines = [f"error: {error.message}"]
     for problem in error.problems[:MOST_PROBLEMS]:
         lines.append("  " + ": ".join(filter(None, (problem.where, problem.what))))
@@ -167,18 +170,25 @@ def as_text(error: UserError) -> str:
         lines.append(f"  and {len(error.problems) - MOST_PROBLEMS:,} more problems")
     if error.fix:
         lines.append(f"  fix: {error.fix}")
-    text = "\n".join(lines) + "\n"
+    return _escape("\n".join(lines) + "\n")
+
+
+def _escape(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
-def _report_ours(error: Exception, as_json: bool) -> int:
-    log = _write_crash_log(error)
+def _report_bug(error: Exception, arguments: Sequence[str], as_json: bool) -> int:
+    log = _write_crash_log(error, arguments)
     message = f"mlpo failed: {type(error).__name__}: {error}"
+    fix = "this is a bug in mlpo: report it to the repository that you installed mlpo from"
+    fix += ", and attach the crash log" if log else ""
     if as_json:
-        document = {"kind": "internal", "message": message, "crash_log": str(log), "problems": []}
+        document: dict[str, object] = {"kind": "internal", "message": message, "fix": fix}
+        document |= {"crash_log": str(log) if log else None, "problems": []}
         _write_json(document, ExitCode.INTERNAL)
     else:
-        sys.stderr.write(f"error: {message}\n  This is a bug in mlpo. Details: {log}\n")
+        where = f"  crash log: {log}\n" if log else ""
+        sys.stderr.write(_escape(f"error: {message}\n{where}  fix: {fix}\n"))
     return ExitCode.INTERNAL
 
 
@@ -187,15 +197,29 @@ def _write_json(error: Mapping[str, object], exit_code: int) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def _write_crash_log(error: Exception) -> Path | None:
-    """Write the traceback to the user's state directory, else a temporary one."""
+def _write_crash_log(error: Exception, arguments: Sequence[str]) -> Path | None:
+    """Write what a bug report needs to the user's state folder, else to the temporary folder.
+
+    The environment is left out: it may hold secrets. Returns None when no folder can be written.
+    """
+    import platform
+    import shlex
+
+    lines = [
+        f"mlpo {__version__}",
+        f"python {sys.version}",
+        f"platform {platform.platform()}",
+        f"command {shlex.join(['mlpo', *arguments])}",
+        "",
+        *traceback.format_exception(error),
+    ]
     state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
-    for directory in (state, Path(tempfile.gettempdir())):
+    for folder in (state, Path(tempfile.gettempdir())):
         try:
-            log = directory.expanduser() / "mlpo" / "crash.log"
+            log = folder.expanduser() / "mlpo" / "crash.log"
             log.parent.mkdir(parents=True, exist_ok=True)
-            text = "".join(traceback.format_exception(error))
-            log.write_text(f"python {sys.version}\n\n{text}", encoding="utf-8")
+            # An argument may hold bytes that are not UTF-8.
+            log.write_text("\n".join(lines), encoding="utf-8", errors="backslashreplace")
         except (OSError, RuntimeError):
             continue
         return log

@@ -1,4 +1,4 @@
-"""Where the data that ships with mlpo lies: beside the code in a wheel, above it in a checkout."""
+"""Find the data that ships with mlpo: beside the code in a wheel, above it in a checkout."""
 
 import importlib.util
 import shutil
@@ -8,7 +8,7 @@ from types import ModuleType
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def _find(name: str) -> Path:
+def _find_data(name: str) -> Path:
     in_wheel = _PACKAGE / "_data" / name
     in_checkout = _PACKAGE.parents[1] / name
     for candidate in (in_wheel, in_checkout):
@@ -18,28 +18,29 @@ def _find(name: str) -> Path:
 
 
 def rules_dir() -> Path:
-    """The directory of criteria.yaml, policy.yaml and orchestrators/.
+    """Find the folder of criteria.yaml, policy.yaml and orchestrators/.
 
     Raises FileNotFoundError if the installation is damaged.
     """
-    return _find("rules")
+    return _find_data("rules")
 
 
 def scaffolds_dir() -> Path:
-    """The directory of the project templates.
+    """Find the folder of the project templates.
 
     Raises FileNotFoundError if the installation is damaged.
     """
-    return _find("scaffolds")
+    return _find_data("scaffolds")
 
 
 def write_kit_wheel(folder: Path) -> Path:
-    """Put the wheel of mlpo-kit into a folder, which is made if need be; returns its path there.
+    """Write the wheel of mlpo-kit into a folder, which may be missing. Returns the wheel's path.
 
-    An installed mlpo carries it; a checkout builds it of kit/, in milliseconds and always the same
-    bytes. Raises FileNotFoundError if the installation is damaged.
+    An installed mlpo contains the wheel. A checkout builds it from kit/: that takes milliseconds,
+    and the same sources give the same bytes. Raises FileNotFoundError if the installation is
+    damaged.
     """
-    source = _find("kit")
+    source = _find_data("kit")
     if (source / "pyproject.toml").is_file():
         return Path(_load_wheel_builder(source).write_wheel(source, folder))
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ def write_kit_wheel(folder: Path) -> Path:
 
 
 def _load_wheel_builder(kit: Path) -> ModuleType:
-    """The kit's own build backend, which needs nothing of the kit and is not installed."""
+    """Load the kit's build backend from its file: it is not installed, and needs nothing else."""
     path = kit / "src" / "mlpo_kit" / "setup" / "wheel_builder.py"
     spec = importlib.util.spec_from_file_location("mlpo_kit_wheel_builder", path)
     if spec is None or spec.loader is None:

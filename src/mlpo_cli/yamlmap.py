@@ -1,9 +1,9 @@
-"""YAML (and so JSON) to plain data, with the line of every value.
+"""Parse YAML (which includes JSON) into plain data, with the line of every value.
 
-Only what a document of answers or rules needs: mappings with string or whole-number keys, lists
-and scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
-tags, deep nesting and great length are refused, so a hostile document can neither run code nor take
-long.
+Supported is what answers and rules need: mappings with strings or whole numbers as keys, lists, and
+the scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
+tags, deep nesting and very long documents are refused, so that a hostile document can neither run
+code nor take long.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 @dataclass
 class Mapped:
-    """A document: its data, the line of each path in it, and what was wrong with it.
+    """A document: its data, the line of each path in it, and the problems.
 
-    `names` holds the file of paths that come from another one than `name`.
+    `names` holds the file of each path that comes from another file than `name`.
     """
 
     name: str
@@ -42,35 +42,35 @@ class Mapped:
     values: int = 0
 
     def where(self, path: Path) -> str:
-        """`file:line` of a value, or of the nearest one around it."""
+        """Get `file:line` of a value, or of the nearest value around it."""
         while path not in self.lines and path:
             path = path[:-1]
         return f"{self.names.get(path, self.name)}:{self.lines.get(path, 1)}"
 
 
 def read(text: str, name: str) -> Mapped:
-    """Parse a document. Never raises: `problems` of the result says what is wrong, with lines."""
+    """Parse a document. Never raises: the result's `problems` list the mistakes, with lines."""
     mapped = Mapped(name)
     try:
         events = yaml.parse(text, Loader=_LOADER)
         next(events)
         if isinstance(next(events), yaml.DocumentStartEvent):
-            mapped.data = _node(next(events), events, mapped, ())
-    except _Refused as refused:
-        mapped.problems.append(refused.problem)
+            mapped.data = _parse_value(next(events), events, mapped, ())
+    except _InvalidDocument as error:
+        mapped.problems.append(error.problem)
     except yaml.YAMLError as error:
-        mapped.problems.append(_syntax_problem(error, text, name))
+        mapped.problems.append(_describe_syntax_error(error, text, name))
     return mapped
 
 
-class _Refused(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.what)
-        self.problem = problem
+class _InvalidDocument(Exception):
+    def __init__(self, where: str, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.problem = Problem(where, what, fix)
 
 
-def _syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
-    """Where the parser stopped; at the end of the file that is its last line."""
+def _describe_syntax_error(error: yaml.YAMLError, text: str, name: str) -> Problem:
+    """Describe a syntax error. One at the end of the file is reported for the last line."""
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
     last = text.rstrip().count("\n") + 1
@@ -78,49 +78,49 @@ def _syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     return Problem(where, f"not valid YAML or JSON: {what}", "correct the syntax there")
 
 
-def _node(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
-    """The value that begins with `event`; its line is noted."""
+def _parse_value(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
+    """Parse the value that begins with `event`, and note its line."""
     where = f"{mapped.name}:{event.start_mark.line + 1}"
     mapped.lines[path] = event.start_mark.line + 1
     mapped.values += 1
     if mapped.values > MAX_VALUES:
-        raise _Refused(Problem(where, "too many values", f"use at most {MAX_VALUES:,}"))
+        raise _InvalidDocument(where, "too many values", f"use at most {MAX_VALUES:,}")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-        raise _Refused(Problem(where, "anchors and aliases are not supported", "write it out"))
+        raise _InvalidDocument(where, "anchors and aliases are not supported", "repeat the value")
     if event.tag is not None:
-        raise _Refused(Problem(where, f"the tag {event.tag} is not supported", "remove the tag"))
+        raise _InvalidDocument(where, f"the tag {event.tag} is not supported", "remove the tag")
     if len(path) > MAX_DEPTH:
-        raise _Refused(Problem(where, "nested too deeply", f"use at most {MAX_DEPTH} levels"))
+        raise _InvalidDocument(where, "nested too deeply", f"use at most {MAX_DEPTH} levels")
     if isinstance(event, yaml.ScalarEvent):
-        return _scalar(event.value) if event.implicit[0] else event.value
+        return _parse_scalar(event.value) if event.implicit[0] else event.value
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Any] = []
         while not isinstance(item := next(events), yaml.SequenceEndEvent):
-            items.append(_node(item, events, mapped, (*path, len(items))))
+            items.append(_parse_value(item, events, mapped, (*path, len(items))))
         return items
-    found: dict[str | int, Any] = {}
+    mapping: dict[str | int, Any] = {}
     while not isinstance(key_event := next(events), yaml.MappingEndEvent):
-        key = _key(key_event, mapped)
+        key = _parse_key(key_event, mapped)
         line = key_event.start_mark.line + 1
-        value = _node(next(events), events, mapped, (*path, key))
-        if key in found:
+        value = _parse_value(next(events), events, mapped, (*path, key))
+        if key in mapping:
             mapped.problems.append(
                 Problem(f"{mapped.name}:{line}", f"{key} is given twice", "keep one of them")
             )
-        found[key] = value
+        mapping[key] = value
         mapped.lines[(*path, key)] = line
-    return found
+    return mapping
 
 
-def _key(event: Any, mapped: Mapped) -> str | int:
+def _parse_key(event: Any, mapped: Mapped) -> str | int:
     where = f"{mapped.name}:{event.start_mark.line + 1}"
     if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
-        raise _Refused(Problem(where, "a key must be a plain word or number", "rename the key"))
-    number = _scalar(event.value) if event.implicit[0] else None
+        raise _InvalidDocument(where, "a key must be a plain word or number", "rename the key")
+    number = _parse_scalar(event.value) if event.implicit[0] else None
     return number if type(number) is int else str(event.value)
 
 
-def _scalar(text: str) -> str | int | float | bool | None:
+def _parse_scalar(text: str) -> str | int | float | bool | None:
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

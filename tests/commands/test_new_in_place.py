@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from support import EXAMPLES, mlpo
 
-from mlpo_cli.scaffold.place import files_of, tree_hash
+from mlpo_cli import __version__
+from mlpo_cli.scaffold.place import hash_tree, list_files
 
 NEW = ("new", "mine", "--orchestrator", "metaflow", "--no-input")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -52,8 +53,8 @@ def test_a_dry_run_tells_scripts_what_the_run_will_make(tmp_path):
     made = json.loads(mlpo(*NEW, "--json", cwd=tmp_path).stdout)
     assert (planned.pop("dry_run"), made.pop("dry_run")) == (True, False)
     assert planned == made
-    on_disk = files_of(tmp_path / "mine")
-    assert made["tree_hash"] == tree_hash(tmp_path / "mine", on_disk)
+    on_disk = list_files(tmp_path / "mine")
+    assert made["tree_hash"] == hash_tree(tmp_path / "mine", on_disk)
     assert made["files"] == [
         {"path": name, "bytes": (tmp_path / "mine" / name).stat().st_size} for name in on_disk
     ]
@@ -68,7 +69,7 @@ def test_all_files_that_are_in_the_way_are_listed_at_once(tmp_path, preview):
     error = json.loads(ran.stdout)["error"]
     assert (ran.returncode, error["kind"]) == (2, "target")
     assert [problem["where"] for problem in error["problems"]] == ["Makefile", "README.md"]
-    assert files_of(tmp_path) == tuple(
+    assert list_files(tmp_path) == tuple(
         f"mine/{n}" for n in ("LICENSE", "Makefile", "README.md", "src/theirs")
     )
 
@@ -97,7 +98,7 @@ def test_git_commits_the_project_in_a_repository_of_its_own(tmp_path):
     }
     assert git(project, "status", "--porcelain") == ""
     assert git(project, "ls-files").split() == [file["path"] for file in document["files"]]
-    assert git(project, "log", "--format=%s") == "Start mine with mlpo 0.1.0\n"
+    assert git(project, "log", "--format=%s") == f"Start mine with mlpo {__version__}\n"
 
 
 def test_git_commits_only_the_project_to_the_repository_of_a_clone(tmp_path):

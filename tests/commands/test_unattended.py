@@ -62,14 +62,15 @@ def test_output_writes_a_file_and_leaves_stdout_empty(tmp_path, form, start):
 
 
 @pytest.mark.parametrize("option", ["--output", "--save-answers"])
-def test_a_file_that_is_there_is_replaced_only_with_yes(tmp_path, option):
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path, option):
     (tmp_path / "mine").write_text("mine")
     arguments = ("recommend", "--answers", STARTUP, option, "mine")
-    ran = mlpo(*arguments, cwd=tmp_path)
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert "pass --yes to replace it" in ran.stderr
-    assert (tmp_path / "mine").read_text() == "mine"
-    assert mlpo(*arguments, "--yes", cwd=tmp_path).returncode == 0
+    for options in ((), ("--yes",)):
+        ran = mlpo(*arguments, *options, cwd=tmp_path)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "pass --overwrite to replace this one" in ran.stderr
+        assert (tmp_path / "mine").read_text() == "mine"
+    assert mlpo(*arguments, "--overwrite", cwd=tmp_path).returncode == 0
     assert (tmp_path / "mine").read_text() != "mine"
 
 
@@ -172,6 +173,8 @@ def test_a_none_that_is_written_to_a_file_still_exits_1(tmp_path):
 
 def test_schema_and_compare_write_files_too(tmp_path):
     for verb in ("schema", "compare"):
+        printed = mlpo(verb, cwd=tmp_path).stdout
         assert mlpo(verb, "--output", verb, cwd=tmp_path).returncode == 0
-        assert (tmp_path / verb).stat().st_size > 1000
+        assert (tmp_path / verb).read_text(encoding="utf-8") == printed
         assert mlpo(verb, "--output", verb, cwd=tmp_path).returncode == 2
+        assert mlpo(verb, "--output", verb, "--overwrite", cwd=tmp_path).returncode == 0

@@ -9,40 +9,54 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import IDS, RULES, some_answers, some_weights
+from small_rules import SMALL, with_any_rules
+from support import RULES, some_answers, some_weights
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import Adjustment, Condition, Evidence, Orchestrator, Row, Scores
+from mlpo_cli.decision.model import (
+    Adjustment,
+    Condition,
+    Evidence,
+    Orchestrator,
+    Row,
+    Rules,
+    Scores,
+)
 from mlpo_cli.reports.jsondoc import decision_document, dumps
 
 few = settings(max_examples=25)
 
 
+@with_any_rules
 @few
-@given(some_answers(), some_weights())
-def test_contributions_sum_to_the_score_for_each_orchestrator(answers, weights):
-    decision = decide(RULES, answers, weights)
+@given(data=st.data())
+def test_contributions_sum_to_the_score_for_each_orchestrator(rules, data):
+    decision = decide(rules, data.draw(some_answers(rules)), data.draw(some_weights(rules)))
     for id, score in decision.scores.items():
         assert sum(c.points[id] for c in decision.contributions) == score
         assert 0 <= score <= 4
 
 
+@with_any_rules
 @few
-@given(some_answers(), some_weights(), st.randoms(use_true_random=False))
-def test_the_order_of_the_answers_is_irrelevant(answers, weights, shuffler):
-    pairs = list(answers.items())
-    shuffler.shuffle(pairs)
-    assert decide(RULES, dict(pairs), weights) == decide(RULES, answers, weights)
+@given(data=st.data())
+def test_the_order_of_the_answers_is_irrelevant(rules, data):
+    answers, weights = data.draw(some_answers(rules)), data.draw(some_weights(rules))
+    shuffled = data.draw(st.permutations(list(answers.items())))
+    assert decide(rules, dict(shuffled), weights) == decide(rules, answers, weights)
 
 
+@with_any_rules
 @few
-@given(some_answers(), st.sampled_from(IDS))
-def test_weight_0_equals_a_criterion_that_does_not_exist(answers, id):
-    without = replace(RULES, criteria=tuple(c for c in RULES.criteria if c.id != id))
-    left = {key: answer for key, answer in answers.items() if key != id}
+@given(data=st.data())
+def test_weight_0_equals_a_criterion_that_does_not_exist(rules, data):
+    answers = data.draw(some_answers(rules))
+    id = data.draw(st.sampled_from([c.id for c in rules.criteria]))
+    without = replace(rules, criteria=tuple(c for c in rules.criteria if c.id != id))
+    others = {key: answer for key, answer in answers.items() if key != id}
     off, absent = (
-        decision_document(decide(RULES, answers, {id: 0})),
-        decision_document(decide(without, left)),
+        decision_document(decide(rules, answers, {id: 0})),
+        decision_document(decide(without, others)),
     )
     assert off["switched_off"] == [id]
     for document in (off, absent):
@@ -50,14 +64,17 @@ def test_weight_0_equals_a_criterion_that_does_not_exist(answers, id):
     assert dumps(off) == dumps(absent)
 
 
+@with_any_rules
 @few
-@given(some_answers())
-def test_not_sure_and_absent_are_the_same(answers):
-    unsure = {id: answers.get(id) for id in IDS}
-    assert decide(RULES, unsure) == decide(RULES, answers)
+@given(data=st.data())
+def test_not_sure_and_absent_are_the_same(rules, data):
+    answers = data.draw(some_answers(rules))
+    unsure = {c.id: answers.get(c.id) for c in rules.criteria}
+    assert decide(rules, unsure) == decide(rules, answers)
 
 
-def _fourth(score: int) -> Orchestrator:
+def fourth_orchestrator(rules: Rules, score: int) -> Orchestrator:
+    """Another orchestrator with the same score everywhere."""
     evidence = (Evidence("made up", "a test", "2026-01-01", "1"),)
     rows = {
         c.id: Row(
@@ -65,93 +82,97 @@ def _fourth(score: int) -> Orchestrator:
             else Scores(points=((1, score),)),
             evidence,
         )
-        for c in RULES.criteria
+        for c in rules.criteria
     }  # fmt: skip
     return Orchestrator("fourth", "Fourth", "1", (), rows)
 
 
+@with_any_rules
 @few
-@given(some_answers(), st.integers(0, 4))
-def test_another_orchestrator_never_reorders_the_others(answers, score):
-    more = replace(RULES, orchestrators=(*RULES.orchestrators, _fourth(score)))
-    before, after = decide(RULES, answers), decide(more, answers)
+@given(data=st.data())
+def test_another_orchestrator_never_reorders_the_others(rules, data):
+    answers = data.draw(some_answers(rules))
+    fourth = fourth_orchestrator(rules, data.draw(st.integers(0, 4)))
+    more = replace(rules, orchestrators=(*rules.orchestrators, fourth))
+    before, after = decide(rules, answers), decide(more, answers)
     assert {id: after.scores[id] for id in before.scores} == before.scores
     if before.orchestrator is not None and not any(gate.overruled for gate in before.gates):
         assert after.orchestrator in (before.orchestrator, "fourth")
 
 
+@with_any_rules
 @few
-@given(some_answers(), some_weights())
-def test_the_winner_is_never_vetoed_and_only_a_veto_on_all_leaves_none(answers, weights):
-    decision = decide(RULES, answers, weights)
+@given(data=st.data())
+def test_the_winner_is_never_vetoed_and_only_a_veto_on_all_leaves_none(rules, data):
+    decision = decide(rules, data.draw(some_answers(rules)), data.draw(some_weights(rules)))
     vetoed = {veto.orchestrator for veto in decision.vetoes}
     assert decision.orchestrator not in vetoed
     assert (decision.orchestrator is None) == (vetoed == set(decision.scores))
     assert decision.runner_up not in vetoed | {decision.orchestrator} - {None}
 
 
+@with_any_rules
 @few
-@given(some_answers())
-def test_a_shut_gate_is_never_won_through_unless_all_are_shut(answers):
-    decision = decide(RULES, answers)
+@given(data=st.data())
+def test_a_shut_gate_is_never_won_through_unless_all_are_shut(rules, data):
+    decision = decide(rules, data.draw(some_answers(rules)))
     shut = {gate.orchestrator for gate in decision.gates if not gate.overruled}
     assert decision.orchestrator not in shut
 
 
 def test_unknown_criteria_answers_and_weights_are_refused():
     with pytest.raises(ValueError, match="colour"):
-        decide(RULES, {"colour": "red"})
-    with pytest.raises(ValueError, match="no answer to cloud"):
-        decide(RULES, {"cloud": "moon"})
-    with pytest.raises(ValueError, match="no answer to team_size"):
-        decide(RULES, {"team_size": True})
+        decide(SMALL, {"colour": "red"})
+    with pytest.raises(ValueError, match="no answer to place"):
+        decide(SMALL, {"place": "moon"})
+    with pytest.raises(ValueError, match="no answer to people"):
+        decide(SMALL, {"people": True})
     for weight in (-1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="weight of cloud"):
-            decide(RULES, {}, {"cloud": weight})
+        with pytest.raises(ValueError, match="weight of place"):
+            decide(SMALL, {}, {"place": weight})
 
 
-def test_a_team_of_19_and_one_of_21_get_the_same_answer():
-    winners = {decide(RULES, {"team_size": size}).orchestrator for size in range(15, 26)}
-    assert winners == {"metaflow"}
+def test_a_number_between_two_points_is_scored_on_the_line_between_them():
+    points = {size: decide(SMALL, {"people": size}).points["alder"] for size in (20, 30, 60, 900)}
+    assert points == {20: 8, 30: Fraction(13, 2), 60: 2, 900: 2}
 
 
 def test_no_answers_gives_the_default_and_says_so():
-    decision = decide(RULES, {})
-    assert decision.orchestrator == "metaflow"
+    decision = decide(SMALL, {})
+    assert decision.orchestrator == SMALL.policy.order[0]
     assert decision.confidence.label != "robust"
     assert "Nothing is answered" in decision.notes[0]
     assert set(decision.scores.values()) == {0}
 
 
-def test_no_cluster_vetoes_kubeflow_and_names_the_answers_that_would_lift_it():
-    (veto,) = decide(RULES, {"existing_kubernetes": "none"}).vetoes
+def test_a_veto_names_the_answers_that_would_lift_it():
+    (veto,) = decide(SMALL, {"cluster": "none"}).vetoes
     lifts = {need.criterion: need.answers for need in veto.lifted_by}
-    assert (veto.id, veto.orchestrator) == ("no-cluster", "kubeflow")
-    assert lifts == {"existing_platform": ("vertex",), "cloud": ("gcp",)}
-    assert not decide(RULES, {"existing_kubernetes": "none", "cloud": "gcp"}).vetoes
+    assert (veto.id, veto.orchestrator) == ("birch-needs-a-cluster", "birch")
+    assert lifts == {"place": ("service",)}
+    assert not decide(SMALL, {"cluster": "none", "place": "service"}).vetoes
 
 
 def test_a_decisive_gate_names_what_is_missing():
-    answers = {
-        "existing_kubernetes": "production",
-        "platform_team": "dedicated",
-        "gpu_scheduling": "multi_node",
-        "team_size": 60,
-        "local_dev_need": "not_needed",
-    }
-    decision = decide(RULES, answers)
+    decision = decide(SMALL, {"people": 60, "cluster": "running"})
     (gate,) = decision.gates
-    assert decision.points["kubeflow"] > decision.points["metaflow"]
-    assert (decision.orchestrator, decision.runner_up) == ("metaflow", "kubeflow")
+    assert decision.points["birch"] > decision.points["cedar"]
+    assert (decision.orchestrator, decision.runner_up) == ("cedar", "birch")
     assert gate.decisive
-    assert [need.criterion for need in gate.missing] == ["multi_tenant"]
+    assert [need.criterion for need in gate.missing] == ["sharing"]
 
 
-def test_kubeflow_in_use_combines_with_the_winner():
-    answers = {"existing_platform": "kubeflow", "local_dev_need": "must", "team_size": 5}
-    decision = decide(RULES, {**answers, "platform_team": "none"})
-    assert decision.orchestrator == "metaflow"
-    assert "metaflow-kubeflow" in decision.combined[0]
+def test_an_adjustment_replaces_scores_under_its_condition():
+    answers = {"cluster": "none", "people": 60}
+    plain, adjusted = (decide(SMALL, {**answers, "place": p}) for p in ("desk", "service"))
+    assert (plain.points["birch"], adjusted.points["birch"]) == (4 * 2 + 1, 3 * 3 + 3 * 2 + 4)
+    for id in ("alder", "cedar"):
+        assert plain.points[id] - adjusted.points[id] in (0, 2)  # only the place differs
+
+
+def test_two_of_them_together_are_advised_to_the_winner():
+    assert decide(SMALL, {"people": 5, "place": "rack"}).combined == ("Both.",)
+    assert decide(SMALL, {"people": 5, "place": "desk"}).combined == ()
 
 
 def test_what_has_to_be_operated_follows_the_answers():
@@ -174,22 +195,22 @@ def test_of_several_adjustments_the_last_one_says_what_to_operate():
 
 
 def test_decimal_weights_are_exact():
-    decision = decide(RULES, {"cloud": "aws"}, {"cloud": 0.1})
-    assert decision.points["metaflow"] == Fraction(4, 10)
+    decision = decide(SMALL, {"place": "desk"}, {"place": 0.1})
+    assert decision.points["alder"] == Fraction(4, 10)
 
 
 def test_a_tie_within_the_margin_goes_to_the_first_in_the_policys_order():
-    equal = {"local_dev_need": "not_needed", "tracking": "dont_care"}
-    decision = decide(RULES, equal)
+    decision = decide(SMALL, {"laptop": "never", "work": "pipeline"})
     assert len(set(decision.points.values())) == 1
-    assert decision.orchestrator == RULES.policy.order[0]
+    assert decision.orchestrator == SMALL.policy.order[0]
 
 
-def test_shuffled_rules_decide_the_same():
-    criteria = list(RULES.criteria)
+@with_any_rules
+def test_shuffled_rules_decide_the_same(rules):
+    criteria = list(rules.criteria)
     random.Random(1).shuffle(criteria)
-    answers = {"team_size": 30, "existing_kubernetes": "planned", "cloud": "azure"}
-    shuffled = decide(replace(RULES, criteria=tuple(criteria)), answers)
-    straight = decide(RULES, answers)
+    answers = {c.id: next(iter(c.choices)) for c in rules.criteria[1:4]}
+    shuffled = decide(replace(rules, criteria=tuple(criteria)), answers)
+    straight = decide(rules, answers)
     assert shuffled.confidence.share == pytest.approx(straight.confidence.share, abs=0.001)
     assert shuffled.scores == straight.scores

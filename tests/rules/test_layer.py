@@ -180,6 +180,7 @@ def test_a_new_criterion_needs_a_row_from_every_orchestrator(layered):
         ("policy.yaml", "vetos: []\n", 3, "'vetos' is not known here"),
         ("orchestrators/mine.yaml", "id: metaflow\n", 3, "metaflow is there twice"),
         ("policy.yaml", "vetoes: [{id: a, when: {}}]\n", 3, "a veto needs a condition"),
+        ("policy.yaml", "vetoes: [{id: a, when: {cloud: {}}}]\n", 3, "{} is not known here"),
         ("policy.yaml", "vetoes:\n  - id: a\n  - id: a\n    - b\n", 6, "not valid YAML"),
     ],
 )

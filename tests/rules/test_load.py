@@ -15,7 +15,7 @@ from mlpo_cli.resources import rules_dir
 
 def test_every_score_cell_has_dated_evidence_with_source_and_version():
     rows = [(o.id, id, row) for o in RULES.orchestrators for id, row in o.rows.items()]
-    assert len(rows) == len(RULES.criteria) * 3
+    assert len(rows) == len(RULES.criteria) * len(RULES.orchestrators)
     for orchestrator, id, row in rows:
         criterion = RULES.criterion(id)
         assert all(row.scores.at(choice) is not None for choice in criterion.choices)
@@ -65,14 +65,10 @@ ZENML = "orchestrators/zenml.yaml"
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (ZENML, "prefer: 4", "prefer: 5", "prefer must be a whole number from 0 to 4"),
-        (ZENML, "prefer: 4, ", "", "no score for prefer"),
         (ZENML, "  trigger:\n", "  tigger:\n", "did you mean trigger?"),
         (ZENML, "  trigger:\n", "  tigger:\n", "there is no row for trigger"),
         (ZENML, "claim: A step is", "clam: A step is", "did you mean claim?"),
         (ZENML, "date: 2026-02-28", "date: last year", "'last year' is no date"),
-        (ZENML, "[100, 2]]", "[100, 2], [50, 1]]", "rising numbers"),
-        (ZENML, "dont_care: 3", "dont_care: 4", "dont_care is indifferent but scores differ"),
         ("policy.yaml", "dev_os: windows", "dev_os: linux_mac", "indifferent but a rule reads it"),
         ("policy.yaml", "gpu_scheduling: tpu", "gpu_sched: tpu", "did you mean gpu_scheduling?"),
         ("policy.yaml", "orchestrator: kubeflow", "orchestrator: flyte", "'flyte' is not known"),
@@ -127,11 +123,14 @@ def test_broken_rules_are_refused_with_file_and_line(copy, file, old, new, said)
 
 
 def test_all_problems_of_all_files_come_at_once(copy):
-    edit(copy, ZENML, "prefer: 4", "prefer: 5")
+    edit(copy, ZENML, "  trigger:\n", "  tigger:\n")
     edit(copy, "policy.yaml", "draws: 2000", "draws: many")
     with pytest.raises(RulesError) as caught:
         rules.load(copy)
-    assert len(caught.value.problems) == 2
+    assert {p.where.split("/")[-1].split(":")[0] for p in caught.value.problems} == {
+        "zenml.yaml",
+        "policy.yaml",
+    }
 
 
 def test_missing_and_unreadable_rules_are_refused(copy, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from support import EXAMPLES
 
 import mlpo_cli
-from mlpo_cli.scaffold.place import files_of, tree_hash
+from mlpo_cli.scaffold.place import hash_tree, list_files
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def generate(folder: Path, python: str = sys.executable, umask: int = 0o022, **e
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     project = Path(document["path"])
-    assert document["tree_hash"] == tree_hash(project, files_of(project))
+    assert document["tree_hash"] == hash_tree(project, list_files(project))
     return project, document["tree_hash"]
 
 
@@ -109,7 +109,7 @@ def test_where_mlpo_is_installed_makes_no_difference(usual, tmp_path):
 def test_nothing_of_this_machine_is_in_it(tmp_path):
     project, _ = generate(tmp_path / "a-place-to-look-for", USER="a-user-to-look-for")
     host = re.compile(rb"\b" + re.escape(os.uname().nodename.encode()) + rb"\b")
-    for name in files_of(project):
+    for name in list_files(project):
         text = (project / name).read_bytes()
         assert not host.search(text), name  # a short one is a part of many words
         for told in (b"to-look-for", str(Path.home()).encode() + b"/"):

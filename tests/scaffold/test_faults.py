@@ -21,8 +21,8 @@ import pytest
 
 from mlpo_cli.__main__ import main
 from mlpo_cli.scaffold import render  # noqa: F401 (copier is imported once, not in each process)
-from mlpo_cli.scaffold.place import files_of, tree_hash
-from mlpo_cli.workshop import PREFIX
+from mlpo_cli.scaffold.place import hash_tree, list_files
+from mlpo_cli.staging import PREFIX
 
 pytestmark = pytest.mark.slow
 
@@ -144,8 +144,8 @@ def said(folder: Path) -> str:
 def hash_of(folder: Path) -> str:
     """Of the project, without what git keeps and what was there before."""
     mine = folder / "mine"
-    files = [f for f in files_of(mine) if not f.startswith(".git/") and f not in THEIRS]
-    return tree_hash(mine, files)
+    files = [f for f in list_files(mine) if not f.startswith(".git/") and f not in THEIRS]
+    return hash_tree(mine, files)
 
 
 def prepare(folder: Path, clone: bool) -> None:
@@ -163,11 +163,11 @@ def judge(folder: Path, clone: bool, code: int, allowed: set[int], whole: str, w
     assert "Traceback" not in text, (where, text)
     mine = folder / "mine"
     if (mine / "Makefile").exists() and (mine / "Makefile").read_text() == "theirs":
-        there = set(files_of(mine)) - set(THEIRS)
+        there = set(list_files(mine)) - set(THEIRS)
         assert there == {"Makefile"}, (where, there)
         (mine / "Makefile").unlink()
     elif code != -signal.SIGKILL:
-        made = [f for f in files_of(mine) if f not in THEIRS]
+        made = [f for f in list_files(mine) if f not in THEIRS]
         assert not made or hash_of(folder) == whole, (where, made)
     elif not clone:
         assert not mine.exists() or hash_of(folder) == whole, where
@@ -232,7 +232,7 @@ def test_a_disk_that_is_really_read_only(tmp_path):
     folder = tmp_path / "disk"
     with small_disk(folder, "ro"):
         assert run(folder) == 2
-        assert f"can't write in {folder}: Read-only file system" in said(folder)
+        assert f"cannot write in {folder}: Read-only file system" in said(folder)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_folder_of_somebody_else(tmp_path):
 
 
 def test_an_edit_after_a_kill_is_never_taken_back(tmp_path, reference):
-    """Killed while its files take their place; somebody edits one that is there already."""
+    """Killed while its files take their place; somebody edits one of them."""
     _, count = reference
     folder = tmp_path / "clone"
     for at in range(count, count + 90, 4):
@@ -272,7 +272,7 @@ def test_an_edit_after_a_kill_is_never_taken_back(tmp_path, reference):
                 file.write("# mine\n")
             assert run(folder) == 2
             assert partial.read_text().endswith("# mine\n")
-            assert "Makefile: is there already" in said(folder)
-            assert set(files_of(folder / "mine")) == {"Makefile", *THEIRS}
+            assert "Makefile: exists already" in said(folder)
+            assert set(list_files(folder / "mine")) == {"Makefile", *THEIRS}
             return
     raise AssertionError("no kill hit the moment")

@@ -10,7 +10,7 @@ from projects import MAXIMAL, MINIMAL, generate
 
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold import available
-from mlpo_cli.scaffold.place import files_of, tree_hash
+from mlpo_cli.scaffold.place import hash_tree, list_files
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -33,7 +33,7 @@ def maximal(orchestrator, tmp_path_factory):
 @pytest.mark.parametrize("which", ["minimal", "maximal"])
 def test_the_tree_is_the_one_that_was_reviewed(which, orchestrator, request):
     """After a change on purpose: pytest --snapshot-update writes the lists anew."""
-    files = "\n".join(files_of(request.getfixturevalue(which).path)) + "\n"
+    files = "\n".join(list_files(request.getfixturevalue(which).path)) + "\n"
     files = re.sub(r"\+h[0-9a-f]{8}-py3", "+h<hash>-py3", files)  # the kit's, whatever is in it
     snapshot = SNAPSHOTS / f"{orchestrator}-{which}.txt"
     if request.config.getoption("--snapshot-update"):
@@ -44,8 +44,8 @@ def test_the_tree_is_the_one_that_was_reviewed(which, orchestrator, request):
 
 def test_the_same_answers_give_the_same_bytes(minimal, orchestrator, tmp_path):
     again = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path
-    files = files_of(again)
-    assert tree_hash(again, files) == tree_hash(minimal.path, files_of(minimal.path))
+    files = list_files(again)
+    assert hash_tree(again, files) == hash_tree(minimal.path, list_files(minimal.path))
 
 
 def test_the_library_is_the_same_in_every_project(minimal, maximal):
@@ -59,7 +59,7 @@ def test_the_source_is_the_same_under_every_orchestrator(minimal, tmp_path):
     for name in available():
         (tmp_path / name).mkdir()
         trees.append(generate(tmp_path / name, *MINIMAL, orchestrator=name).path / "src")
-    assert len({tree_hash(tree, files_of(tree)) for tree in trees}) == 1
+    assert len({hash_tree(tree, list_files(tree)) for tree in trees}) == 1
 
 
 def test_the_versions_that_make_the_numbers_are_the_same_in_every_lock(orchestrator):
@@ -72,7 +72,7 @@ def test_the_versions_that_make_the_numbers_are_the_same_in_every_lock(orchestra
 
 def test_nothing_of_the_templates_is_left(minimal, maximal):
     for project in (minimal, maximal):
-        for name in files_of(project.path):
+        for name in list_files(project.path):
             assert not name.endswith(".jinja")
             if name.endswith((".j2", ".lock", ".whl", ".zip")) or name.startswith(".github"):
                 continue

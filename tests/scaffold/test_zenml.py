@@ -9,7 +9,7 @@ import pytest
 from environments import environment
 from projects import MAXIMAL, MINIMAL, Project, bare_environment, compare_defaults, generate
 
-from mlpo_cli.scaffold.place import files_of
+from mlpo_cli.scaffold.place import list_files
 
 # Python runs this first, in each process: it notes who is called beyond this machine.
 NOTE_CONNECTIONS = """
@@ -44,7 +44,7 @@ def green(tmp_path_factory) -> Project:
         ZENML_CONFIG_PATH=str(home / "zenml"), ZENML_ACTIVE_STACK_ID="0" * 32,
     )  # fmt: skip
     assert not (hook / "called").exists(), (hook / "called").read_text()
-    assert files_of(home) == ()
+    assert list_files(home) == ()
     assert done.stderr == ""
     return project
 

@@ -7,7 +7,7 @@ from mlpo_cli.errors import ExitCode
 
 
 def compare(
-    format: str, rules: str | None = None, output: str | None = None, yes: bool = False
+    format: str, rules: str | None = None, output: str | None = None, overwrite: bool = False
 ) -> int:
     """Print the comparison as table, markdown or json, or write it to the file `output`.
 
@@ -17,5 +17,5 @@ def compare(
     from mlpo_cli.reports.compare import RENDERERS
 
     report = RENDERERS[format](load_rules(Inputs(rules=rules)))
-    write_report(report, output, yes)
+    write_report(report, output, overwrite)
     return ExitCode.OK

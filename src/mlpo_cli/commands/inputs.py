@@ -28,6 +28,7 @@ class Inputs:
     no_input: bool = False
     defaults: bool = False
     yes: bool = False
+    overwrite: bool = False
     save_answers: str | None = None
     explain: bool = False
 
@@ -61,7 +62,7 @@ def collect_answers(
     from mlpo_cli.answers.gather import gather
 
     if inputs.save_answers is not None:
-        files.check(inputs.save_answers, inputs.yes)
+        files.check(inputs.save_answers, inputs.overwrite)
     document = load(answers) if answers is not None else None
     gathered = gather(rules, orchestrators, document, os.environ, inputs.sets, options)
     for warning in gathered.warnings:
@@ -109,16 +110,16 @@ def save_answers(inputs: Inputs, answered: Answered, rules: Rules) -> None:
     from mlpo_cli.answers.save import as_json, as_yaml
 
     as_text = as_json if inputs.save_answers.endswith(".json") else as_yaml
-    files.write(inputs.save_answers, as_text(answered, rules), inputs.yes)
+    files.write(inputs.save_answers, as_text(answered, rules), inputs.overwrite)
     console.write_message(f"Answers written to {inputs.save_answers}")
 
 
-def write_report(report: str | Text, output: str | None, yes: bool) -> None:
+def write_report(report: str | Text, output: str | None, overwrite: bool) -> None:
     """Print a report, or write it to the file `output`. Raises TargetError if that is refused."""
     from mlpo_cli import files
 
     if output is not None:
-        files.write(output, report if isinstance(report, str) else report.plain, yes)
+        files.write(output, report if isinstance(report, str) else report.plain, overwrite)
         console.write_message(f"Written to {output}")
     elif isinstance(report, str):
         console.write_output(report)

@@ -49,7 +49,9 @@ def new(request: Request) -> int:
 
 def _check_tools(request: Request) -> None:
     from mlpo_cli.project import git, make
+    from mlpo_cli.scaffold import place
 
+    place.check_system()
     if request.git:
         git.check()
     if request.run:

@@ -61,11 +61,11 @@ def collect(request: Request, rules: Rules, folder: Path, in_terminal: bool) -> 
     if not in_terminal:
         return gathered
     from mlpo_cli.interview.terminal import ask_name
-    from mlpo_cli.scaffold.place import home_of
+    from mlpo_cli.scaffold.place import get_staging_parent
 
     settings = require_valid(gathered).answered.project
     name = settings["name"] if "name" in settings else ask_name()
-    home_of(folder / name)  # raises before questions are answered in vain
+    get_staging_parent(folder / name)  # raises before questions are answered in vain
     answered = replace(gathered.answered, project={**settings, "name": name})
     gathered = replace(gathered, answered=answered)
     if "orchestrator" in settings:

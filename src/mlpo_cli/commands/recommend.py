@@ -39,7 +39,7 @@ def recommend(
     from mlpo_cli.decision.engine import decide
 
     if output is not None:
-        files.check(output, inputs.yes)
+        files.check(output, inputs.overwrite)
     rules = load_rules(inputs)
     orchestrators = [orchestrator.id for orchestrator in rules.orchestrators]
     gathered = require_valid(collect_answers(answers, inputs, rules, orchestrators))
@@ -53,7 +53,7 @@ def recommend(
     decision = decide(rules, gathered.answered.criteria, gathered.answered.weights)
     report = _make_report(rules, decision, format, gathered if inputs.explain else None)
     save_answers(inputs, gathered.answered, rules)
-    write_report(report, output, inputs.yes)
+    write_report(report, output, inputs.overwrite)
     if in_terminal:
         options = {} if format == "table" else {"--format": format}
         show_replay_command("recommend", inputs, gathered.answered, options)

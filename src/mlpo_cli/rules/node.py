@@ -96,7 +96,7 @@ class Node:
     def one_of(self, known: Collection[str], value: Any = None) -> str:
         """One of the known words; `value` stands in for the node's own, for keys."""
         word = self.value if value is None else value
-        if word not in known:
+        if word not in [*known]:  # a list, as a mapping could not look up a list or mapping
             self.problem(f"{word!r} is not known here", suggest(word, known))
         return str(word)
 

@@ -112,6 +112,8 @@ def _prior(node: Node, choices: Mapping[str, str]) -> Prior:
     for key, share in node.items():
         if choices:
             share.one_of(choices, key)
+        elif type(key) is not int:
+            share.problem(f"{key!r} is not a whole number", "write a number, without quotes")
         prior[key] = share.number(0, 1)
     if abs(sum(prior.values()) - 1) > 1e-9:
         node.problem("the prior must add up to 1")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mlpo_cli.answers.fields import SCHEMA_VERSION
 from mlpo_cli.answers.project import ProjectSettings
-from mlpo_cli.errors import TargetError, is_of_the_machine
+from mlpo_cli.errors import TargetError, is_system_error
 from mlpo_cli.scaffold import place
 from mlpo_cli.scaffold.catalog import available, find
-from mlpo_cli.workshop import clear_abandoned, workshop
+from mlpo_cli.staging import remove_abandoned, staging_folder
 
 __all__ = ["File", "Generated", "Provenance", "available", "generate"]
 
@@ -58,9 +58,9 @@ def generate(
     the target can't be written.
     """
     # Importing copier takes half a second, so it is imported only here.
-    from mlpo_cli.scaffold.origin import keep_origin
+    from mlpo_cli.scaffold.origin import write_origin
     from mlpo_cli.scaffold.render import render
-    from mlpo_cli.scaffold.vendor import add_kit
+    from mlpo_cli.scaffold.vendor import write_kit
 
     settings = asdict(project)
     document = {
@@ -70,28 +70,28 @@ def generate(
         "overrides": {"weights": dict(provenance.weights)},
     }
     versions = {"mlpo": provenance.mlpo_version, "rules": provenance.rules_version}
-    home = place.home_of(target)
-    clear_abandoned(target.parent)
-    with workshop(Path(tempfile.gettempdir()) if dry_run else home) as shop:
-        tree = shop / "project"
+    parent = place.get_staging_parent(target)
+    remove_abandoned(target.parent)
+    with staging_folder(Path(tempfile.gettempdir()) if dry_run else parent) as staging:
+        tree = staging / "project"
         try:
             context = {**settings, "adr": adr}
-            render(find(project.orchestrator), context, shop / "template", tree)
-            add_kit(tree)
-            keep_origin(tree, document, versions)
+            render(find(project.orchestrator), context, staging / "template", tree)
+            write_kit(tree)
+            write_origin(tree, document, versions)
             place.set_modes(tree)
-            files = place.files_of(tree)
+            files = place.list_files(tree)
             generated = Generated(
                 target,
                 tuple(File(name, (tree / name).stat().st_size) for name in files),
-                place.tree_hash(tree, files),
+                place.hash_tree(tree, files),
             )
         except OSError as error:
-            if not is_of_the_machine(error):
+            if not is_system_error(error):
                 raise
-            raise TargetError(f"can't make {target}: {error.strerror}") from error
+            raise TargetError(f"cannot create {target}: {error.strerror}") from error
         if dry_run:
-            place.check(files, target)
+            place.check_conflicts(files, target)
         else:
-            place.put(tree, files, target, shop)
+            place.move_to_target(tree, files, target, staging)
     return generated

@@ -1,4 +1,4 @@
-"""Which scaffolds there are, and the layers that each is made of."""
+"""Find the scaffolds, and the layers that each consists of."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ _DESCRIPTION = "scaffold.yaml"
 
 @dataclass(frozen=True)
 class Scaffold:
-    """A project template: the shared core, and the orchestrator's own layer on top."""
+    """A project template: the shared core, and the layer of one orchestrator over it.
+
+    `facts` is the content of its scaffold.yaml, which the templates of the core read.
+    """
 
     orchestrator: str
-    facts: Mapping[str, Any]  # of its scaffold.yaml: what templates of the core ask for
+    facts: Mapping[str, Any]
     layers: tuple[Path, ...]
 
 
 def available() -> tuple[str, ...]:
-    """The orchestrators that a project can be generated for, sorted."""
+    """List the orchestrators that a project can be generated for, sorted."""
     return tuple(sorted(path.parent.name for path in scaffolds_dir().glob(f"*/{_DESCRIPTION}")))
 
 
 def find(orchestrator: str) -> Scaffold:
-    """The scaffold of an orchestrator that `available` names."""
+    """Load the scaffold of an orchestrator that `available` lists."""
     root = scaffolds_dir()
     facts = yaml.safe_load((root / orchestrator / _DESCRIPTION).read_text(encoding="utf-8"))
     return Scaffold(

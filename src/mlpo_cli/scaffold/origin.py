@@ -16,18 +16,18 @@ from typing import Any
 
 import yaml
 
-from mlpo_cli.scaffold.place import files_of
+from mlpo_cli.scaffold.place import list_files
 
 FOLDER = ".mlpo"
 
 
-def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Write .mlpo/ into a project that is complete but for it.
+def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write .mlpo/ into a project that is otherwise complete.
 
-    The same project gives the same bytes: nothing is compressed, as zlib's output differs between
-    its versions, and git compresses it anyway.
+    The same project gives the same bytes. Therefore nothing is compressed: the output of zlib
+    differs between its versions, and git compresses the archive anyway.
     """
-    files = {name: tree / name for name in files_of(tree)}
+    files = {name: tree / name for name in list_files(tree)}
     folder = tree / FOLDER
     folder.mkdir()
     title = "The answers that made this project: `mlpo new --answers FILE` makes it again"
@@ -39,8 +39,9 @@ def keep_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, s
         for name, path in files.items():
             if not name.endswith((".lock", ".whl")):
                 entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-                runs = path.stat().st_mode & 0o100
-                entry.create_system, entry.external_attr = 3, (0o100755 if runs else 0o100644) << 16
+                is_executable = path.stat().st_mode & 0o100
+                entry.create_system = 3  # Unix
+                entry.external_attr = (0o100755 if is_executable else 0o100644) << 16
                 archive.writestr(entry, path.read_bytes())
 
 

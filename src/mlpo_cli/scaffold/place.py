@@ -1,4 +1,4 @@
-"""Put a project where it belongs: whole, or not at all, and over nothing that is there."""
+"""Move a finished project to its destination: completely or not at all, and over no other file."""
 
 from __future__ import annotations
 
@@ -6,35 +6,43 @@ import errno
 import hashlib
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from mlpo_cli.errors import Problem, TargetError
-from mlpo_cli.workshop import link_into, umask
+from mlpo_cli.errors import Problem, TargetError, UserError
+from mlpo_cli.staging import get_umask, link_files
 
 
-def home_of(target: Path) -> Path:
-    """Where to build: in the target where it is a folder already, else beside it.
+def check_system() -> None:
+    """Raise UserError on Windows: a generated project needs make, links and file locks."""
+    if find_spec("fcntl") is None:
+        fix = "on Windows, install mlpo in WSL and run it there"
+        raise UserError("`mlpo new` needs Linux or macOS", fix)
 
-    Raises TargetError when something else is there.
+
+def get_staging_parent(target: Path) -> Path:
+    """Choose where to stage a project: in the target if it is a folder already, else beside it.
+
+    Raises TargetError when something else has the target's name.
     """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise TargetError(f"{target} is there, and is no folder", "choose another name")
+        raise TargetError(f"{target} exists and is not a folder", "choose another name")
     return target if target.is_dir() else target.parent
 
 
-def check(files: Sequence[str], target: Path) -> None:
-    """Raise TargetError when files of the project would replace, or go through, what is there."""
-    blocking = {name for file in files if (name := _blocking(file, target)) is not None}
-    if blocking:
+def check_conflicts(files: Sequence[str], target: Path) -> None:
+    """Raise TargetError when files of the project would replace something in the target."""
+    conflicts = {name for file in files if (name := _find_conflict(file, target)) is not None}
+    if conflicts:
         raise TargetError(
-            f"{target} has what the project would replace; nothing was written",
-            "move it away, or choose another name",
-            [Problem(name, "is there already") for name in sorted(blocking)],
+            f"the project would replace files in {target}; nothing was written",
+            "move them away, or choose another name",
+            [Problem(name, "exists already") for name in sorted(conflicts)],
         )
 
 
-def _blocking(file: str, target: Path) -> str | None:
-    """The first part of the path that is there and isn't a real folder to go through."""
+def _find_conflict(file: str, target: Path) -> str | None:
+    """Find the first part of a file's path that exists and is not a real folder."""
     path = target
     for part in file.split("/"):
         path = path / part
@@ -45,49 +53,48 @@ def _blocking(file: str, target: Path) -> str | None:
     return file  # a folder where the file should be
 
 
-def put(tree: Path, files: Sequence[str], target: Path, shop: Path) -> None:
-    """Move the project `tree`, made in the workshop `shop`, to `target`.
+def move_to_target(tree: Path, files: Sequence[str], target: Path, staging: Path) -> None:
+    """Move the project `tree`, made in the folder `staging`, to `target`.
 
-    By one rename where nothing is there yet. Into a folder that is there its files are linked, so
-    that none can replace another's and a killed process's can be told and taken back. Raises
-    TargetError; the target is then as it was.
+    A new target is made by one rename. If the target is a folder already, the files are linked
+    into it: a link never replaces a file, and an incomplete set of links can be found and removed.
+    Raises TargetError; the target is then as it was.
     """
     try:
-        if shop.parent == target:
-            check(files, target)
-            link_into(target, shop, tree)
+        if staging.parent == target:
+            check_conflicts(files, target)
+            link_files(tree, staging, target)
         else:
             tree.rename(target)
     except OSError as error:
-        raise _refused(error, target) from error
+        raise _describe_error(error, target) from error
 
 
-def _refused(error: OSError, target: Path) -> TargetError:
+def _describe_error(error: OSError, target: Path) -> TargetError:
     if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR):
-        return TargetError(f"{target} was made by somebody else meanwhile", "choose another name")
+        what = f"another process created {target} at the same time"
+        return TargetError(what, "choose another name")
     if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK) and target.is_dir():
-        return TargetError(
-            f"{target} is on a file system without hard links",
-            "choose a name that is not there yet",
-        )
-    return TargetError(f"can't create {target}: {error.strerror}")
+        what = f"the file system of {target} has no hard links"
+        return TargetError(what, "choose a name that does not exist yet")
+    return TargetError(f"cannot create {target}: {error.strerror}")
 
 
 def set_modes(tree: Path) -> None:
-    """Give everything the permissions that new files get, however mlpo's own are installed."""
-    allowed = 0o777 & ~umask()
+    """Give all files and folders the permissions of new ones, whatever mlpo's own files have."""
+    allowed = 0o777 & ~get_umask()
     for path in (tree, *tree.rglob("*")):
-        runs = path.is_dir() or path.stat().st_mode & 0o100
-        path.chmod(allowed if runs else allowed & 0o666)
+        is_executable = path.is_dir() or path.stat().st_mode & 0o100
+        path.chmod(allowed if is_executable else allowed & 0o666)
 
 
-def files_of(root: Path) -> tuple[str, ...]:
-    """The paths of all files below a folder, relative to it, with `/`, sorted."""
+def list_files(root: Path) -> tuple[str, ...]:
+    """List all files below a folder: sorted paths relative to it, with `/`."""
     return tuple(sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()))
 
 
-def tree_hash(root: Path, files: Sequence[str]) -> str:
-    """SHA-256 over the files' paths and bytes, in hex."""
+def hash_tree(root: Path, files: Sequence[str]) -> str:
+    """Compute SHA-256 over the files' paths and bytes, in hex."""
     digest = hashlib.sha256()
     for name in files:
         content = hashlib.sha256((root / name).read_bytes()).hexdigest()

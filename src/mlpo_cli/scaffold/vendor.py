@@ -1,4 +1,4 @@
-"""Give a project its library: the kit's wheel in vendor/, and the lock that pins it."""
+"""Write the library of a project: the wheel of mlpo-kit, and the lock that pins it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlpo_cli.resources import write_kit_wheel
 LOCK = "requirements-kit.lock"
 
 
-def add_kit(tree: Path) -> None:
+def write_kit(tree: Path) -> None:
     """Write vendor/mlpo_kit-<version>-py3-none-any.whl and requirements-kit.lock into a project."""
     wheel = write_kit_wheel(tree / "vendor")
     version = wheel.name.split("-")[1]
