@@ -264,7 +264,9 @@ def compare(
 
 @app.command(cls=Verb)
 def schema(
-    json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Changes nothing: a schema is JSON.")
+    ] = False,
     output: OutputOption = None,
     yes: YesOption = False,
     rules: RulesOption = None,
@@ -276,3 +278,23 @@ def schema(
     from mlpo_cli.commands.schema import schema as run
 
     return run(rules, output, yes)
+
+
+@app.command(cls=Verb)
+def skill(
+    json: JsonOption = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", metavar="PATH", help="Write it to a folder, as SKILL.md, or a file."
+        ),
+    ] = None,
+    yes: YesOption = False,
+) -> int:
+    """Print how a coding agent uses mlpo, as a SKILL.md.
+
+    Exit codes: 0 printed, 2 the file may not be written.
+    """
+    from mlpo_cli.commands.skill import skill as run
+
+    return run(json, output, yes)

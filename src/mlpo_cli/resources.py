@@ -33,6 +33,11 @@ def scaffolds_dir() -> Path:
     return _find("scaffolds")
 
 
+def skill_file() -> Path:
+    """The page that tells coding agents how to use mlpo."""
+    return _PACKAGE / "SKILL.md"
+
+
 def write_kit_wheel(folder: Path) -> Path:
     """Put the wheel of mlpo-kit into a folder, which is made if need be; returns its path there.
 
