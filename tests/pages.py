@@ -1,8 +1,9 @@
 """Read the pages of the documentation as something to run in a copy of the repository.
 
 A `sh` block holds commands; a `console` block holds commands after `$` and their output, in which
-`...` stands for anything. A sentence before another block may say which file it changes: ``In `FILE`, below `LINE`:`` (or
-above, or instead of), ``At the end of `FILE`:`` or ``New, `FILE`:``.
+`...` stands for anything. A sentence before another block may say which file it changes:
+``In `FILE`, below `LINE`:`` (or above, or instead of),
+``At the end of `FILE`:`` or ``New, `FILE`:``.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-        # Share the environment of the tests; `make setup` sees that it is ready and changes nothing.
+        # Share the environment of the tests. `make setup` sees that it is ready.
         (folder / ".venv").mkdir()
         for path in Path(sys.prefix).iterdir():
             if path.name != "ready":
