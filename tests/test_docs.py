@@ -254,8 +254,8 @@ def test_the_options_variables_and_keys_that_the_pages_name_exist():
 @pytest.mark.parametrize(
     ("command", "heading"),
     [
-        (["recommend", "--answers", str(EXAMPLES / "startup.yaml")], "`recommend` says:"),
-        (["new", "--answers", str(EXAMPLES / "startup.yaml")], "`new` says:"),
+        (["recommend", "--answers", str(EXAMPLES / "startup.yaml")], "`recommend` prints:"),
+        (["new", "--answers", str(EXAMPLES / "startup.yaml")], "`new` prints:"),
     ],
     ids=["recommend", "new"],
 )

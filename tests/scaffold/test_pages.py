@@ -11,8 +11,8 @@ from mlpo_cli.scaffold import available
 PAGES = ("README.md", "AGENTS.md", "docs/cluster.md", "docs/manual.md")
 # Made by the commands that the pages describe, or by the reader.
 MADE = re.compile(
-    r"build/|data/|<|my-profile|configs/zenml/|patches|runs/|cache/|checkpoints/|registry/|retention/"
-    r"|report"
+    r"build/|data/|<|my-profile|my-sweep|configs/zenml/|patches|runs/|cache/|checkpoints/"
+    r"|registry/|retention/|report"
 )
 
 
