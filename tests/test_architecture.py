@@ -80,8 +80,3 @@ def test_the_arrows_make_no_circle_and_name_what_there_is():
     for here, others in ARROWS.items():
         assert all(order.index(other) > order.index(here) for other in others), here
     assert {path.relative_to(SRC).parts[0].removesuffix(".py") for path in MODULES} == set(ARROWS)
-
-
-def test_a_module_is_read_in_one_sitting():
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    assert {path.name: length for path, length in lengths.items() if length > 300} == {}

@@ -40,6 +40,7 @@ INSTEAD = {
     ". .venv/bin/activate": "test -e .venv/bin/activate",
     # They would run tests inside this test.
     'make test-kit ARGS="-k layers"': "make help",
+    "python -m pytest tests/scaffold/test_generate.py --snapshot-update -q": "make help",
     "make test": "make help",
     "make test-fast": "make help",
 }
