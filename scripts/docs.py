@@ -1,9 +1,9 @@
-"""Write what is generated in docs/ and README.md: `make docs`.
+"""Write the generated files in docs/, and the generated sentence in README.md: `make docs`.
 
     python scripts/docs.py
 
 The reference comes from the code and the rules, the index from the pages themselves, and the
-picture from a real run. tests/test_docs.py fails when one of them is not in step.
+picture from a real run. tests/test_docs.py fails if one of them is out of date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WRITTEN_BY = "Written by `make docs`"
 
 @cache
 def shown(*arguments: str) -> str:
-    """What mlpo prints, in 80 columns and without colour."""
+    """Return what mlpo prints, in 80 columns and without colour."""
     return picture.printed(*arguments, COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1")
 
 
@@ -68,24 +68,28 @@ def comparison() -> str:
 
 def index() -> str:
     """docs/README.md: every page, in groups, with its first sentence."""
-    pages = [page for page in sorted(DOCS.glob("*.md")) if page.name != "README.md"]
-    told = {page.name: _title_and_sentence(page) for page in pages}
-    generated = [name for name in told if name in GENERATED]
-    groups = {"How to": [n for n in told if n not in generated], "Reference": generated}
-    parts = [f"# Documentation\n\nAll pages; [mlpo](../README.md) is one up. {WRITTEN_BY}.\n"]
-    for group, names in groups.items():
-        lines = [f"- [{told[name][0]}]({name}): {told[name][1]}" for name in names]
-        if group == "Reference":
-            lines += [f"- [{name}]({name}): {text}" for name, text in SCHEMAS.items()]
-        parts.append(f"## {group}\n\n" + "\n".join(lines) + "\n")
+    written = [page for page in sorted(DOCS.glob("*.md")) if page.name not in NOT_LISTED]
+    groups = {
+        "How to": [_link(page) for page in written],
+        "Extending": [_link(page) for page in sorted((DOCS / "extending").glob("*.md"))],
+        "Reference": [*(_link(DOCS / name) for name in GENERATED), *OTHER_FILES],
+    }
+    parts = [f"# Documentation\n\nEvery page. Start at the [README](../README.md). {WRITTEN_BY}.\n"]
+    parts += [f"## {title}\n\n" + "\n".join(links) + "\n" for title, links in groups.items()]
     return "\n".join(parts)
 
 
+def _link(page: Path) -> str:
+    """A line of the index."""
+    title, sentence = _title_and_sentence(page)
+    return f"- [{title}]({page.relative_to(DOCS).as_posix()}): {sentence}"
+
+
 def _title_and_sentence(page: Path) -> tuple[str, str]:
-    """The heading of a page, and the first sentence below it as it reads outside the page."""
+    """Return the heading of a page and the first sentence below it, without links."""
     text = GENERATED[page.name]() if page.name in GENERATED else page.read_text(encoding="utf-8")
     title, _, rest = text.removeprefix("# ").partition("\n\n")
-    first = " ".join(rest.split("\n\n")[0].split())
+    first = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", " ".join(rest.split("\n\n")[0].split()))
     return title, re.split(r"(?<=[.:?])\s", first)[0].rstrip(":.") + "."
 
 
@@ -109,16 +113,18 @@ def filled(text: str, name: str, content: str) -> str:
     return marks.sub(lambda found: f"{found[1]}{content}{found[2]}", text)
 
 
-SCHEMAS = {
-    "answers.schema.json": "The JSON Schema of the answers document, for editors.",
-    "rules.schema.json": "The JSON Schema of rules files, for editors.",
-}
 GENERATED: dict[str, Callable[[], str]] = {
     "answer-keys.md": answer_keys,
     "cli.md": command_line,
     "comparison.md": comparison,
     "decision-rules.md": decision_rules,
 }
+NOT_LISTED = ("README.md", *GENERATED)  # with the pages that are written by hand
+OTHER_FILES = (
+    "- [answers.schema.json](answers.schema.json): The JSON Schema of the answers, for editors.",
+    "- [rules.schema.json](rules.schema.json): The JSON Schema of rules files, for editors.",
+    "- [SKILL.md](../src/mlpo_cli/SKILL.md): How a coding agent uses mlpo; `mlpo skill` prints it.",
+)
 FILES: dict[str, Callable[[], str]] = {
     **{f"docs/{name}": write for name, write in GENERATED.items()},
     "docs/answers.schema.json": lambda: shown("schema", "answers"),

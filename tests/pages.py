@@ -1,8 +1,9 @@
-"""The pages of the documentation as something to run: their blocks, in order, in a copy of mlpo.
+"""Read the pages of the documentation as something to run in a copy of the repository.
 
-`sh` holds commands, `console` commands with `$` and what they print (`...` stands for anything).
-A sentence before another block may say which file it changes: ``In `FILE`, below `LINE`:`` (or
-above, or instead of), ``At the end of `FILE`:`` or ``New, `FILE`:``.
+A `sh` block holds commands; a `console` block holds commands after `$` and their output, in which
+`...` stands for anything. A sentence before another block may say which file it changes:
+``In `FILE`, below `LINE`:`` (or above, or instead of),
+``At the end of `FILE`:`` or ``New, `FILE`:``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ LEFT_OUT = (
     "demo",
     "dist",
 )
+SKILL = "src/mlpo_cli/SKILL.md"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 _IN = re.compile(r"In `([^`]+)`, (below|above|instead of) `([^`]+)`:\n\n\Z")
 _WHOLE = re.compile(r"(New,|At the end of) `([^`]+)`:\n\n\Z")
@@ -39,7 +41,7 @@ _CHECKER = doctest.OutputChecker()
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a page. `edit` is the file that it changes, where, and beside which line."""
+    """A block of a page. `edit` is the file that it changes, how, and next to which line."""
 
     page: str
     line: int
@@ -53,7 +55,7 @@ class Block:
         return f"{self.page}:{self.line}"
 
     def commands(self) -> Iterator[tuple[str, str | None]]:
-        """Each command with the output that is shown for it, None where none is."""
+        """Yield each command with the output that the page shows for it, or None."""
         if self.language == "sh":
             yield from ((line, None) for line in self.body.splitlines() if line.strip())
         if self.language == "console":
@@ -63,32 +65,33 @@ class Block:
 
 
 def pages() -> list[str]:
-    """Every page of the documentation."""
-    found = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
-    return ["README.md", "CONTRIBUTING.md", *found]
+    """List every page of the documentation, as a path below the root."""
+    paths = sorted((ROOT / "docs").rglob("*.md"))
+    in_docs = [path.relative_to(ROOT).as_posix() for path in paths]
+    return ["README.md", "CONTRIBUTING.md", SKILL, *in_docs]
 
 
 def blocks(page: str) -> list[Block]:
-    """The blocks of a page, from the top."""
+    """Return the blocks of a page, from the top."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = []
+    in_order = []
     for match in _BLOCK.finditer(text):
-        # The page wraps the sentence where it likes.
+        # A page may break the sentence into lines anywhere.
         before = re.sub(r"(?<!\n)\n(?!\n)", " ", text[: match.start()].rpartition("```")[2])
         inside, whole = _IN.search(before), _WHOLE.search(before)
         edit = inside.groups() if inside else (whole[2], whole[1], "") if whole else ()
         line = text.count("\n", 0, match.start()) + 1
-        found.append(Block(page, line, match[1], match[2], edit))
-    return found
+        in_order.append(Block(page, line, match[1], match[2], edit))
+    return in_order
 
 
 class Reader:
-    """Somebody who follows a page in a copy of the checkout; each block starts at its root."""
+    """Follows a page in a copy of the repository; each block starts in its root folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-        # The environment of the tests, which `make setup` here finds ready and leaves as it is.
+        # Share the environment of the tests. `make setup` sees that it is ready.
         (folder / ".venv").mkdir()
         for path in Path(sys.prefix).iterdir():
             if path.name != "ready":
@@ -96,7 +99,7 @@ class Reader:
         (folder / ".venv" / "ready").touch()
 
     def change(self, block: Block) -> None:
-        """Make the change to a file that the block asks for."""
+        """Change the file as the block says."""
         name, where, wanted = block.edit
         path = self.folder / name
         if where == "New,":
@@ -114,27 +117,31 @@ class Reader:
         path.write_text("".join(lines), encoding="utf-8")
 
     def run(self, command: str, folder: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
-        """Run one line in a shell. Returns how it ended, and the folder it left the shell in."""
-        leaves = self.folder / ".left-in"
-        script = f"{command}\ncode=$?\npwd > {str(leaves)!r}\nexit $code\n"
-        ours = re.compile("MLPO_.*|NO_COLOR|FORCE_COLOR")
-        environment = {k: v for k, v in bare_environment().items() if not ours.fullmatch(k)}
+        """Run one line in a shell. Return the result and the shell's folder at the end."""
+        last_folder = self.folder / ".left-in"
+        script = f"{command}\ncode=$?\npwd > {str(last_folder)!r}\nexit $code\n"
+        changes_output = re.compile("MLPO_.*|NO_COLOR|FORCE_COLOR")
+        environment = {
+            name: value
+            for name, value in bare_environment().items()
+            if not changes_output.fullmatch(name)
+        }
         environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "src"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
         }
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-o", "pipefail", "-c", script],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
         )  # fmt: skip
-        return done, Path(leaves.read_text().strip())
+        return result, Path(last_folder.read_text().strip())
 
 
 def difference(shown: str, printed: str) -> str:
-    """How the output differs from the one that is shown; nothing where it does not."""
+    """Describe how the output differs from what the page shows; empty if it does not."""
     if _CHECKER.check_output(shown, printed, doctest.ELLIPSIS):
         return ""
     example = doctest.Example("", shown)

@@ -1,4 +1,4 @@
-"""What the documentation says is so: its commands run, it is in step, and nothing is missing."""
+"""The documentation is true: its commands run, generated pages are current, nothing is missing."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from mlpo_cli.scaffold import available
 from mlpo_cli.yamlmap import read
 
 sys.path.insert(0, str(ROOT / "scripts"))
-generator = import_module("docs")  # the script; `docs/` holds no package
+generator = import_module("docs")  # scripts/docs.py; `docs/` holds no package
 
-# A block with a command that holds one of these takes minutes: the slow tier runs it.
+# A block with one of these commands takes minutes, so that only the slow tests run it.
 SLOW = ("pipx install", "make demo", "make setup run", "make lint", "make manifests")
-# What is run in place of a command that a page has, and why.
+# Commands of pages that are replaced by another one here, and why.
 INSTEAD = {
-    # They ask in a terminal; tests/interview/test_terminal.py answers them in a real one.
+    # They ask questions; tests/interview/test_terminal.py answers them in a real terminal.
     "mlpo recommend": "mlpo recommend --answers examples/startup.yaml",
     "mlpo new my-project": "mlpo new my-project --answers examples/startup.yaml",
-    # docs/start-a-project.md does it step by step, and once is enough.
+    # docs/start-a-project.md runs a project step by step; once is enough.
     "cd my-project && make setup run": "cd my-project && make help",
     "mlpo new at-once --orchestrator metaflow --run": "mlpo new at-once --orchestrator metaflow",
     # They install for the user; here into folders of the copy, with the pipx of a package index.
@@ -51,13 +51,15 @@ INSTEAD = {
     ),
     # The environment of the tests is active already.
     ". .venv/bin/activate": "test -e .venv/bin/activate",
-    # They would run these very tests again.
+    # They would run tests inside this test.
+    'make test-kit ARGS="-k layers"': "make help",
+    "python -m pytest tests/scaffold/test_generate.py --snapshot-update -q": "make help",
     "make test": "make help",
     "make test-fast": "make help",
 }
-# Pages whose commands cannot run here, and why; what they say is tested elsewhere.
+# Pages whose commands cannot run here, and why; other tests cover what they say.
 NOT_RUN = {
-    "docs/behind-a-proxy.md": "it names hosts that are not there; see tests/test_private_index.py",
+    "docs/behind-a-proxy.md": "its hosts do not exist; see tests/test_private_index.py",
 }
 HOW_TO = [page for page in pages() if page.removeprefix("docs/") not in generator.GENERATED]
 TO_RUN = [page for page in HOW_TO if page not in NOT_RUN]
@@ -71,9 +73,9 @@ def text_of(page: str) -> str:
 
 
 def commands_of(block: Block) -> list[tuple[str, str | None]]:
-    """The commands as they are run, without the remarks behind them."""
-    said = [(re.sub(r"\s+# .*", "", command), shown) for command, shown in block.commands()]
-    return [(INSTEAD.get(command, command), shown) for command, shown in said]
+    """Return the commands to run, without comments, each with the output that the page shows."""
+    bare = [(re.sub(r"\s+# .*", "", command), output) for command, output in block.commands()]
+    return [(INSTEAD.get(command, command), output) for command, output in bare]
 
 
 def is_slow(block: Block) -> bool:
@@ -81,17 +83,17 @@ def is_slow(block: Block) -> bool:
 
 
 def follow(page: str, reader: Reader, slow: bool) -> None:
-    """Do what a page says, from the top; its slow blocks only where asked for."""
+    """Follow a page from the top; leave its slow blocks out unless `slow`."""
     for block in blocks(page):
         if block.edit:
             reader.change(block)
         folder = reader.folder
-        for command, shown in commands_of(block) if slow or not is_slow(block) else ():
-            done, folder = reader.run(command, folder)
-            said = f"{block.where}: {command}\n"
-            assert done.returncode == 0, said + done.stdout
-            differs = "" if shown is None else difference(shown, done.stdout)
-            assert not differs, said + differs
+        for command, output in commands_of(block) if slow or not is_slow(block) else ():
+            result, folder = reader.run(command, folder)
+            where = f"{block.where}: {command}\n"
+            assert result.returncode == 0, where + result.stdout
+            differs = "" if output is None else difference(output, result.stdout)
+            assert not differs, where + differs
 
 
 @pytest.mark.parametrize("page", [p for p in TO_RUN if any(commands_of(b) for b in blocks(p))])
@@ -108,11 +110,11 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
         if any(map(is_slow, blocks(page)))
     ],
 )
-def test_a_page_with_commands_that_take_minutes_holds_as_well(page, tmp_path):
+def test_the_slow_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
     follow(page, Reader(tmp_path / "a folder"), slow=True)
 
 
-def test_what_is_not_run_is_still_on_a_page():
+def test_what_these_lists_leave_out_is_still_on_a_page():
     assert set(NOT_RUN) <= set(pages())
     bodies = "".join(block.body for page in HOW_TO for block in blocks(page))
     assert not [command for command in INSTEAD if command not in bodies]
@@ -120,10 +122,10 @@ def test_what_is_not_run_is_still_on_a_page():
 
 @pytest.mark.parametrize("page", pages())
 def test_every_block_is_one_that_a_test_reads(page):
-    """Commands are run, changes are made, YAML is loaded below; `text` is generated."""
-    found = blocks(page)
-    assert len(re.findall(r"^\s*(?:```|~~~)", text_of(page), re.M)) == 2 * len(found)
-    for block in found if page not in NOT_RUN else ():
+    """Commands are run, edits are made, YAML is loaded below; `text` is generated."""
+    read = blocks(page)
+    assert len(re.findall(r"^\s*(?:```|~~~)", text_of(page), re.M)) == 2 * len(read)
+    for block in read if page not in NOT_RUN else ():
         loaded = block.language == "yaml" and page in LOADED
         generated = block.language == "text" and page not in HOW_TO
         assert block.edit or commands_of(block) or loaded or generated, block.where
@@ -136,7 +138,7 @@ def test_every_command_is_run_by_a_page(verb):
 
 
 @pytest.mark.parametrize("name", generator.FILES)
-def test_what_is_generated_is_in_step(name):
+def test_a_generated_file_is_current(name):
     assert text_of(name) == generator.FILES[name](), "run `make docs`"
 
 
@@ -151,7 +153,7 @@ def test_every_option_is_documented(verb):
 
 @pytest.mark.parametrize("field", [f for f in FIELDS if f.place[0] == "project"])
 def test_the_page_on_projects_says_what_each_setting_may_be(field):
-    if field.key in ("name", "orchestrator"):  # they have a section of their own
+    if field.key in ("name", "orchestrator"):  # each has its own section
         return
     option = f"--{field.key.replace('_', '-')}"
     (row,) = [s for s in text_of("docs/start-a-project.md").splitlines() if f"| `{option}` |" in s]
@@ -172,12 +174,12 @@ def test_every_environment_variable_that_the_code_reads_is_documented():
         for argument in _names_read(node)
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
-    assert {"NO_COLOR", "XDG_STATE_HOME"} <= read_by_name, "the search finds what is known"
+    assert {"NO_COLOR", "XDG_STATE_HOME"} <= read_by_name, "the search misses what is there"
     assert [name for name in read_by_name if f"| `{name}` |" not in section] == []
 
 
 def _names_read(node: ast.AST) -> list[ast.expr]:
-    """What stands for X in `environ.get(X)`, `environ[X]` and `os.getenv(X)`."""
+    """Return the X of `environ.get(X)`, `environ[X]` and `os.getenv(X)`."""
     if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
         return [node.slice]
     if isinstance(node, ast.Call) and re.search(r"environ\.\w+$|getenv$", ast.unparse(node.func)):
@@ -187,13 +189,13 @@ def _names_read(node: ast.AST) -> list[ast.expr]:
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: ".".join(field.place))
 def test_every_answer_is_documented_with_its_choices_and_its_variable(field):
-    text = text_of("docs/answer-keys.md")
+    page = text_of("docs/answer-keys.md")
     if field.place[0] == "overrides":
-        assert f"| `{field.variable}` |" in text.split("\n## overrides.weights\n")[1]
+        assert f"| `{field.variable}` |" in page.split("\n## overrides.weights\n")[1]
         return
-    section = text.split(f"\n### {field.name}\n")[1].split("\n##")[0]
-    for said in (field.help, f"`{field.variable}`", f"--set {field.name}="):
-        assert said in section
+    section = page.split(f"\n### {field.name}\n")[1].split("\n##")[0]
+    for text in (field.help, f"`{field.variable}`", f"--set {field.name}="):
+        assert text in section
     for choice, meaning in getattr(field.kind, "texts", {}).items():
         assert f"| `{choice}` | {meaning} |" in section if meaning else f"`{choice}`" in section
 
@@ -223,7 +225,7 @@ def test_the_pages_of_reference_name_every_criterion_and_orchestrator():
 
 
 def anchors(page: str) -> set[str]:
-    """The anchors of a page's headings, as code hosts make them."""
+    """Return the anchors of a page's headings, as code hosts make them."""
     headings = re.findall(r"^#+ (.*)$", text_of(page), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -236,7 +238,7 @@ def links(page: str) -> list[str]:
 @pytest.mark.parametrize("page", pages())
 def test_no_link_is_dead(page):
     for link in links(page):
-        assert "://" not in link, f"{link}: no test can tell whether it is there"
+        assert "://" not in link, f"{link}: no test can check that"
         name, _, anchor = link.partition("#")
         target = ((ROOT / page).parent / name).resolve() if name else ROOT / page
         assert target.exists(), link
@@ -258,11 +260,11 @@ def test_every_page_can_be_reached_from_the_readme():
 
 
 def test_the_options_variables_and_keys_that_the_pages_name_exist():
-    written = [page for page in HOW_TO if page.startswith("docs/")]
-    # Pages on extending mlpo name what their example adds.
-    text = "\n".join(text_of(page) for page in written if "/extending/" not in page)
+    # The pages on extending name what their reader adds.
+    text = "\n".join(text_of(page) for page in HOW_TO if not page.startswith("docs/extending/"))
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
-    options = {o for command in COMMANDS.values() for p in command.params for o in p.opts}
+    commands = (MLPO, *COMMANDS.values())
+    options = {name for command in commands for p in command.params for name in p.opts}
     assert set(re.findall(r"`(--[a-z-]+)", prose)) <= options
     assert set(re.findall(r"MLPO_[A-Z_]*[A-Z]", text)) <= {field.variable for field in FIELDS}
     assert set(re.findall(r"--set ([a-z_.]+)=", prose)) <= {field.name for field in FIELDS}
@@ -271,8 +273,8 @@ def test_the_options_variables_and_keys_that_the_pages_name_exist():
 @pytest.mark.parametrize(
     ("command", "heading"),
     [
-        (["recommend", "--answers", str(EXAMPLES / "startup.yaml")], "`recommend` says:"),
-        (["new", "--answers", str(EXAMPLES / "startup.yaml")], "`new` says:"),
+        (["recommend", "--answers", str(EXAMPLES / "startup.yaml")], "`recommend` prints:"),
+        (["new", "--answers", str(EXAMPLES / "startup.yaml")], "`new` prints:"),
     ],
     ids=["recommend", "new"],
 )
@@ -281,11 +283,11 @@ def test_every_key_of_the_json_documents_is_documented(command, heading, tmp_pat
     table = text_of("docs/use-it-in-scripts.md").split(heading)[1].split("\n\n")[1]
     firsts = [line.split("|")[1] for line in table.splitlines()[2:]]
     named = {name for cell in firsts for name in re.findall(r"`(\w+)`", cell)}
-    # These two are there where they were asked for.
+    # These two are only there with --git and --run.
     assert named - {"git", "run"} == set(document) - {"schema_version"}
 
 
-def test_the_page_for_contributors_knows_every_folder():
+def test_the_page_for_contributors_names_every_folder():
     parts = [path.parent for path in (ROOT / "src" / "mlpo_cli").glob("*/__init__.py")]
     for folder in (*parts, ROOT / "rules", ROOT / "scaffolds/core", ROOT / "tests"):
         assert f"| `{folder.relative_to(ROOT).as_posix()}/` |" in text_of("CONTRIBUTING.md")

@@ -1,10 +1,10 @@
 .PHONY: submit dashboard stacks
 
-dashboard: $(READY) ## ZenML's dashboard at http://127.0.0.1:8237
+dashboard: $(READY) ## show ZenML's dashboard at http://127.0.0.1:8237
 	@$(KIT) dashboard $(ARGS)
 
-submit: $(READY) ## run it on the cluster of deploy/cluster.yaml
+submit: $(READY) ## run the pipeline on the cluster that deploy/cluster.yaml describes
 	@$(KIT) submit --profile '$(CLUSTER)' $(ARGS)
 
-stacks: $(READY) ## register the stacks in stacks/ with ZenML, or bring them up to date
+stacks: $(READY) ## register or update the stacks in stacks/ with ZenML
 	@$(KIT) stacks $(ARGS)

@@ -212,7 +212,9 @@ def schema(
             help="answers (the default) or rules.", autocompletion=complete_words(SCHEMAS)
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="It is JSON anyway.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Changes nothing: a schema is JSON.")
+    ] = False,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
     rules: RulesOption = None,
@@ -224,3 +226,23 @@ def schema(
     from mlpo_cli.commands.schema import schema as run
 
     return run(choose("DOCUMENT", document, SCHEMAS), rules, output, overwrite)
+
+
+@app.command(cls=Command)
+def skill(
+    json: JsonOption = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", metavar="PATH", help="Write it to a folder, as SKILL.md, or to a file."
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> int:
+    """Print how a coding agent uses mlpo, as a SKILL.md.
+
+    Exit codes: 0 printed, 2 the file may not be written.
+    """
+    from mlpo_cli.commands.skill import skill as run
+
+    return run(json, output, overwrite)

@@ -33,6 +33,11 @@ def scaffolds_dir() -> Path:
     return _find_data("scaffolds")
 
 
+def skill_file() -> Path:
+    """The page that tells coding agents how to use mlpo."""
+    return _PACKAGE / "SKILL.md"
+
+
 def write_kit_wheel(folder: Path) -> Path:
     """Write the wheel of mlpo-kit into a folder, which may be missing. Returns the wheel's path.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from support import IDS, RULES, Output
 
@@ -37,7 +37,6 @@ NASTY = [
 ]  # fmt: skip
 pieces = st.sampled_from(NASTY) | st.text(max_size=3) | st.from_regex("[A-Za-z0-9._-]{1,9}")
 hostile = st.lists(pieces, max_size=4).map("".join)
-COUNTED = {"inputs": 0, "accepted": 0}
 
 
 def many(examples):
@@ -56,9 +55,7 @@ def empty(tmp_path_factory):
 @many(4300)
 @given(name=hostile)
 def test_a_name_that_is_taken_is_one_plain_folder_here(empty, name):
-    COUNTED["inputs"] += 1
     if check("name", name) is None:
-        COUNTED["accepted"] += 1
         assert re.fullmatch(r"[A-Za-z0-9._-]+", name), name
         assert (empty / name).resolve().parent == empty.resolve()
         assert name[0] not in ".-"
@@ -69,9 +66,7 @@ def test_a_name_that_is_taken_is_one_plain_folder_here(empty, name):
 @many(4300)
 @given(package=hostile | hostile.map(str.lower))
 def test_a_package_that_is_taken_can_be_imported_and_hides_nothing(package):
-    COUNTED["inputs"] += 1
     if check("package", package) is None:
-        COUNTED["accepted"] += 1
         assert package.isascii()
         assert package.isidentifier()
         assert not keyword.iskeyword(package)
@@ -85,7 +80,6 @@ def test_a_package_that_is_taken_can_be_imported_and_hides_nothing(package):
     sets=st.lists(st.tuples(st.sampled_from(["project.name", "project.ci", "cloud", ""]), hostile)),
 )
 def test_the_command_refuses_with_a_reason_and_writes_nothing(empty, name, package, sets):
-    COUNTED["inputs"] += 1
     made = []
     out, err = Output(), Output()
     arguments = ["new", "--orchestrator=metaflow", "--json", *(f"--set={k}={v}" for k, v in sets)]
@@ -116,39 +110,33 @@ def test_the_command_refuses_with_a_reason_and_writes_nothing(empty, name, packa
 
 
 texts = hostile.filter(lambda text: text.strip())
-CLAIM = {"claim": texts, "source": texts, "version": texts, "date": st.just("2026-01-01")}
-ROWS = {
-    orchestrator.id: {"fit": {"here": 1, "there": 2}, "evidence": 1}
-    for orchestrator in RULES.orchestrators
-}
 
 
 @st.composite
 def layers(draw):
     """A criterion and a policy of a platform team, with hostile texts, ids and choices."""
-    id = draw(st.just("place") | hostile)
-    here = draw(st.just("here") | hostile)
+    id, here = draw(st.just("place") | hostile), draw(st.just("here") | hostile)
+    return make_layer(id, here, lambda: draw(texts))
+
+
+def make_layer(id, here, make_text):
+    """Make the files of a rules folder with one criterion and one veto."""
     criterion = {
-        "id": id, "label": draw(texts), "weight": 3, "concerns": "platform",
-        "question": draw(texts), "help": draw(texts),
-        "choices": {here: draw(texts), "there": draw(texts)},
+        "id": id, "label": make_text(), "weight": 3, "concerns": "some_teams",
+        "question": make_text(), "help": make_text(),
+        "choices": {here: make_text(), "there": make_text()}, "prior": {here: 0.5, "there": 0.5},
     }  # fmt: skip
-    evidence = [{key: draw(value) for key, value in CLAIM.items()}]
-    rows = {
-        o.id: {
-            "schema_version": 1, "reviewed": "2026-11-23", "id": o.id,
-            "scores": {id: {"scores": {here: 1, "there": 2}, "evidence": evidence}},
-        }
-        for o in RULES.orchestrators
-    }  # fmt: skip
+    claim = {"claim": make_text(), "source": make_text(), "version": make_text()}
+    row = {"scores": {here: 1, "there": 2}, "evidence": [{**claim, "date": "2026-01-01"}]}
     head = {"schema_version": 1, "reviewed": "2026-11-23"}
-    veto = {
-        "id": "mine", "orchestrators": "all", "when": {id: here}, "message": draw(texts),
-    }  # fmt: skip
+    veto = {"id": "mine", "orchestrators": "all", "when": {id: here}, "message": make_text()}
     return {
         "criteria.yaml": {**head, "criteria": [criterion]},
-        "policy.yaml": {**head, "policy": draw(texts), "vetoes": [veto]},
-        **{f"orchestrators/{name}.yaml": row for name, row in rows.items()},
+        "policy.yaml": {**head, "policy": make_text(), "vetoes": [veto]},
+        **{
+            f"orchestrators/{o.id}.yaml": {**head, "id": o.id, "criteria": {id: row}}
+            for o in RULES.orchestrators
+        },
     }
 
 
@@ -165,7 +153,6 @@ STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 @many(600)
 @given(files=layers())
 def test_rules_of_any_text_are_refused_or_printed_as_text(tmp_path_factory, files):
-    COUNTED["inputs"] += 1
     folder = lay(tmp_path_factory.mktemp("rules"), files)
     try:
         ours = rules.load(rules_dir(), folder)
@@ -173,8 +160,7 @@ def test_rules_of_any_text_are_refused_or_printed_as_text(tmp_path_factory, file
         assert refused.problems
         assert not STEERING.search(as_text(refused))
         return
-    COUNTED["accepted"] += 1
-    decision = decide(ours, {"place": "there"})
+    decision = decide(ours, {files["criteria.yaml"]["criteria"][0]["id"]: "there"})
     record = adr.render(ours, decision.orchestrator, decision)
     printed = [record, terminal.render(ours, decision).plain]
     assert not any(STEERING.search(text) for text in printed)
@@ -197,7 +183,16 @@ def test_text_of_rules_and_answers_ends_up_in_the_project_as_it_is(tmp_path):
     assert not list(tmp_path.rglob("x"))
 
 
-@pytest.mark.full
-def test_that_was_ten_thousand_inputs_and_some_were_fine():
-    assert COUNTED["inputs"] >= 10_000
-    assert COUNTED["accepted"] >= 300
+UNTIL_FOUND = settings(phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("setting", ["name", "package"])
+def test_some_hostile_texts_are_accepted(setting):
+    """Otherwise the tests above would only check what is refused."""
+    assert find(hostile, lambda text: check(setting, text, ()) is None, settings=UNTIL_FOUND)
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "{{ 7 * 7 }}", "$(touch x)"])
+def test_rules_with_hostile_texts_are_accepted(text, tmp_path):
+    layer = lay(tmp_path, make_layer("place", "here", lambda: text))
+    assert rules.load(rules_dir(), layer).policy.text == text

@@ -1,17 +1,18 @@
-"""What the pages of a generated project name is there."""
+"""The commands and files that the pages of a generated project name exist."""
 
 import re
+import shlex
 
 import pytest
-from projects import MAXIMAL, generate
+from projects import MAXIMAL, MINIMAL, Project, generate
 
 from mlpo_cli.scaffold import available
 
-PAGES = ("README.md", "docs/cluster.md", "docs/manual.md")
-# Made by the commands that the pages are about, or the reader's own.
+PAGES = ("README.md", "AGENTS.md", "docs/cluster.md", "docs/manual.md")
+# Made by the commands that the pages describe, or by the reader.
 MADE = re.compile(
-    r"build/|data/|<|my-profile|configs/zenml/|patches|runs/|cache/|checkpoints/|registry/|retention/"
-    r"|report"
+    r"build/|data/|<|my-profile|my-sweep|configs/zenml/|patches|runs/|cache/|checkpoints/"
+    r"|registry/|retention/|report"
 )
 
 
@@ -20,16 +21,36 @@ def project(request, tmp_path_factory):
     return generate(tmp_path_factory.mktemp("pages"), *MAXIMAL, orchestrator=request.param).path
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_command_and_file_of_a_page_is_there(project, page):
-    text = (project / page).read_text()
-    known = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.MULTILINE))
+def list_make_commands(text: str) -> list[str]:
+    """Return the make commands in a page's code, without their comments."""
     code = re.findall(r"`([^`]+)`", text) + re.findall(r"^ {0,3}(make .*)$", text, re.MULTILINE)
-    for command in (piece for piece in code if piece.startswith("make ")):
-        words = command.partition("#")[0].split()[1:]
-        targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
-        assert set(targets) - known == set(), command
+    return [piece.partition("#")[0].strip() for piece in code if piece.startswith("make ")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_file_of_a_page_exists(project, page):
+    text = (project / page).read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.MULTILINE))
+    for command in list_make_commands(text):
+        words = command.split()[1:]
+        named = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
+        assert set(named) - targets == set(), command
     path = r"(?:src|pipeline|configs|deploy|docs|scripts|stacks|tests)/[\w./-]*\w"
     for name in re.findall(rf"(?<![\w/.-])({path})", text):
         if not MADE.search(name):
             assert (project / name).exists(), name
+
+
+def test_every_command_for_agents_is_one_that_make_can_run(project):
+    commands = list_make_commands((project / "AGENTS.md").read_text())
+    assert "make plan" in commands
+    for command in commands:
+        Project(project).make("--dry-run", *shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("orchestrator", available())
+def test_agents_are_told_about_sample_data_only_where_a_project_needs_it(orchestrator, tmp_path):
+    builtin = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path
+    own = generate(tmp_path, "own", "--data-source", "table", orchestrator=orchestrator).path
+    assert "make sample-data" not in (builtin / "AGENTS.md").read_text()
+    assert "make sample-data" in (own / "AGENTS.md").read_text()

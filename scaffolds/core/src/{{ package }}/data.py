@@ -1,8 +1,8 @@
 """YOUR DATA. How samples get into the pipeline: three sources, one kind of result.
 
-To bring your own, write a function from settings to `Dataset` and name it in `SOURCES`. Where
-`fingerprint` can't tell what it holds, it is read in every run, and the rest of the run only
-does what other data make necessary.
+For your own source, write a function from settings to `Dataset` and add it to `SOURCES`. If
+`fingerprint` cannot tell whether it has changed, it is read in every run, and the other stages run
+again only if the data has changed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Dataset:
 
     @property
     def version(self) -> str:
-        """SHA-256 of the content, in hex: two datasets with the same version are the same."""
+        """SHA-256 of the content, in hex. Datasets with the same version are equal."""
         digest = hashlib.sha256()
         for array in (self.x, self.y):
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -53,15 +53,15 @@ def load(settings: IngestSettings) -> Dataset:
 
 
 def fingerprint(settings: IngestSettings) -> str | None:
-    """What the source holds now, told without decoding it; None where only `load` can tell."""
+    """Identify the content of the source without decoding it; None if only `load` can do that."""
     if settings.source == "digits":
-        return "digits"  # they change with scikit-learn only, and its version counts anyway
+        return "digits"  # they only change with scikit-learn, whose version is in the key anyway
     path = settings.path and find_project().root / settings.path
     return hash_content(path) if path and path.exists() else None
 
 
 def load_digits(settings: IngestSettings) -> Dataset:
-    """1,797 handwritten digits of 8 x 8 pixels, which come with scikit-learn."""
+    """Load 1,797 handwritten digits of 8 x 8 pixels, which come with scikit-learn."""
     from sklearn.datasets import load_digits as read
 
     digits = read()
@@ -71,7 +71,7 @@ def load_digits(settings: IngestSettings) -> Dataset:
 
 
 def load_images(settings: IngestSettings) -> Dataset:
-    """A folder with one folder of pictures per class; they may be more than fit into memory."""
+    """Load a folder with one folder of pictures per class; it may be larger than the memory."""
     from PIL import Image, UnidentifiedImageError
 
     folder = _existing(settings, "a folder with one folder of pictures per class")
@@ -91,7 +91,7 @@ def load_images(settings: IngestSettings) -> Dataset:
         path = files[number][0]
         try:
             with Image.open(path) as image:
-                image.draft(mode, (side, side))  # a JPEG need not be decoded in full
+                image.draft(mode, (side, side))  # decode a JPEG only as far as needed
                 pixels = np.asarray(image.convert(mode).resize((side, side)))
         except (UnidentifiedImageError, OSError) as error:
             return f"{path.relative_to(folder)}: {error}"
@@ -107,7 +107,7 @@ def load_images(settings: IngestSettings) -> Dataset:
 
 
 def load_table(settings: IngestSettings) -> Dataset:
-    """A .npz file with arrays `x` and `y`, or a .parquet file of numbers with a label column."""
+    """Load a .npz file with arrays `x` and `y`, or a .parquet file with numbers and a label."""
     path = _existing(settings, "a .npz file with arrays x and y, or a .parquet file")
     if path.suffix == ".npz":
         x, labels = _read_npz(path)
@@ -154,7 +154,7 @@ def _read_parquet(path: Path, label: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _existing(settings: IngestSettings, what: str) -> Path:
-    """The source's path, relative to the project, or an error that says what belongs there."""
+    """Return the path of the source, or raise an error that says what belongs there."""
     if settings.path is None:
         raise PipelineError(f"ingest.path in configs/base.yaml is not set: it names {what}")
     path = find_project().root / settings.path

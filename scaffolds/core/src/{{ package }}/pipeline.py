@@ -1,6 +1,6 @@
-"""YOUR PIPELINE: the stages, what each takes from which, and the gate in front of the registry.
+"""YOUR PIPELINE: the stages, what each takes from which stage, and the gate of the registry.
 
-This is the only place that says so; `make test` compares it with the orchestrator's file.
+This is the only place that defines it; `make test` compares the orchestrator's file with it.
 """
 
 from mlpo_kit import Gate, Pipeline, Stage
@@ -27,7 +27,7 @@ PIPELINE = Pipeline(
         dataset="preprocess.dataset",
         splits="preprocess.splits",
     ),
-    # These two change what others see, so they always run.
+    # These two change the registry and what is served, so they always run.
     Stage(
         "register",
         Registered,

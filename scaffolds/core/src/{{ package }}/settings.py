@@ -1,6 +1,6 @@
 """YOUR SETTINGS: one section per stage, typed, checked before anything runs.
 
-`configs/base.yaml` holds the values, a profile, such as `configs/local.yaml`, what differs there.
+`configs/base.yaml` holds the values. A profile, such as `configs/local.yaml`, replaces some.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class IngestSettings:
 
 @section
 class PreprocessSettings:
-    """How the data is split; what is not in val or test is for training."""
+    """How the data is split; the rows that are not in val or test are for training."""
 
     val_share: SplitShare = 0.15
     test_share: SplitShare = 0.15
@@ -49,8 +49,8 @@ class ValidateSettings:
 class ModelSettings:
     """The size of the network."""
 
-    width: Annotated[int, Field(ge=4)] = 32  # channels at first; each later stage doubles them
-    blocks: tuple[PositiveInt, ...] = (1, 1)  # residual blocks per stage
+    width: Annotated[int, Field(ge=4)] = 32  # channels at the start; each group doubles them
+    blocks: tuple[PositiveInt, ...] = (1, 1)  # residual blocks in each group
     block: Literal["basic", "bottleneck"] = "basic"
     stem: Literal["small", "large"] = "small"  # large: for pictures of 100 pixels and more
     dropout: BelowOne = 0.1
@@ -79,15 +79,15 @@ class RegisterSettings:
 
     model_name: str
     min_accuracy: Share = 0.85
-    max_regression: Share = 0.01  # accuracy that may be lost to the champion
+    max_regression: Share = 0.01  # how far the accuracy may be below the champion's
 
 
 @section
 class DeploySettings:
-    """How the candidate must prove itself before it becomes the champion."""
+    """How a served model is checked before it becomes the champion."""
 
-    rows: PositiveInt = 64  # test rows sent to the served candidate
-    tolerance: PositiveFloat = 1e-3  # largest difference of a probability
+    rows: PositiveInt = 64  # test rows that are sent to the served model
+    tolerance: PositiveFloat = 1e-3  # the largest allowed difference of a probability
     startup_seconds: PositiveFloat = 120
 
 

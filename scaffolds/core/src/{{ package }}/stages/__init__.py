@@ -1,8 +1,8 @@
-"""What each stage hands on. The stages' work is in the modules beside, one for each.
+"""The result of each stage. The stages themselves are in the other modules here, one in each.
 
-A stage is a plain function that knows no orchestrator. It takes its own settings section, a
-workspace and what `pipeline.py` says, and returns a dataclass: references to what it wrote, and
-small values that JSON can hold.
+A stage is a plain function that knows no orchestrator. It takes its section of the settings, a
+workspace and what `pipeline.py` says, and returns a dataclass of references to the files that it
+wrote and small values that JSON can hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mlpo_kit import Ref, Usage, Verdict
 
 @dataclass(frozen=True)
 class Ingested:
-    """The data as it was read, and its version: the hash of its content."""
+    """The dataset and its version, the hash of its content."""
 
     dataset: Ref
     version: str
@@ -24,7 +24,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """The samples, which of their rows each split has, and how many."""
+    """The samples, and which of their rows are in each split."""
 
     dataset: Ref
     splits: Ref
@@ -34,7 +34,7 @@ class Preprocessed:
 
 @dataclass(frozen=True)
 class Validated:
-    """What was checked and measured."""
+    """The report of the checks, and the number of rows in each class."""
 
     report: Ref
     rows_per_class: dict[str, int]
@@ -42,7 +42,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class Trained:
-    """The best weights, and how they came about."""
+    """The best weights, and how they were trained."""
 
     model: Ref
     history: Ref
@@ -50,16 +50,16 @@ class Trained:
     val_loss: float  # of the best epoch
     val_accuracy: float
     parameters: int
-    samples_per_second: float  # while it trained, in the middle one of the epochs
+    samples_per_second: float  # the median of the epochs
     device: str
     precision: str
-    data: str  # where the rows waited
+    data: str  # where the rows were kept
     usage: Usage
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Headline metrics, the whole report, and the predictions of the test rows."""
+    """The main metrics, the full report, and the predictions for the test rows."""
 
     report: Ref
     predictions: Ref
@@ -69,7 +69,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Registered:
-    """The model's version in the registry; None where the gate refused it."""
+    """The model's version in the registry; None if the gate refused it."""
 
     version: int | None
     name: str
@@ -79,7 +79,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Deployed:
-    """The alias that now names the version, and how the served candidate did."""
+    """The alias that now names the version, and how the served model was checked."""
 
     alias: str
     version: int

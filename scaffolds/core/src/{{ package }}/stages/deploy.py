@@ -1,4 +1,4 @@
-"""Start the candidate as a real server, compare it with the evaluation, then promote it."""
+"""Serve the new model for a check of its predictions, then make it the champion."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def deploy(
     predictions: Ref,
     version: int,
 ) -> Deployed:
-    """Promote a registered version that answers over HTTP as it did offline.
+    """Promote a registered version whose predictions over HTTP are those of the evaluation.
 
-    Raises PipelineError when a served prediction differs; the champion then stays.
+    Raises PipelineError if a served prediction differs; the old champion then stays.
     """
     rows = slice(settings.rows)
     opened, _ = open_splits(work.open(dataset), work.open(splits))

@@ -1,4 +1,4 @@
-"""Measure the model on the test split, which nothing has looked at so far."""
+"""Measure the model on the test split, which no earlier stage has used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the source once and name the data by its content."""
+"""Read the source once, and identify the data by the hash of its content."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 def ingest(settings: IngestSettings, work: Workspace) -> Ingested:
     """Copy the source into the store.
 
-    Raises PipelineError when the settings name a version and the content is another.
+    Raises PipelineError if the settings name a version and the content has another one.
     """
     data = load(settings)
     if settings.version not in ("latest", data.version):
         raise PipelineError(
-            f"ingest.version asks for the data {settings.version[:12]}, and {settings.source} now "
-            f"holds {data.version[:12]}. Bring the old data back, or say `version: latest`."
+            f"ingest.version asks for the data {settings.version[:12]}, but {settings.source} now "
+            f"holds {data.version[:12]}. Restore that data, or set `version: latest`."
         )
     save_arrays(work.path("raw.safetensors"), {"x": data.x, "y": data.y}, {"classes": data.classes})
     log.info("read %d rows of %d classes: %s", len(data.y), len(data.classes), data.version[:12])

@@ -1,4 +1,4 @@
-"""Drop copies, split into train, val and test, and measure how to normalise."""
+"""Drop copies, split the rows into train, val and test, and measure mean and deviation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> Preprocessed:
-    """Write the row numbers of each split and, as a note, classes and the training split's moments.
+    """Write the row numbers of each split, with a note of the classes and the training moments.
 
-    The samples are handed on as they are, in the file that `ingest` wrote: pixels stay bytes, and
-    the device normalises them. To transform them, write another file and hand on its reference.
+    The samples stay in the file that `ingest` wrote: pixels stay bytes, and the device normalises
+    them. To transform samples, write another file and return its reference.
 
-    Splitting is stratified by class and depends on the seed alone. Of rows with the same
-    content only the first stays, so that no test row was seen in training.
+    The split is stratified by class and only depends on the seed. Of rows with the same content
+    only the first is kept, so that no test row is seen in training.
     """
     path = work.open(dataset)
     arrays, classes = map_arrays(path), load_note(path)["classes"]
@@ -38,7 +38,7 @@ def preprocess(settings: PreprocessSettings, work: Workspace, dataset: Ref) -> P
 
 
 def split(y: np.ndarray, rows: np.ndarray, settings: PreprocessSettings) -> dict[str, np.ndarray]:
-    """Deal the rows of each class out to train, val and test by their shares."""
+    """Split the rows of each class into train, val and test by their shares."""
     random = np.random.default_rng(settings.seed)
     dealt: dict[str, list[np.ndarray]] = {"train": [], "val": [], "test": []}
     for number in np.unique(y[rows]):

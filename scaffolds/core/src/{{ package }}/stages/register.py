@@ -1,4 +1,4 @@
-"""Enter the model into the registry, if the gate lets it."""
+"""Register the model if it passes the gate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def register(
     metrics: dict[str, float],
     dataset_version: str,
 ) -> Registered:
-    """Register the model under its digest, with its lineage; a refusal is an outcome."""
+    """Register the model under its digest, with its lineage. A refusal is not an error."""
     verdict = judge_candidate(work.run, metrics)
     if not verdict.is_passed:
         log.info("refused: %s", verdict.reason)

@@ -33,8 +33,8 @@ def train(
 ) -> Trained:
     """Fit the model; the same settings, data and machine give the same weights.
 
-    `on_epoch` is told of each epoch as it ends; `launch` starts the processes, where there are
-    several. Raises PipelineError when the loss diverges, or the device is not there.
+    `on_epoch` is called after each epoch; `launch` starts the processes if there are several.
+    Raises PipelineError if the loss diverges or the device is missing.
     """
     inputs = {"dataset": dataset, "splits": splits}
     trained: Trained = run_training(fit, settings, work, inputs, on_epoch, launch)
@@ -49,7 +49,7 @@ def fit(
     dataset: Ref,
     splits: Ref,
 ) -> Trained | None:
-    """Train as one process of a group; the leading one writes, and returns what came of it."""
+    """Train as one process of a group. The leading process writes and returns the result."""
     prepare_device(group.device, settings.threads)
     opened, note = open_splits(work.open(dataset), work.open(splits))
     where = (group.device, settings.data, settings.loader_threads)
@@ -83,7 +83,7 @@ def fit(
 
 
 def score(outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """Sum what is measured on validation rows: `loss` decides which epoch is the best."""
+    """Sum the measures over validation rows. The epoch with the lowest `loss` is the best."""
     return {
         "loss": nn.functional.cross_entropy(outputs, y, reduction="sum"),
         "accuracy": (outputs.argmax(1) == y).sum(),

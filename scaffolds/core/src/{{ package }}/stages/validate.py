@@ -1,4 +1,4 @@
-"""Look at the prepared data before anything expensive trains on it."""
+"""Check the prepared data before an expensive training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def validate(settings: ValidateSettings, work: Workspace, dataset: Ref, splits: Ref) -> Validated:
-    """Check the splits; raises PipelineError with every problem found."""
+    """Check the splits. Raises PipelineError with all problems."""
     rows, note = open_splits(work.open(dataset), work.open(splits))
     classes = note["classes"]
     problems = list(find_problems(rows, classes, settings))
@@ -34,10 +34,10 @@ def validate(settings: ValidateSettings, work: Workspace, dataset: Ref, splits: 
 def find_problems(
     splits: dict[str, Split], classes: list[str], settings: ValidateSettings
 ) -> Iterator[str]:
-    """Every reason not to train on these splits, in words. A check of your own goes here."""
+    """Yield every reason not to train on these splits. Add your own checks here."""
     broken = [*checks.find_empty_splits(splits), *checks.find_label_problems(splits, classes)]
     yield from broken
-    if broken:  # the other checks count on it
+    if broken:  # the other checks rely on these
         return
     yield from checks.find_value_problems(splits, settings.max_constant_share, settings.value_range)
     yield from checks.find_balance_problems(
