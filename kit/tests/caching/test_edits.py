@@ -187,7 +187,7 @@ CASES = [
     Case("a setting of the last cached stage", "hit hit hit hit run",
          changes=("evaluate.device=mps",)),
     Case("the data's bytes", "run depends depends depends depends", flip_a_byte_of_data,
-         reason="the source holds other data"),
+         reason="the source has other data"),
     Case("a file in the package that is no code", ALL, write("src/toy/labels.txt", "a\nc\n"),
          reason="file labels.txt"),
     Case("another file in the package", ALL, write("src/toy/more/words.csv", "a\n"),
@@ -295,14 +295,14 @@ def test_a_plan_names_what_a_stage_depends_on_once(ran: Project) -> None:
     settings = load_settings("local", ["preprocess.test_share=0.3"])
     steps = plan_run(Run("plan", "test", settings))
     assert [step.reason for step in steps[2:5]] == [
-        "on what preprocess gives",
-        "on what preprocess gives",
-        "on what train and preprocess gives",
+        "on the result of preprocess",
+        "on the result of preprocess",
+        "on the result of train and preprocess",
     ]
 
 
 def test_a_run_may_be_told_not_to_use_the_cache(ran: Project) -> None:
-    assert plan(use_cache=False) == (ALL, "the run was told not to use the cache")
+    assert plan(use_cache=False) == (ALL, "the cache is off for this run")
 
 
 def test_a_run_does_what_was_planned(ran: Project) -> None:

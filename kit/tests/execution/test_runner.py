@@ -120,7 +120,7 @@ def test_a_run_without_the_cache_still_feeds_it(make_run: MakeRun, stage: Made_s
     for run_id in ("1", "2"):
         run_stage(make_run(run_id, use_cache=False), kind)
     assert ran == ["1", "2"]
-    assert find_cache(make_run("2")) == ("off", "the run was told not to use the cache")
+    assert find_cache(make_run("2")) == ("off", "the cache is off for this run")
     run_stage(make_run("3"), kind)
     assert find_cache(make_run("3")) == ("hit", "as in run 2")
 
@@ -217,7 +217,7 @@ def test_a_result_that_cannot_be_recorded_fails_its_stage(make_run: MakeRun) -> 
 def test_a_stage_returns_a_dataclass(make_run: MakeRun) -> None:
     run = make_run()
     stage = Stage("ingest", Made, cached=False).running(lambda section, work: {"a": 1})  # type: ignore[arg-type,return-value]
-    with pytest.raises(TypeError, match="a stage returns a dataclass, not dict"):
+    with pytest.raises(TypeError, match="a stage must return a dataclass, not dict"):
         run_stage(run, stage)
 
 

@@ -70,7 +70,7 @@ def test_a_killed_stage_reads_as_killed(toy: Project, make_run: MakeRun) -> None
     summary = refresh_latest(run.store, run.pipeline)
     assert summary is not None
     assert summary["status"] == "killed"
-    assert "ingest killed: its process ended without a word" in format_run(summary)
+    assert "ingest killed: its process ended without reporting an error" in format_run(summary)
 
 
 def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeRun) -> None:
@@ -81,7 +81,7 @@ def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeR
     summary = refresh_latest(run.store, run.pipeline)
     assert summary is not None
     assert summary["status"] == "interrupted"
-    assert "ingest interrupted: somebody interrupted it" in format_run(summary)
+    assert "ingest interrupted: a person interrupted it" in format_run(summary)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def chain(error: Exception, cause: Exception) -> Exception:
         (MemoryError(), "out of memory", "MemoryError()"),
         (OutOfMemoryError("CUDA"), "out of memory", "OutOfMemoryError('CUDA')"),
         (chain(PipelineError("no room"), MemoryError()), "out of memory", "no room"),
-        (KeyboardInterrupt(), "interrupted", "somebody interrupted it"),
+        (KeyboardInterrupt(), "interrupted", "a person interrupted it"),
         (PipelineError("a sentence"), "failed", "a sentence"),
         (ValueError("a defect"), "failed", "ValueError('a defect')"),
         (SystemExit(3), "failed", "SystemExit(3)"),

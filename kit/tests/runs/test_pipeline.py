@@ -38,11 +38,11 @@ def test_all_that_does_not_fit_is_said_at_once() -> None:
         gate=Gate("trian.score", bound="x.y"),
         training_stage="tarin",
     ) == [
-        "train.splits: no stage before it is called 'later'",
+        "train.splits: there is no earlier stage 'later'",
         "later.model: train has no output 'flie'; did you mean file?",
-        "later: there are two stages of that name",
+        "later: there are two stages of this name",
         "odd: its result is not a dataclass: <class 'dict'>",
-        "gate: no stage before it is called 'trian'; did you mean train?",
+        "gate: there is no earlier stage 'trian'; did you mean train?",
         "training_stage: there is no stage 'tarin'; did you mean train?",
     ]
 

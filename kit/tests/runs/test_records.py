@@ -210,6 +210,5 @@ def test_an_older_run_is_not_gone_on_with(older: Run) -> None:
     with pytest.raises(PipelineError) as caught:
         run_stage(replace(older, resumes=OLDER_RUN), older.pipeline["preprocess"])
     assert str(caught.value) == (
-        f"run {OLDER_RUN} was recorded by an older project, and can't be gone on with: start a new "
-        "run"
+        f"run {OLDER_RUN} was recorded by an older project and can't be resumed: start a new run"
     )

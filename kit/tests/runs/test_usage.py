@@ -34,7 +34,7 @@ def test_an_idle_gpu_is_worth_a_warning_with_the_fix() -> None:
     assert "60% waiting for rows: raise train.loader_threads" in waits
     other = advise("evaluate", IDLE, "train")
     assert other is not None
-    assert "raise evaluate.batch_size, or say evaluate.device: cpu" in other
+    assert "raise evaluate.batch_size, or set evaluate.device: cpu" in other
 
 
 @pytest.mark.parametrize(
