@@ -122,7 +122,7 @@ def chain(error: Exception, cause: Exception) -> Exception:
         (SystemExit(3), "failed", "SystemExit(3)"),
     ],
 )
-def test_what_a_stage_raises_decides_its_state(
+def test_the_exception_of_a_stage_decides_its_state(
     make_run: MakeRun, error: BaseException, state: str, reason: str
 ) -> None:
     record = end_with(error, make_run())
@@ -130,7 +130,7 @@ def test_what_a_stage_raises_decides_its_state(
 
 
 @pytest.mark.slow
-def test_torchs_own_error_is_one_of_memory(make_run: MakeRun) -> None:
+def test_torchs_out_of_memory_error_is_recognized(make_run: MakeRun) -> None:
     torch = pytest.importorskip("torch")
     assert end_with(torch.cuda.OutOfMemoryError("x"), make_run()).state == "out of memory"
 
@@ -165,7 +165,7 @@ def notes() -> Notes:
     return Notes()
 
 
-def test_observers_are_told_of_a_run_as_it_goes(make_run: MakeRun, notes: Notes) -> None:
+def test_observers_are_notified_during_a_run(make_run: MakeRun, notes: Notes) -> None:
     run = make_run()
     short = Pipeline(*(run.pipeline[name] for name in run.pipeline.cached_names), package="toy")
     run_pipeline(replace(run, pipeline=short), observers=[notes])
@@ -173,7 +173,7 @@ def test_observers_are_told_of_a_run_as_it_goes(make_run: MakeRun, notes: Notes)
     assert notes.told == ["run started", *stages, "run completed"]
 
 
-def test_observers_are_told_of_a_refusal_and_of_a_failure(make_run: MakeRun, notes: Notes) -> None:
+def test_observers_are_notified_of_refusals_and_failures(make_run: MakeRun, notes: Notes) -> None:
     @dataclass(frozen=True)
     class Judged:
         verdict: Verdict

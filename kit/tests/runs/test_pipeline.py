@@ -1,4 +1,4 @@
-"""The pipeline as data: what does not fit is said at once, and the gate says why it refuses."""
+"""The pipeline as data: inconsistencies are reported at once, and a refusal has a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fail(*stages: Stage[Made], **options: object) -> list[str]:
     return problems
 
 
-def test_all_that_does_not_fit_is_said_at_once() -> None:
+def test_all_inconsistencies_are_reported_at_once() -> None:
     assert fail(
         Stage("train", Made, splits="later.file"),
         Stage("later", Made, model="train.flie"),
@@ -47,7 +47,7 @@ def test_all_that_does_not_fit_is_said_at_once() -> None:
     ]
 
 
-def test_a_stage_that_is_not_there_is_suggested(toy: Project) -> None:
+def test_a_misspelled_stage_gets_a_suggestion(toy: Project) -> None:
     with pytest.raises(PipelineError) as caught:
         load_pipeline()["evalute"]
     assert str(caught.value) == "there is no stage 'evalute'; did you mean evaluate?"

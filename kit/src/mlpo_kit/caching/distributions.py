@@ -61,7 +61,7 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
     waiting = [(name, frozenset[str]()) for name in imported]
     if is_open:
         waiting += [(name, frozenset(extras)) for name, extras in declared.items()]
-    found: dict[str, Distribution] = {}
+    reached: dict[str, Distribution] = {}
     extras_of: dict[str, frozenset[str]] = {}
     while waiting:
         name, extras = waiting.pop()
@@ -71,14 +71,14 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
             continue
         if name == KIT and not is_open:  # its behaviour numbers count instead
             continue
-        found[name], extras_of[name] = distribution, extras
+        reached[name], extras_of[name] = distribution, extras
         for requirement in _list_requirements(distribution.folder):
             required = normalize(requirement.name)
             is_declared = name in imported and required in declared and required != name
             if required in index.distributions and _applies(requirement, extras, is_declared):
                 waiting.append((required, frozenset(requirement.extras)))
-    found.pop(KIT, None)
-    return dict(sorted(found.items()))
+    reached.pop(KIT, None)
+    return dict(sorted(reached.items()))
 
 
 def find_version(name: str) -> str:
