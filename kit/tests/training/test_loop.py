@@ -124,7 +124,7 @@ def test_a_run_without_the_cache_does_not_resume(
     run, inputs, whole = killed
     fresh = Run("fresh", "test", run.settings, use_cache=False)
     assert train(fresh, inputs).model.sha256 == whole.model.sha256
-    assert "going on" not in caplog.text
+    assert "resuming" not in caplog.text
 
 
 def test_checkpoints_of_another_run_of_the_same_work_are_kept(make_project_run: MakeRun) -> None:
