@@ -66,7 +66,7 @@ def test_what_is_missing_is_said_and_nothing_is_left(script, lacking, sentence):
 def test_a_device_that_does_not_exist_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVICE", "tpu")
     done = run(installer(generate(tmp_path, *MINIMAL).path), "")
-    assert "DEVICE=tpu is not known: it is cpu or cuda" in done.stderr
+    assert "DEVICE=tpu is unknown: use cpu or cuda" in done.stderr
 
 
 def test_generating_needs_no_git(tmp_path, monkeypatch):

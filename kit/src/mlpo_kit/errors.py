@@ -1,4 +1,4 @@
-"""What can go wrong for a reason that a person can mend."""
+"""Errors that a person can fix, and helpers that word their messages."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from difflib import get_close_matches
 
 
 class PipelineError(Exception):
-    """The pipeline stopped for a reason to be read by a person: what is wrong and what to do."""
+    """The pipeline stopped; the message tells a person what is wrong and how to fix it."""
 
 
 class IntegrityError(PipelineError):
-    """A stored payload is missing, or its bytes are not the ones that were written."""
+    """A stored payload is missing, or its bytes have changed since it was written."""
 
 
 def find_root_cause(error: BaseException) -> str:
-    """Return the innermost message of a library's error in one line, without its wrappers."""
+    """Return the message of the innermost error behind a library's error, as one line."""
     while True:
-        named = getattr(error, "reason", None) or next(iter(error.args), None)
-        inner = named if isinstance(named, BaseException) else error.__cause__
+        wrapped = getattr(error, "reason", None) or next(iter(error.args), None)
+        inner = wrapped if isinstance(wrapped, BaseException) else error.__cause__
         if inner is None:
             return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         error = inner
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is nearest, as words to follow an error; or nothing."""
-    near = get_close_matches(name, list(known), 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Return `; did you mean X?` with the closest known name, to append to an error.
+
+    Returns an empty string if no known name is close.
+    """
+    matches = get_close_matches(name, list(known), 1)
+    return f"; did you mean {matches[0]}?" if matches else ""

@@ -1,4 +1,4 @@
-"""The table of the kit's parts says what is so, and no part changes without a decision."""
+"""The table of the kit's parts is correct, and no part changes without a decision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlpo_kit.caching.source import hash_code, read_source
 MODULES = {name: path for group in group_modules().values() for name, path in group.items()}
 
 
-def test_each_part_behaves_as_when_somebody_decided_last() -> None:
+def test_no_part_changed_since_its_behaviour_was_recorded() -> None:
     recorded = json.loads(FILE.read_text(encoding="utf-8"))
     now = describe_parts()
     changed = sorted(name for name in now if now[name] != recorded.get(name))
@@ -29,7 +29,7 @@ def test_each_part_behaves_as_when_somebody_decided_last() -> None:
     assert now.keys() == recorded.keys()
 
 
-def test_every_module_is_in_a_part_or_carries() -> None:
+def test_every_module_is_in_a_part_or_in_CARRIERS() -> None:
     known = {name for part in PARTS.values() for name in part.modules} | set(CARRIERS)
     for module in MODULES:
         words = module.split(".")[1:]
@@ -38,7 +38,7 @@ def test_every_module_is_in_a_part_or_carries() -> None:
             assert any(".".join(words[:end]) in known for end in range(1, len(words) + 1)), module
 
 
-def test_what_the_table_names_is_there() -> None:
+def test_the_modules_in_the_table_exist() -> None:
     for name in (*CARRIERS, *(name for part in PARTS.values() for name in part.modules)):
         module = f"{KIT}.{name}".rstrip(".")
         written = name not in ("kubeflow", "metaflow", "zenml")  # they come and go by themselves
@@ -53,7 +53,7 @@ def list_imports(part: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_table_knows_what_a_part_imports(part: str) -> None:
+def test_a_part_declares_everything_that_it_imports(part: str) -> None:
     names = list(list_imports(part))
     tops = {name.partition(".")[0] for name in names} - {KIT} - sys.stdlib_module_names
     uses = {owner for name in names if name.startswith(KIT) and (owner := find_owner(name))}
@@ -74,11 +74,11 @@ def test_the_table_knows_what_a_part_imports(part: str) -> None:
         ("mlpo_kit.nothing.x", None),
     ],
 )
-def test_a_part_is_found_by_a_name_in_it(module: str, parts: set[str] | None) -> None:
+def test_parts_are_found_by_module_or_public_name(module: str, parts: set[str] | None) -> None:
     assert find_parts(module) == parts
 
 
-def test_only_what_runs_counts_in_the_source(tmp_path: Path) -> None:
+def test_comments_docstrings_and_layout_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "x.py"
     digests = set()
     for text in (
@@ -106,6 +106,6 @@ def test_the_digest_of_a_source_is_the_same_under_every_python(tmp_path: Path) -
     assert hash_code(path) == known
 
 
-def test_the_kit_is_told_apart_where_it_is_installed(tmp_path: Path) -> None:
+def test_an_installed_kit_is_recognized(tmp_path: Path) -> None:
     assert not behaviour.is_kit_installed()  # these tests run on its sources
     assert behaviour.is_installed(tmp_path / "site-packages" / "mlpo_kit")

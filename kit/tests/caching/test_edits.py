@@ -1,4 +1,4 @@
-"""An edit re-runs what it can change, and nothing else: as the plan of the small project says."""
+"""An edit reruns exactly the stages whose results it can change, by the small project's plan."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def plan(*changes: str, use_cache: bool = True) -> tuple[str, str]:
     return " ".join(step.verdict for step in steps[:5]), next(iter(reasons), "")
 
 
-def test_a_value_that_a_known_stage_hands_on_is_known_too(
+def test_a_plan_knows_the_values_of_a_reused_stage(
     toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key, "STARTED", float("inf"))
@@ -154,7 +154,7 @@ def halve_an_entry(project: Project) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """Something that is changed, and what then becomes of the five stages."""
+    """A change, and what the five stages then do."""
 
     name: str
     verdicts: str
@@ -187,7 +187,7 @@ CASES = [
     Case("a setting of the last cached stage", "hit hit hit hit run",
          changes=("evaluate.device=mps",)),
     Case("the data's bytes", "run depends depends depends depends", flip_a_byte_of_data,
-         reason="the source holds other data"),
+         reason="the source has other data"),
     Case("a file in the package that is no code", ALL, write("src/toy/labels.txt", "a\nc\n"),
          reason="file labels.txt"),
     Case("another file in the package", ALL, write("src/toy/more/words.csv", "a\n"),
@@ -284,7 +284,7 @@ def hide(project: Project, text: str, files: tuple[tuple[str, str], ...] = ()) -
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_edit_is_planned_for_exactly(ran: Project, case: Case) -> None:
+def test_an_edit_reruns_exactly_the_stages_that_it_affects(ran: Project, case: Case) -> None:
     case.edit(ran)
     verdicts, reason = plan(*case.changes)
     assert verdicts == case.verdicts
@@ -295,14 +295,14 @@ def test_a_plan_names_what_a_stage_depends_on_once(ran: Project) -> None:
     settings = load_settings("local", ["preprocess.test_share=0.3"])
     steps = plan_run(Run("plan", "test", settings))
     assert [step.reason for step in steps[2:5]] == [
-        "on what preprocess gives",
-        "on what preprocess gives",
-        "on what train and preprocess gives",
+        "on the result of preprocess",
+        "on the result of preprocess",
+        "on the result of train and preprocess",
     ]
 
 
-def test_a_run_may_be_told_not_to_use_the_cache(ran: Project) -> None:
-    assert plan(use_cache=False) == (ALL, "the run was told not to use the cache")
+def test_a_run_may_switch_the_cache_off(ran: Project) -> None:
+    assert plan(use_cache=False) == (ALL, "the cache is off for this run")
 
 
 def test_a_run_does_what_was_planned(ran: Project) -> None:
@@ -316,7 +316,7 @@ def test_a_run_does_what_was_planned(ran: Project) -> None:
     assert plan()[0] == HITS
 
 
-def test_settings_of_another_stage_count_where_they_may_be_read(ran: Project) -> None:
+def test_settings_of_another_stage_count_if_they_may_be_read(ran: Project) -> None:
     """A stage is given its section; what it takes from the run besides is seen, too."""
     text = "def f(work):\n    return work.run.settings.ingest.rows\n"
     write(SHAPES, text + FILES["shapes.py"])(ran)
@@ -330,7 +330,7 @@ def test_settings_of_another_stage_count_where_they_may_be_read(ran: Project) ->
 
 
 def test_an_operational_setting_keeps_the_checkpoints(ran: Project) -> None:
-    """Checkpoints are under the key of the record, so what changes no key throws none away."""
+    """Checkpoints are stored under the cache key, so they are kept if the key does not change."""
     keys = set()
     for changes in ((), ("train.timeout_seconds=5", "train.checkpoint_seconds=1")):
         run = run_cached_stages(*changes, "caching.max_age_days=0.0000001")
@@ -401,7 +401,9 @@ def ask_for(*requirements: str) -> Edit:
         ("jupyterlab", HITS),  # that no stage imports
     ],
 )
-def test_another_version_counts_where_it_is_reached(site: Path, name: str, verdicts: str) -> None:
+def test_a_new_version_counts_for_the_stages_that_reach_it(
+    site: Path, name: str, verdicts: str
+) -> None:
     (info,) = site.glob(f"{name}-*.dist-info")
     old = info.name.removesuffix(".dist-info").partition("-")[2]
     other = old.replace("+cpu", "") + "+cu130"
@@ -409,12 +411,12 @@ def test_another_version_counts_where_it_is_reached(site: Path, name: str, verdi
     assert plan() == (verdicts, f"{name} {old} -> {other}" if verdicts != HITS else "")
 
 
-def test_what_is_installed_besides_counts_for_nothing(site: Path) -> None:
+def test_unused_installed_packages_do_not_count(site: Path) -> None:
     make_distribution(site, "notebook", "7.0", "alpha", "beta")
     assert plan()[0] == HITS
 
 
-def test_a_package_of_an_open_import_may_be_any_that_the_project_asks_for(
+def test_an_open_import_may_reach_every_requirement_of_the_project(
     ran: Project, site: Path
 ) -> None:
     write(SHAPES, "def f(n):\n    __import__(n)\n" + FILES["shapes.py"])(ran)
@@ -425,9 +427,7 @@ def test_a_package_of_an_open_import_may_be_any_that_the_project_asks_for(
     assert plan() == (MODEL_CODE, "tool 1.0 -> 1.1")
 
 
-def test_a_package_of_an_open_import_may_be_one_that_the_kit_brings(
-    ran: Project, site: Path
-) -> None:
+def test_an_open_import_may_reach_every_requirement_of_the_kit(ran: Project, site: Path) -> None:
     make_distribution(
         site, "mlpo-kit", "1.0", "gamma", "delta; extra == 's3'", "jupyterlab; extra == 'zenml'"
     )
@@ -445,7 +445,7 @@ def test_a_package_of_an_open_import_may_be_one_that_the_kit_brings(
     assert plan() == (MODEL_CODE, "delta 1.0 -> 1.1")
 
 
-def test_a_distribution_that_is_worked_on_counts_by_source(site: Path, tmp_path: Path) -> None:
+def test_an_editable_install_counts_by_its_source(site: Path, tmp_path: Path) -> None:
     sources = tmp_path / "worked-on"
     shutil.copytree(site / "beta", sources / "beta")
     shutil.rmtree(site / "beta")
@@ -460,7 +460,7 @@ def test_a_distribution_that_is_worked_on_counts_by_source(site: Path, tmp_path:
 
 
 @pytest.mark.parametrize("is_package", [True, False])
-def test_a_package_is_reached_through_another_folder_of_ones_own(
+def test_a_package_is_reached_through_a_module_outside_the_project(
     ran: Project, site: Path, tmp_path: Path, is_package: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an __init__.py or without, which makes a namespace package."""
@@ -482,7 +482,7 @@ def test_a_package_is_reached_through_another_folder_of_ones_own(
 
 
 @pytest.mark.parametrize("is_installed", [True, False])
-def test_another_torch_counts_where_it_is_reached_through_the_kit(
+def test_a_new_torch_counts_for_the_stages_that_reach_it_through_the_kit(
     ran: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool
 ) -> None:
     monkeypatch.setattr(behaviour, "is_kit_installed", lambda: is_installed)
@@ -525,8 +525,8 @@ def test_a_part_of_the_kit_counts_by_its_behaviour(
 
 
 @pytest.mark.parametrize("module", ["models.tracking", "reports.page", "cluster.image", "cli.run"])
-def test_what_watches_or_carries_adds_nothing(installed: Project, module: str) -> None:
-    """The line itself is code; what it imports is not."""
+def test_imports_of_CARRIERS_do_not_count(installed: Project, module: str) -> None:
+    """The import statement is code; the imported module does not count."""
     write(SHAPES, "def f():\n    from mlpo_kit import Ref\n" + FILES["shapes.py"])(installed)
     before = find_parts_of_train()
     text = f"def f():\n    from mlpo_kit.{module} import Ref\n" + FILES["shapes.py"]
@@ -552,7 +552,7 @@ print(json.dumps([[step.verdict, step.reason] for step in plan_run(run)[:5]]))
 
 
 @pytest.mark.slow
-def test_an_update_of_the_installed_kit_counts_where_its_behaviour_changed(
+def test_an_update_of_the_kit_counts_only_if_its_behaviour_changed(
     toy: Project, tmp_path: Path
 ) -> None:
     """Another version, and another source, of the same behaviour trains nothing anew."""
@@ -595,9 +595,7 @@ def find_parts_of_train() -> dict[str, str]:
     return key.collect_parts("toy.stages.train", load_settings().train, {})
 
 
-def test_the_image_counts_by_what_it_was_built_on(
-    ran: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_image_counts_by_its_base_image(ran: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (ran.root / "deploy" / "base-image").write_text("python:3.11@sha256:0123\n")
     monkeypatch.setenv("MLPO_KIT_IMAGE", "registry/toy:0123")
     assert plan() == (ALL, "another base image")

@@ -31,7 +31,7 @@ def test_outside_of_a_project_one_sentence_says_what_to_do(
     written = capsys.readouterr()
     assert written.out == ""
     assert written.err.startswith(f"error: there is no project in {nowhere} or above: ")
-    assert "Change into the project, or name its folder in MLPO_KIT_PROJECT" in written.err
+    assert "Change into the project, or set MLPO_KIT_PROJECT to its folder" in written.err
     assert written.err.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""The project is found from where one is, and what is wrong with it is one sentence."""
+"""The project is found from any folder in it, and each problem with it is one sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_project_is_found_from_a_folder_in_it_or_by_name(
     assert find_project() == toy
 
 
-def test_an_outer_pyproject_without_our_section_is_passed_by(
+def test_a_pyproject_without_a_section_for_the_kit_is_skipped(
     toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = toy.root / "tools" / "other"
@@ -51,39 +51,41 @@ def test_an_outer_pyproject_without_our_section_is_passed_by(
     assert find_project() == toy
 
 
-def test_no_project_around_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_project_is_explained_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLPO_KIT_PROJECT", raising=False)
     assert fail() == (
-        f"there is no project in {tmp_path} or above: its pyproject.toml would have a section "
-        "[tool.mlpo]. Change into the project, or name its folder in MLPO_KIT_PROJECT"
+        f"there is no project in {tmp_path} or above: no pyproject.toml there has a section "
+        "[tool.mlpo]. Change into the project, or set MLPO_KIT_PROJECT to its folder"
     )
 
 
-def test_a_package_that_is_not_there_is_named(toy: Project, tmp_path: Path) -> None:
+def test_a_missing_package_is_named(toy: Project, tmp_path: Path) -> None:
     root = tmp_path / "other"
     shutil.copytree(toy.root, root)
     path = edit(Project(root, "toy"), "pyproject.toml", 'package = "toy"', 'package = "tyo"')
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         assert fail() == (
-            f"{path} names the package 'tyo' ([tool.mlpo] package), and there is no module tyo: "
-            "put its name right, or install the project with `make setup`"
+            f"{path} names the package 'tyo' ([tool.mlpo] package), but there is no module tyo: "
+            "correct the name, or install the project with `make setup`"
         )
 
 
-def test_a_project_without_a_pipeline_module_is_told_of_it(toy: Project) -> None:
+def test_a_missing_pipeline_module_is_named(toy: Project) -> None:
     (toy.root / "src" / "toy" / "pipeline.py").unlink()
-    assert "and there is no module toy.pipeline" in fail()
+    assert "but there is no module toy.pipeline" in fail()
 
 
-def test_what_the_project_itself_fails_to_import_is_not_hidden(toy: Project) -> None:
+def test_an_import_error_inside_the_project_is_not_hidden(toy: Project) -> None:
     edit(toy, "src/toy/pipeline.py", "from mlpo_kit", "import not_there\nfrom mlpo_kit")
     with pytest.raises(ModuleNotFoundError, match="not_there"):
         load_pipeline()
 
 
-def test_a_pipeline_by_another_name_is_missed(toy: Project) -> None:
+def test_a_pipeline_module_without_PIPELINE_is_reported(toy: Project) -> None:
     path = edit(toy, "src/toy/pipeline.py", "PIPELINE = ", "PIPE = ")
     assert fail() == f"{path} has no PIPELINE: define it there"
 
@@ -105,14 +107,14 @@ def test_a_broken_pyproject_is_named(
     assert fail().startswith(words.format(path=path))
 
 
-def test_a_pipeline_that_does_not_fit_together_is_told_all_at_once(toy: Project) -> None:
+def test_all_problems_of_a_pipeline_are_reported_at_once(toy: Project) -> None:
     edit(toy, "src/toy/pipeline.py", '"ingest.dataset"', '"ingst.dataset"')
     edit(toy, "src/toy/pipeline.py", 'splits="preprocess.splits"),\n    Stage("train"',
          'splits="preprocess.split"),\n    Stage("train"')  # fmt: skip
     edit(toy, "src/toy/pipeline.py", '"evaluate.metrics.accuracy"', '"evaluate.metric.accuracy"')
     assert fail() == (
         "toy: PIPELINE does not fit:\n"
-        "  preprocess.dataset: no stage before it is called 'ingst'; did you mean ingest?\n"
+        "  preprocess.dataset: there is no earlier stage 'ingst'; did you mean ingest?\n"
         "  validate.splits: preprocess has no output 'split'; did you mean splits?\n"
         "  gate: evaluate has no output 'metric'; did you mean metrics?"
     )
@@ -120,7 +122,7 @@ def test_a_pipeline_that_does_not_fit_together_is_told_all_at_once(toy: Project)
         load_settings()
 
 
-def test_the_command_line_says_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+def test_the_command_line_prints_one_sentence_without_a_traceback(tmp_path: Path) -> None:
     source = str(Path(mlpo_kit.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": source}
     environment.pop("MLPO_KIT_PROJECT", None)

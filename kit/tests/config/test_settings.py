@@ -19,13 +19,13 @@ from mlpo_kit.config.settings import check_registry_is_shared, check_settings, r
 
 
 def fail(profile: str = "local", changes: Sequence[str] = ()) -> str:
-    """What a person reads where the settings are wrong."""
+    """Return the message that a person reads if the settings are wrong."""
     with pytest.raises(PipelineError) as caught:
         load_settings(profile, changes)
     return str(caught.value)
 
 
-def test_a_profile_lies_over_the_base_and_an_option_over_both(toy: Project) -> None:
+def test_a_profile_overrides_the_base_and_an_option_overrides_both(toy: Project) -> None:
     (toy.configs / "mine.yaml").write_text("train: {epochs: 5, patience: 2}\n")
     settings = load_settings("mine", ["train.epochs=9"])
     assert (settings.train.epochs, settings.train.patience) == (9, 2)
@@ -35,7 +35,7 @@ def test_a_profile_lies_over_the_base_and_an_option_over_both(toy: Project) -> N
 
 
 @pytest.mark.parametrize("text", ["0123" * 16, "true", "2026-11-28", "12:30", "1_000", "null"])
-def test_the_type_of_a_setting_says_whether_an_option_is_a_text(toy: Project, text: str) -> None:
+def test_the_type_of_a_setting_decides_whether_an_option_is_a_text(toy: Project, text: str) -> None:
     changes = [f"ingest.version={text}", "train.fail=true", "ingest.rows=1_000"]
     settings = load_settings("local", changes)
     assert settings.ingest.version == text
@@ -44,8 +44,8 @@ def test_the_type_of_a_setting_says_whether_an_option_is_a_text(toy: Project, te
     assert (settings.ingest.version, settings.ingest.rows) == (text, 7)
 
 
-def test_a_text_that_no_setting_takes_is_named_as_it_was_read(toy: Project) -> None:
-    """The fall back to text hides no error."""
+def test_an_invalid_value_is_reported_as_it_was_parsed(toy: Project) -> None:
+    """The fallback to text hides no error."""
     assert fail(changes=["train.epochs=2026-11-28", "ingest.version=[1]", "ingest.rows=0"]) == (
         "these settings are wrong:\n"
         "  --set ingest.rows=0: ingest.rows: Input should be greater than or equal to 1\n"
@@ -81,25 +81,25 @@ def test_every_bad_setting_is_named_at_once_with_its_file(toy: Project) -> None:
     )
 
 
-def test_a_setting_without_a_default_is_asked_for(toy: Project) -> None:
+def test_a_missing_setting_without_a_default_is_reported(toy: Project) -> None:
     (toy.configs / "base.yaml").write_text("storage_root: .\n")
     assert fail() == "these settings are wrong:\n  project: this setting has no default: set it"
 
 
-def test_what_contradicts_itself_is_named_at_once(toy: Project) -> None:
+def test_all_contradictions_are_reported_at_once(toy: Project) -> None:
     changes = ["compute=batch", "retention.keep_days=3", "resources={train: {gpu: 2}}"]
     assert fail(changes=changes) == (
         "these settings are wrong:\n"
-        "  resources.train asks for a GPU and train may do without: say train.device: cuda\n"
-        "  resources.train.gpu is 2, and train starts 1 process: one for each GPU "
+        "  resources.train requests a GPU, but train may run without one: set train.device: cuda\n"
+        "  resources.train.gpu is 2, but train starts 1 process: it must start one for each GPU "
         "(train.processes)\n"
-        "  compute is batch, and storage_root, ., is a folder of this machine: set it to a bucket "
-        "that all stages reach, s3://...\n"
+        "  compute is batch, but storage_root, ., is a folder of this machine: set it to a bucket "
+        "that all stages can reach, s3://...\n"
         "  caching.max_age_days (14) must be less than retention.keep_days (3)"
     )
 
 
-def test_an_eighth_stage_may_be_named(toy: Project) -> None:
+def test_settings_may_name_a_stage_that_the_project_adds(toy: Project) -> None:
     pipeline = toy.root / "src" / "toy" / "pipeline.py"
     stage = '    Stage("audit", Validated, report="validate.report"),\n    # These two'
     pipeline.write_text(pipeline.read_text().replace("    # These two", stage))
@@ -137,7 +137,7 @@ def test_an_option_of_another_form_is_explained(toy: Project, assignment: str, w
     assert fail(changes=[assignment]).startswith(words)
 
 
-def test_a_profile_that_is_not_there_is_suggested(toy: Project) -> None:
+def test_a_misspelled_profile_gets_a_suggestion(toy: Project) -> None:
     assert fail("lokal") == (f"there is no profile 'lokal' in {toy.configs}; did you mean local?")
     assert fail("xyz") == (
         f"there is no profile 'xyz' in {toy.configs}; there is: base, cluster, local, sweep"
@@ -184,7 +184,7 @@ class Outer:
     knobs: Annotated[Inner, OPERATIONAL] = Inner()
 
 
-def test_operational_settings_are_named() -> None:
+def test_operational_settings_are_listed() -> None:
     names = ["outer.wait", "outer.perhaps", "outer.inner.threads", "outer.knobs"]
     assert list(find_operational(Outer, "outer")) == names
 
@@ -209,7 +209,7 @@ mappings = st.dictionaries(st.sampled_from("abc"), documents, max_size=3)
 
 
 @given(mappings, mappings)
-def test_a_layer_lies_over_another_section_by_section(one: Any, two: Any) -> None:
+def test_documents_are_merged_section_by_section(one: Any, two: Any) -> None:
     before = repr((one, two))
     left = merge(one, two)
     assert repr((one, two)) == before  # neither is changed

@@ -1,4 +1,4 @@
-"""A stage's result is reused where it is whole and the same, and never where it is not."""
+"""A stage's result is reused if and only if it is intact and nothing it depends on changed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def old_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key, "STARTED", float("inf"))
 
 
-def test_the_second_run_is_served_what_the_first_returned(
+def test_the_second_run_reuses_the_result_of_the_first(
     make_run: MakeRun, stage: Made_stage
 ) -> None:
     kind, ran = stage
@@ -78,7 +78,9 @@ def test_the_second_run_is_served_what_the_first_returned(
     assert record.state == "reused"
 
 
-def test_a_gate_sees_hits_and_never_runs_a_stage(make_run: MakeRun, stage: Made_stage) -> None:
+def test_reuse_result_finds_hits_and_never_runs_a_stage(
+    make_run: MakeRun, stage: Made_stage
+) -> None:
     kind, ran = stage
     first, second = make_run("1"), make_run("2")
     assert reuse_result(first, kind) is None
@@ -97,7 +99,7 @@ def test_a_gate_sees_hits_and_never_runs_a_stage(make_run: MakeRun, stage: Made_
         (lambda path: path.write_text(""), "was changed"),
     ],
 )
-def test_a_payload_that_is_not_whole_is_made_again(
+def test_a_damaged_payload_is_made_again(
     make_run: MakeRun, stage: Made_stage, harm: Callable[[Path], object], reason: str
 ) -> None:
     kind, ran = stage
@@ -115,12 +117,14 @@ def test_a_payload_that_is_not_whole_is_made_again(
         read_result(second.store, kind, "1")
 
 
-def test_a_run_without_the_cache_still_feeds_it(make_run: MakeRun, stage: Made_stage) -> None:
+def test_a_run_without_the_cache_still_saves_its_results(
+    make_run: MakeRun, stage: Made_stage
+) -> None:
     kind, ran = stage
     for run_id in ("1", "2"):
         run_stage(make_run(run_id, use_cache=False), kind)
     assert ran == ["1", "2"]
-    assert find_cache(make_run("2")) == ("off", "the run was told not to use the cache")
+    assert find_cache(make_run("2")) == ("off", "the cache is off for this run")
     run_stage(make_run("3"), kind)
     assert find_cache(make_run("3")) == ("hit", "as in run 2")
 
@@ -137,7 +141,7 @@ def test_an_entry_that_is_too_old_is_not_used(
     assert ran == ["1", "2"]
 
 
-def test_what_ran_while_its_code_was_edited_is_not_kept(
+def test_a_result_is_not_saved_if_its_code_was_edited_meanwhile(
     make_run: MakeRun, stage: Made_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, ran = stage
@@ -147,7 +151,7 @@ def test_what_ran_while_its_code_was_edited_is_not_kept(
     assert ran == ["1", "2"]
 
 
-def test_what_ran_while_its_data_file_was_edited_is_not_kept(
+def test_a_result_is_not_saved_if_its_data_file_was_edited_meanwhile(
     make_run: MakeRun, stage: Made_stage
 ) -> None:
     kind, ran = stage
@@ -171,7 +175,7 @@ def test_the_plan_writes_nothing(make_run: MakeRun) -> None:
     assert not run.store.children("runs")
 
 
-def test_a_record_knows_the_code_of_project_pipeline_and_kit(make_run: MakeRun) -> None:
+def test_a_record_hashes_the_code_of_project_pipeline_and_kit(make_run: MakeRun) -> None:
     def hash_after(name: str) -> str:
         path = Path.cwd() / name
         path.write_text(path.read_text() + "# more\n" if path.is_file() else "X = 1\n")
@@ -189,7 +193,7 @@ def test_a_record_knows_the_code_of_project_pipeline_and_kit(make_run: MakeRun) 
     assert record.code == digests[-1]
 
 
-def test_another_version_of_the_kit_is_another_code(
+def test_a_new_version_of_the_kit_changes_the_code_hash(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = key.hash_project_code()
@@ -217,11 +221,11 @@ def test_a_result_that_cannot_be_recorded_fails_its_stage(make_run: MakeRun) -> 
 def test_a_stage_returns_a_dataclass(make_run: MakeRun) -> None:
     run = make_run()
     stage = Stage("ingest", Made, cached=False).running(lambda section, work: {"a": 1})  # type: ignore[arg-type,return-value]
-    with pytest.raises(TypeError, match="a stage returns a dataclass, not dict"):
+    with pytest.raises(TypeError, match="a stage must return a dataclass, not dict"):
         run_stage(run, stage)
 
 
-def test_a_stage_that_runs_says_so_in_the_summary(make_run: MakeRun) -> None:
+def test_a_running_stage_is_shown_as_running_in_the_summary(make_run: MakeRun) -> None:
     @dataclass(frozen=True)
     class Seen:
         status: str

@@ -70,7 +70,7 @@ def test_a_killed_stage_reads_as_killed(toy: Project, make_run: MakeRun) -> None
     summary = refresh_latest(run.store, run.pipeline)
     assert summary is not None
     assert summary["status"] == "killed"
-    assert "ingest killed: its process ended without a word" in format_run(summary)
+    assert "ingest killed: its process ended without reporting an error" in format_run(summary)
 
 
 def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeRun) -> None:
@@ -81,7 +81,7 @@ def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeR
     summary = refresh_latest(run.store, run.pipeline)
     assert summary is not None
     assert summary["status"] == "interrupted"
-    assert "ingest interrupted: somebody interrupted it" in format_run(summary)
+    assert "ingest interrupted: a person interrupted it" in format_run(summary)
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ def chain(error: Exception, cause: Exception) -> Exception:
         (MemoryError(), "out of memory", "MemoryError()"),
         (OutOfMemoryError("CUDA"), "out of memory", "OutOfMemoryError('CUDA')"),
         (chain(PipelineError("no room"), MemoryError()), "out of memory", "no room"),
-        (KeyboardInterrupt(), "interrupted", "somebody interrupted it"),
+        (KeyboardInterrupt(), "interrupted", "a person interrupted it"),
         (PipelineError("a sentence"), "failed", "a sentence"),
         (ValueError("a defect"), "failed", "ValueError('a defect')"),
         (SystemExit(3), "failed", "SystemExit(3)"),
     ],
 )
-def test_what_a_stage_raises_decides_its_state(
+def test_the_exception_of_a_stage_decides_its_state(
     make_run: MakeRun, error: BaseException, state: str, reason: str
 ) -> None:
     record = end_with(error, make_run())
@@ -130,7 +130,7 @@ def test_what_a_stage_raises_decides_its_state(
 
 
 @pytest.mark.slow
-def test_torchs_own_error_is_one_of_memory(make_run: MakeRun) -> None:
+def test_torchs_out_of_memory_error_is_recognized(make_run: MakeRun) -> None:
     torch = pytest.importorskip("torch")
     assert end_with(torch.cuda.OutOfMemoryError("x"), make_run()).state == "out of memory"
 
@@ -165,7 +165,7 @@ def notes() -> Notes:
     return Notes()
 
 
-def test_observers_are_told_of_a_run_as_it_goes(make_run: MakeRun, notes: Notes) -> None:
+def test_observers_are_notified_during_a_run(make_run: MakeRun, notes: Notes) -> None:
     run = make_run()
     short = Pipeline(*(run.pipeline[name] for name in run.pipeline.cached_names), package="toy")
     run_pipeline(replace(run, pipeline=short), observers=[notes])
@@ -173,7 +173,7 @@ def test_observers_are_told_of_a_run_as_it_goes(make_run: MakeRun, notes: Notes)
     assert notes.told == ["run started", *stages, "run completed"]
 
 
-def test_observers_are_told_of_a_refusal_and_of_a_failure(make_run: MakeRun, notes: Notes) -> None:
+def test_observers_are_notified_of_refusals_and_failures(make_run: MakeRun, notes: Notes) -> None:
     @dataclass(frozen=True)
     class Judged:
         verdict: Verdict

@@ -52,7 +52,7 @@ def test_a_killed_training_is_tried_again_to_the_same_weights(tmp_path: Path) ->
                 kill_in_training(process, root, "RUN/train.*function_to_execute")
             output, _ = process.communicate()
         assert process.returncode == 0, output
-        assert output.count("going on after epoch 0, step") == int(name == "killed")
+        assert output.count("resuming after epoch 0, step") == int(name == "killed")
         assert read_latest(root)["status"] == "completed"
         digests.append(read_latest(root)["model"]["digest"])
     assert digests[0] == digests[1]

@@ -50,7 +50,7 @@ def test_a_run_is_green_tagged_and_has_its_cards(green: Path) -> None:
     assert summary["orchestrator"] == "metaflow"
     assert read_states(green) == ["completed"] * 7
     reasons = {stage["reason"] for stage in summary["stages"] if stage["name"] in CACHED}
-    assert reasons == {"the run was told not to use the cache"}
+    assert reasons == {"the cache is off for this run"}
     assert has_step(green, "train")
     history = green / "runs" / summary["run_id"] / "train" / "history.jsonl"
     assert len(history.read_text().splitlines()) == 2

@@ -115,11 +115,11 @@ def test_a_training_killed_twice_is_retried_then_resumed(tmp_path: Path) -> None
             kill_in_training(process, root)
         shown, _ = process.communicate()
     assert process.returncode != 0, shown
-    assert shown.count("going on after epoch 0, step") == 1
+    assert shown.count("resuming after epoch 0, step") == 1
     assert read_latest(root)["stages"][3]["status"] in ("running", "killed")
 
     done = run_well(root, "resume", "--profile", "long")
-    assert "going on after epoch" in done.stdout + done.stderr
+    assert "resuming after epoch" in done.stdout + done.stderr
     assert read_latest(root)["status"] in ("completed", "refused")
     digest = read_latest(root)["model"]["digest"]
     assert call(root, "-c", WHOLE).stdout.split()[-1:] == [digest]

@@ -1,4 +1,4 @@
-"""Settings of one run of a compiled pipeline: the forms of them, and what comes too late."""
+"""Changes of settings for one run of a compiled pipeline: their forms, and which are refused."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mlpo_kit.runs.changes import apply_changes, parse_changes
         ('["a.b=[1, 2]", "c=x y"]', ["a.b=[1, 2]", "c=x y"]),
     ],
 )
-def test_a_form_takes_words_or_a_list(text: str, changes: list[str]) -> None:
+def test_changes_are_parsed_from_words_or_a_json_list(text: str, changes: list[str]) -> None:
     assert parse_changes(text) == changes
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", '["a.b=1"', "'a.b=1"])
-def test_what_is_neither_is_refused(text: str) -> None:
+def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(PipelineError, match="settings: "):
         parse_changes(text)
 
@@ -41,7 +41,7 @@ def test_what_is_neither_is_refused(text: str) -> None:
         "retention={max_run_hours: 1}",
     ],
 )
-def test_all_that_a_pipeline_is_compiled_from_is_refused_by_name(toy: Project, change: str) -> None:
+def test_a_change_of_a_compiled_setting_is_refused(toy: Project, change: str) -> None:
     document = {"project": "toy", "train": {"epochs": 1}, "resources": {}}
     name = change.partition("=")[0]
     words = f"^seed, {name}: fixed when the pipeline was compiled, .* --set 'seed=1'$"
@@ -49,7 +49,7 @@ def test_all_that_a_pipeline_is_compiled_from_is_refused_by_name(toy: Project, c
         apply_changes(document, ["seed=1", change, "train.epochs=5"], ["train.nodes", "seed"])
 
 
-def test_what_is_not_fixed_is_laid_over_the_settings(toy: Project) -> None:
+def test_changes_of_other_settings_are_applied(toy: Project) -> None:
     document = {"project": "toy", "train": {"epochs": 1, "nodes": 1}}
     digits = "0123" * 16  # of a text
     changes = ["train={epochs: 5, nodes: 1}", "project=toy", f"ingest.version={digits}"]

@@ -1,4 +1,4 @@
-"""The pipeline as data: what does not fit is said at once, and the gate says why it refuses."""
+"""The pipeline as data: inconsistencies are reported at once, and a refusal has a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fail(*stages: Stage[Made], **options: object) -> list[str]:
     return problems
 
 
-def test_all_that_does_not_fit_is_said_at_once() -> None:
+def test_all_inconsistencies_are_reported_at_once() -> None:
     assert fail(
         Stage("train", Made, splits="later.file"),
         Stage("later", Made, model="train.flie"),
@@ -38,16 +38,16 @@ def test_all_that_does_not_fit_is_said_at_once() -> None:
         gate=Gate("trian.score", bound="x.y"),
         training_stage="tarin",
     ) == [
-        "train.splits: no stage before it is called 'later'",
+        "train.splits: there is no earlier stage 'later'",
         "later.model: train has no output 'flie'; did you mean file?",
-        "later: there are two stages of that name",
+        "later: there are two stages of this name",
         "odd: its result is not a dataclass: <class 'dict'>",
-        "gate: no stage before it is called 'trian'; did you mean train?",
+        "gate: there is no earlier stage 'trian'; did you mean train?",
         "training_stage: there is no stage 'tarin'; did you mean train?",
     ]
 
 
-def test_a_stage_that_is_not_there_is_suggested(toy: Project) -> None:
+def test_a_misspelled_stage_gets_a_suggestion(toy: Project) -> None:
     with pytest.raises(PipelineError) as caught:
         load_pipeline()["evalute"]
     assert str(caught.value) == "there is no stage 'evalute'; did you mean evaluate?"

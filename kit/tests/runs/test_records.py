@@ -1,4 +1,4 @@
-"""Records tell the truth: of damaged ones, of many stages, of what an older project wrote."""
+"""Records: damaged ones, runs of many stages, and records of an older project."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_record(stage: str, state: State = "completed", **values: object) -> Rec
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"1", b'{"inputs": 1, "outputs": {}}'])
-def test_a_damaged_record_reads_as_not_there(make_run: MakeRun, content: bytes) -> None:
+def test_a_damaged_record_counts_as_missing(make_run: MakeRun, content: bytes) -> None:
     run = make_run()
     run_stage(run, run.pipeline["ingest"])
     run.store.write(f"runs/{run.id}/ingest.json", content)
@@ -77,7 +77,9 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         (("completed", "out of memory"), "out of memory"),
     ],
 )
-def test_a_run_is_as_the_state_that_decides(states: tuple[State, ...], status: str) -> None:
+def test_the_decisive_state_is_the_status_of_the_run(
+    states: tuple[State, ...], status: str
+) -> None:
     found = {name: make_record(name, state) for name, state in zip("ab", states, strict=False)}
     assert find_status(found) == status
 
@@ -99,7 +101,7 @@ def make_chain(count: int) -> Pipeline:
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 20])
-def test_any_number_of_stages_has_its_lines(make_run: MakeRun, count: int) -> None:
+def test_the_table_has_a_row_for_any_number_of_stages(make_run: MakeRun, count: int) -> None:
     run = make_run()
     pipeline = make_chain(count)
     for name in pipeline.names[: count // 2 + 1]:
@@ -132,7 +134,7 @@ class FakeSettings:
         return getattr(self._settings, name)
 
 
-def test_metrics_are_those_beside_the_gates() -> None:
+def test_metrics_are_the_values_grouped_with_the_gates_metric() -> None:
     def find(metric: str, values: dict[str, object]) -> dict[str, float]:
         class Some:
             gate = Gate(metric, bound="x.y")
@@ -161,7 +163,7 @@ def list_older(run: Run) -> dict[str, bytes]:
     return {str(path): (root / path).read_bytes() for path in paths if (root / path).is_file()}
 
 
-def test_what_an_older_project_wrote_is_told_apart(older: Run) -> None:
+def test_runs_of_an_older_project_are_recognized(older: Run) -> None:
     assert records.is_of_older_project(older.store, OLDER_RUN)
     assert records.read_records(older.store, OLDER_RUN) == {}
     assert records.list_runs(older.store) == []
@@ -177,16 +179,14 @@ def test_what_an_older_project_wrote_is_told_apart(older: Run) -> None:
         lambda run: records.read_trials(run.store, OLDER_RUN),
     ],
 )
-def test_looking_at_an_older_store_changes_nothing(
-    older: Run, look: Callable[[Run], object]
-) -> None:
+def test_reading_an_older_store_changes_nothing(older: Run, look: Callable[[Run], object]) -> None:
     before = list_older(older)
     assert len(before) == len(list(OLDER.rglob("*.json")))
     look(older)
     assert list_older(older) == before
 
 
-def test_a_run_in_an_older_store_leaves_the_older_ones_alone(older: Run) -> None:
+def test_a_run_in_an_older_store_does_not_change_older_runs(older: Run) -> None:
     before = list_older(older)
     run_stage(older, older.pipeline["ingest"])
     record = records.read_record(older.store, "new", "ingest")
@@ -200,16 +200,15 @@ def test_a_run_in_an_older_store_leaves_the_older_ones_alone(older: Run) -> None
     assert summary["run_id"] == "new"
 
 
-def test_an_older_result_is_not_reused_and_not_explained_by(older: Run) -> None:
+def test_an_older_result_is_not_reused_or_compared(older: Run) -> None:
     steps = {step.stage: step for step in plan_run(older)}
     assert steps["train"].verdict == "run"
     assert steps["train"].reason == "no earlier result"
 
 
-def test_an_older_run_is_not_gone_on_with(older: Run) -> None:
+def test_an_older_run_is_not_resumed(older: Run) -> None:
     with pytest.raises(PipelineError) as caught:
         run_stage(replace(older, resumes=OLDER_RUN), older.pipeline["preprocess"])
     assert str(caught.value) == (
-        f"run {OLDER_RUN} was recorded by an older project, and can't be gone on with: start a new "
-        "run"
+        f"run {OLDER_RUN} was recorded by an older project and can't be resumed: start a new run"
     )

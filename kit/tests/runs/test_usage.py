@@ -1,4 +1,4 @@
-"""What is said of a device: the seconds of a GPU, and what to do where it idles."""
+"""The usage of a device: GPU-seconds, and advice if a GPU was idle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_record(stage: str, usage: Usage, cache: str = "miss") -> Record:
     return Record("1", "test", stage, "completed", 0, "", STAGES, 110, values=values, cache=cache)
 
 
-def test_an_idle_gpu_is_worth_a_warning_with_the_fix() -> None:
+def test_an_idle_gpu_gives_a_warning_with_a_fix() -> None:
     advice = advise("train", IDLE, "train")
     assert advice is not None
     assert "train: the GPU was idle for 90% of 100 s" in advice
@@ -34,13 +34,13 @@ def test_an_idle_gpu_is_worth_a_warning_with_the_fix() -> None:
     assert "60% waiting for rows: raise train.loader_threads" in waits
     other = advise("evaluate", IDLE, "train")
     assert other is not None
-    assert "raise evaluate.batch_size, or say evaluate.device: cpu" in other
+    assert "raise evaluate.batch_size, or set evaluate.device: cpu" in other
 
 
 @pytest.mark.parametrize(
     "change", [{"busy_share": 0.9}, {"busy_share": None}, {"seconds": 5.0}, {"gpus": 0}]
 )
-def test_nothing_is_said_of_a_gpu_that_works_or_of_a_cpu(change: dict[str, float]) -> None:
+def test_a_busy_gpu_or_a_cpu_gives_no_warning(change: dict[str, float]) -> None:
     usage = replace(IDLE, **change)  # type: ignore[arg-type]
     assert advise("train", usage, "train") is None
     assert find_warnings([make_record("train", usage)], "train") == []
@@ -57,14 +57,14 @@ def test_gpu_seconds_count_what_this_run_held_from_start_to_end() -> None:
     assert add_gpu_seconds([taken_over]) == {"held": 0.0, "used": 0.0}
 
 
-def test_in_a_sweep_each_trial_held_its_gpu(make_run: MakeRun, tmp_path: Path) -> None:
+def test_gpu_seconds_of_a_sweep_add_up_over_its_trials(make_run: MakeRun, tmp_path: Path) -> None:
     store, pipeline = FolderStore(tmp_path / "store"), make_run().pipeline
     for stage in ("train-1", "train-2", "train"):
         write_record(store, make_record(stage, IDLE))
     assert summarize(store, pipeline, "1")["gpu_seconds"] == {"held": 440.0, "used": 40.0}
 
 
-def test_the_table_shows_what_a_gpu_did(make_run: MakeRun, tmp_path: Path) -> None:
+def test_the_table_shows_gpu_seconds(make_run: MakeRun, tmp_path: Path) -> None:
     store, pipeline = FolderStore(tmp_path / "store"), make_run().pipeline
     write_record(store, make_record("train", replace(IDLE, gpus=0)))
     assert "GPU-seconds" not in format_run(summarize(store, pipeline, "1"))

@@ -1,4 +1,4 @@
-"""What holds for every search space: the same again is the same, and longer begins with shorter."""
+"""Properties of every search space: trials are deterministic, longer starts with shorter."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def draw(config: Any, space: dict[str, Any], trials: int, seed: int = 7) -> list
 
 
 @given(space=spaces, short=st.integers(1, 12), more=st.integers(0, 12), seed=st.integers(0, 99))
-def test_a_longer_random_search_begins_with_a_shorter_one(
+def test_a_longer_random_search_starts_with_a_shorter_one(
     config: Any, space: dict[str, Any], short: int, more: int, seed: int
 ) -> None:
     longer = draw(config, space, short + more, seed)

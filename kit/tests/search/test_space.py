@@ -1,4 +1,4 @@
-"""The file of a sweep: the trials that it means, and all that can be wrong with it."""
+"""The file of a sweep: its trials, and its possible problems."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def changes(**document: Any) -> list[dict[str, Any]]:
     return [dict(trial.changes) for trial in plan_sweep(document, load_settings())[1]]
 
 
-def test_the_file_of_the_project_is_right() -> None:
+def test_the_sweep_file_of_the_project_is_valid() -> None:
     assert changes(**read_sweep("sweep")) == [{RATE: 0.001}, {RATE: 0.003}, {RATE: 0.01}]
 
 
@@ -60,7 +60,7 @@ def test_a_grid_is_every_combination_in_the_order_of_the_file() -> None:
     ]
 
 
-def test_a_random_search_is_a_sequence_of_its_seed() -> None:
+def test_a_random_search_depends_on_its_seed_only() -> None:
     space = {
         RATE: {"low": "1e-5", "high": 0.1, "scale": "log"},
         WIDTH: {"low": 8, "high": 11},
@@ -81,7 +81,7 @@ def test_a_random_search_is_a_sequence_of_its_seed() -> None:
     assert {trial[WIDTH] for trial in many} == {8, 9, 10, 11}
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     document = {
         "search": "random",
         "metrics": "val_loss",
@@ -110,9 +110,9 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         "space.train.patience: it lists 3 twice",
         "space.train.batch_size: train.batch_size: Input should be a valid integer",
         "space.train.clip_norm: low must be less than high",
-        "space.train.device: it is no number",
+        "space.train.device: it is not a number",
         "space.train.dropout: train has no such setting; did you mean train.model.dropout?",
-        "trials: say how many a random search draws",
+        "trials: set how many trials a random search draws",
     ):
         assert f"\n  {problem}" in str(caught.value)
 
@@ -128,7 +128,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ({"space": {"train.seed": list(range(101))}}, "space: 101 combinations are more than 100"),
         (
             {"space": {WIDTH: [8, 16]}, "search": "random", "trials": 3},
-            "trials: the space holds only 2 different ones",
+            "trials: the space has only 2 different combinations",
         ),
         (
             {"space": {"train.seed": {"low": 0, "high": 9, "scale": "log"}}, "search": "random"},
@@ -136,7 +136,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(document: dict[str, Any], problem: str) -> None:
+def test_an_invalid_document_is_refused(document: dict[str, Any], problem: str) -> None:
     with pytest.raises(PipelineError, match=r"configs/sweep\.yaml, or the file") as caught:
         changes(**document)
     assert f"\n  {problem}" in str(caught.value)
@@ -178,18 +178,16 @@ def test_the_best_is_the_lowest_loss_or_the_highest_accuracy_and_the_first_of_eq
         ("mape", False),  # not `map`
     ],
 )
-def test_the_name_of_a_metric_tells_which_way_is_better(
-    metric: str, is_higher_better: bool
-) -> None:
+def test_the_name_of_a_metric_implies_its_direction(metric: str, is_higher_better: bool) -> None:
     assert Sweep(space={}, metric=metric).takes_highest == is_higher_better
 
 
 def test_a_sweep_of_trials_on_several_machines_is_refused() -> None:
     settings = load_settings("local", ["train.nodes=2"])
-    with pytest.raises(PipelineError, match=r"train\.nodes is 2, and a trial has one machine"):
+    with pytest.raises(PipelineError, match=r"train\.nodes is 2, but a trial runs on one machine"):
         plan_sweep({"space": {RATE: [0.1]}}, settings)
 
 
-def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(PipelineError, match=r"there is no file .*configs/many\.yaml of a sweep"):
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(PipelineError, match=r"there is no sweep file .*configs/many\.yaml"):
         read_sweep("many")

@@ -1,4 +1,4 @@
-"""A sweep in a run: every trial in a place of its own, the best as what the run has trained."""
+"""A sweep in a run: each trial has its own record, and the best one is the run's result."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def states(run: Run) -> dict[str, Any]:
     return {r.stage: (r.state, r.cache) for r in read_trials(run.store, run.id)}
 
 
-def test_the_best_trial_is_what_the_run_has_trained(make_quick_run: MakeRun) -> None:
+def test_the_best_trial_becomes_the_result_of_the_run(make_quick_run: MakeRun) -> None:
     run = make_quick_run()
     trained = run_sweep(run, 0.5, 1e30, 0.2, 0.3)
     assert trained.val_loss == 0.2
@@ -115,7 +115,7 @@ def test_the_best_trial_is_what_the_run_has_trained(make_quick_run: MakeRun) -> 
     assert drawn["rows"][1][-1] == "the loss is no longer a number"
 
 
-def test_the_highest_wins_where_the_file_says_so(make_quick_run: MakeRun) -> None:
+def test_the_highest_value_wins_if_the_file_says_so(make_quick_run: MakeRun) -> None:
     assert run_sweep(make_quick_run("1"), 0.5, 0.2, best="highest").val_loss == 0.5
     assert run_sweep(make_quick_run("2"), 0.5, 0.2, metric="val_accuracy").val_loss == 0.2
     # What the usage says is a number too, in a group of its own.
@@ -127,7 +127,7 @@ def test_the_highest_wins_where_the_file_says_so(make_quick_run: MakeRun) -> Non
     assert summary["status"] == "failed"
 
 
-def test_what_was_tried_is_not_trained_again(make_quick_run: MakeRun) -> None:
+def test_a_repeated_trial_is_reused(make_quick_run: MakeRun) -> None:
     run_sweep(make_quick_run("1"), 0.5, 0.2)
     trained = run_sweep(make_quick_run("2"), 0.2, 0.5, 0.3)
     assert trained.model.key == "runs/1/train-2/model.json"
@@ -146,7 +146,9 @@ def test_what_was_tried_is_not_trained_again(make_quick_run: MakeRun) -> None:
     assert (record.cache, record.cache_reason) == ("hit", "as in run 2/train-3")
 
 
-def test_trials_stay_with_their_run_and_with_who_uses_them(make_quick_run: MakeRun) -> None:
+def test_trials_are_kept_with_their_run_and_the_runs_that_reuse_them(
+    make_quick_run: MakeRun,
+) -> None:
     run_sweep(make_quick_run("1"), 0.5, 0.2, 0.3)
     run_sweep(make_quick_run("2"), 0.3, 0.6)
     store = make_quick_run().store
@@ -160,7 +162,7 @@ def test_trials_stay_with_their_run_and_with_who_uses_them(make_quick_run: MakeR
     assert not make_plan(gather_facts(store), patient, 1, time.time() + 9 * DAY).places
 
 
-def test_a_resumed_run_knows_what_the_sweep_has_found(make_quick_run: MakeRun) -> None:
+def test_a_resumed_run_has_the_outcome_of_the_sweep(make_quick_run: MakeRun) -> None:
     run_sweep(make_quick_run("1"), 0.5, 0.2)
     resumed = make_quick_run("2")
     names = resumed.pipeline.names
@@ -184,7 +186,7 @@ def test_a_sweep_without_a_good_trial_fails_with_every_reason(make_quick_run: Ma
     assert summarize(run.store, run.pipeline, "1")["status"] == "failed"
 
 
-def test_a_defect_in_one_trial_costs_no_other(make_run: MakeRun) -> None:
+def test_a_failed_trial_does_not_stop_the_others(make_run: MakeRun) -> None:
     def fail_once(section: Any, work: Workspace, **inputs: Any) -> Any:
         if section.learning_rate == 0.2:
             raise RuntimeError("a defect")
@@ -195,7 +197,7 @@ def test_a_defect_in_one_trial_costs_no_other(make_run: MakeRun) -> None:
     assert states(run) == {"train-1": ("failed", "miss"), "train-2": ("completed", "miss")}
 
 
-def test_a_trial_that_runs_is_a_run_that_runs(make_run: MakeRun) -> None:
+def test_a_run_is_running_while_a_trial_is(make_run: MakeRun) -> None:
     seen: list[str] = []
 
     def stop(section: Any, work: Workspace, **inputs: Any) -> Any:
@@ -231,7 +233,7 @@ def other_stage(toy: Project) -> None:
         path.write_text(text.replace(old, new))
 
 
-def test_a_sweep_tries_the_stage_that_the_pipeline_says_learns(
+def test_a_sweep_varies_the_training_stage_of_the_pipeline(
     other_stage: None, make_run: MakeRun
 ) -> None:
     run = make_run()

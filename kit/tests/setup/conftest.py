@@ -1,4 +1,4 @@
-"""What the tests of the kit share: its wheel, and what setting up knows of a project."""
+"""Fixtures for the setup tests: the kit's wheel, and a project that has it."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_an_altered_wheel_is_refused_by_the_installers_too(tool, environment, pr
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv"])
-def test_another_version_takes_the_place_of_the_one_before(tool, environment, project, tmp_path):
+def test_a_new_version_replaces_the_installed_one(tool, environment, project, tmp_path):
     assert install(tool, environment, project).returncode == 0
     replace_kit(project, {"src/mlpo_kit/errors.py": b"NEWER = True\n"})
     assert install(tool, environment, project).returncode == 0
@@ -65,7 +65,7 @@ def test_another_version_takes_the_place_of_the_one_before(tool, environment, pr
 
 
 def alter(project: Path) -> None:
-    """Make the wheel another one that is whole in itself and has the same name."""
+    """Replace the wheel by another valid one with the same name."""
     with zipfile.ZipFile(vendored.find_wheel(project), "a") as archive:
         archive.comment = b"not what was locked"
 
@@ -83,16 +83,19 @@ def name_another_version(project: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (alter, "is not the file that requirements-kit.lock names: its SHA-256 is another. `git"),
-        (add_a_second_wheel, "there can be one wheel of mlpo-kit: keep the one that"),
-        (name_another_version, "names mlpo-kit 0.2.1.dev0+h"),
-        (lambda p: (p / vendored.LOCK).unlink(), "names no mlpo-kit: `make lock` writes it"),
-        (lambda p: (p / vendored.LOCK).write_text("x==1\n"), "names no mlpo-kit: `make lock`"),
+        (
+            alter,
+            "is not the file in requirements-kit.lock: its SHA-256 differs. Restore both with `git",
+        ),
+        (add_a_second_wheel, "there must be only one wheel of mlpo-kit: keep the one in"),
+        (name_another_version, "pins mlpo-kit 0.2.1.dev0+h"),
+        (lambda p: (p / vendored.LOCK).unlink(), "does not pin mlpo-kit: pin vendor/"),
+        (lambda p: (p / vendored.LOCK).write_text("x==1\n"), "does not pin mlpo-kit: pin vendor/"),
         (lambda p: (p / "pyproject.toml").unlink(), "run this in the project's folder"),
     ],
 )
 @pytest.mark.parametrize("verb", ["all", "eject"])
-def test_what_is_wrong_with_vendor_is_one_sentence_before_anything_is_made(
+def test_a_problem_with_vendor_is_one_sentence_before_anything_is_created(
     verb, spoil, sentence, project
 ):
     spoil(project)
@@ -104,15 +107,15 @@ def test_what_is_wrong_with_vendor_is_one_sentence_before_anything_is_made(
     assert not (project / vendored.SOURCES).exists()
 
 
-def test_no_wheel_at_all_is_told_too(project, monkeypatch):
+def test_a_missing_wheel_is_explained(project, monkeypatch):
     wheel = vendored.find_wheel(project)
     wheel.unlink()
-    with pytest.raises(vendored.SetupError, match="no wheel of mlpo-kit: `git checkout -- vendor`"):
+    with pytest.raises(vendored.SetupError, match="no wheel of mlpo-kit: restore the one in "):
         vendored.find_checked_wheel(project)
 
 
 @pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9"])
-def test_an_old_python_gets_its_one_sentence(version, project):
+def test_an_old_python_gets_one_sentence(version, project):
     done = set_up(project, python=interpreter(version))
     assert done.returncode == 1
     assert "needs Python 3.10 or newer, and " in done.stderr

@@ -1,4 +1,4 @@
-"""The kit's sources in the project, and back to the wheel."""
+"""Eject the kit's sources into the project, and restore the wheel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ready(project: Path) -> Path:
     return project
 
 
-def test_what_was_ejected_builds_the_same_wheel_again(ready, wheel, tmp_path):
+def test_ejected_sources_build_the_same_wheel(ready, wheel, tmp_path):
     done = set_up(ready, "eject")
     assert done.returncode == 0, done.stderr
     again = wheel_builder.write_wheel(ready / SOURCES, tmp_path / "dist")
@@ -33,7 +33,7 @@ def test_what_was_ejected_builds_the_same_wheel_again(ready, wheel, tmp_path):
     assert not (ready / ".venv" / "ready").exists()  # the next `make` sets up
 
 
-def test_ejecting_twice_keeps_what_was_edited(ready):
+def test_ejecting_twice_keeps_edits(ready):
     set_up(ready, "eject")
     edited = ready / SOURCES / "src/mlpo_kit/errors.py"
     edited.write_text("mine")
@@ -43,7 +43,7 @@ def test_ejecting_twice_keeps_what_was_edited(ready):
     assert edited.read_text() == "mine"
 
 
-def test_restoring_takes_back_what_was_not_edited(ready, wheel):
+def test_restoring_deletes_unedited_sources(ready, wheel):
     set_up(ready, "eject")
     cache = ready / SOURCES / "src/mlpo_kit/__pycache__/errors.cpython-311.pyc"
     cache.parent.mkdir()
@@ -56,7 +56,7 @@ def test_restoring_takes_back_what_was_not_edited(ready, wheel):
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])
-def test_restoring_deletes_nothing_of_the_users_unasked(change, ready):
+def test_restoring_deletes_edits_only_with_discard(change, ready):
     set_up(ready, "eject")
     path = ready / SOURCES / "src/mlpo_kit/errors.py"
     if change == "added":
@@ -72,14 +72,14 @@ def test_restoring_deletes_nothing_of_the_users_unasked(change, ready):
     assert not (ready / SOURCES).exists()
 
 
-def test_restoring_what_was_not_ejected_says_so(ready):
+def test_restoring_without_ejected_sources_is_an_error(ready):
     done = set_up(ready, "restore")
     assert done.returncode == 1
     assert "were not ejected" in done.stderr
 
 
-def test_the_installer_takes_the_sources_then_the_wheel_again(project, monkeypatch):
-    """For real, and with the same version: an installer that compared versions would keep one."""
+def test_the_installer_switches_to_the_sources_and_back_to_the_wheel(project, monkeypatch):
+    """Both have the same version: an installer that compares versions would not switch."""
     subprocess.run([sys.executable, "-m", "venv", str(project / ".venv")], check=True)
     python = environment.python_of(project)
     uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python)]

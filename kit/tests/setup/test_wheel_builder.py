@@ -1,4 +1,4 @@
-"""The wheel: the same bytes everywhere, another version for other bytes, fit for pip and uv."""
+"""The wheel: reproducible bytes, a new version for new bytes, and valid for pip and uv."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_other_pythons_give_the_same_bytes(version, wheel, tmp_path):
 @pytest.mark.parametrize(
     "name", ["pyproject.toml", "README.md", "LICENSE", "src/mlpo_kit/errors.py", BUILDER]
 )
-def test_whatever_is_edited_the_version_is_another_one(name, wheel, copy):
+def test_every_edit_changes_the_version(name, wheel, copy):
     with (copy / name).open("a") as file:
         file.write("\n# a thought\n")
     changed = wheel_builder.write_wheel(copy, copy / "dist")
@@ -131,7 +131,7 @@ def test_the_metadata_is_valid_and_says_what_pyproject_says(wheel):
     assert [line.split(",")[0] for line in recorded] == [entry.filename for entry in entries]
 
 
-def test_nothing_in_it_is_compressed_as_other_zlibs_would_do_it_otherwise(wheel):
+def test_the_wheel_is_not_compressed(wheel):
     with zipfile.ZipFile(wheel) as archive:
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
 

@@ -47,7 +47,7 @@ def test_arrays_come_back_as_they_were(
         np.testing.assert_array_equal(found[name], array)
 
 
-def test_safetensors_reads_what_we_write(tmp_path: Path) -> None:
+def test_the_safetensors_library_reads_the_written_files(tmp_path: Path) -> None:
     library = pytest.importorskip("safetensors.numpy")
     named = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(3, dtype="uint8")}
     save_arrays(tmp_path / "file", named, {})

@@ -1,4 +1,4 @@
-"""The store keeps its promises in a folder and in a bucket, which is a real S3 server's."""
+"""The store behaves the same in a folder and in a bucket of a real S3 server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def put(store: Store, key: str, content: bytes) -> Ref:
     return store.put(key)
 
 
-def test_what_was_put_is_opened_with_the_same_bytes(store: Store) -> None:
+def test_a_payload_is_opened_with_the_bytes_that_were_put(store: Store) -> None:
     ref = put(store, "runs/1/train/model", b"weights")
     assert (ref.uri, ref.size) == ("store://runs/1/train/model", 7)
     store.check(ref)
@@ -63,7 +63,7 @@ def test_what_was_put_is_opened_with_the_same_bytes(store: Store) -> None:
     assert store.read("runs/1/train/model") == b"weights"
 
 
-def test_another_content_is_never_opened(store: Store) -> None:
+def test_a_changed_payload_is_never_opened(store: Store) -> None:
     ref = put(store, "runs/1/train/model", b"weights")
     store.write("runs/1/train/model", b"weightS")
     with pytest.raises(IntegrityError, match="was changed after the pipeline wrote it"):
@@ -77,7 +77,7 @@ def test_another_content_is_never_opened(store: Store) -> None:
     assert not store.has(replace(ref, uri="store://nothing"))
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_missing_files_are_not_found(store: Store) -> None:
     store.write("a/file", b"1")
     for key in ("nothing", "a/nothing", "a/file/nothing"):
         with pytest.raises(FileNotFoundError):
@@ -122,7 +122,7 @@ STEPS = st.lists(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=30)
 @given(steps=STEPS)
-def test_a_folder_holds_what_was_written_and_not_deleted(
+def test_a_folder_holds_all_files_that_were_not_deleted(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bytes]]
 ) -> None:
     check_steps(FolderStore(tmp_path_factory.mktemp("store")), steps)
@@ -130,7 +130,7 @@ def test_a_folder_holds_what_was_written_and_not_deleted(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=8)
 @given(steps=STEPS)
-def test_a_bucket_holds_what_was_written_and_not_deleted(
+def test_a_bucket_holds_all_objects_that_were_not_deleted(
     server: dict[str, str], tmp_path_factory: pytest.TempPathFactory, steps: Any
 ) -> None:
     name = tmp_path_factory.mktemp("store").name
@@ -225,7 +225,7 @@ def test_machines_that_share_a_bucket_hand_over_and_reuse(
         assert not (toy.root / name).exists()
 
 
-def test_a_bucket_needs_no_settings_but_its_address(
+def test_a_bucket_needs_only_its_address_as_a_setting(
     server: dict[str, str], make_run: MakeRun
 ) -> None:
     run = make_run(storage_root=f"s3://{BUCKET}/address")
@@ -256,10 +256,10 @@ except PipelineError as error:
              "AWS_SHARED_CREDENTIALS_FILE": "/none"},
             "there are no credentials",
         ),
-        ({}, "there is no bucket 'nowhere': make it, or name another storage_root\n"),
+        ({}, "there is no bucket 'nowhere': create it, or set another storage_root\n"),
     ],
 )  # fmt: skip
-def test_a_store_that_does_not_answer_is_one_sentence(
+def test_an_unusable_store_is_explained_in_one_sentence(
     toy: Project, server: dict[str, str], variables: dict[str, str], words: str
 ) -> None:
     paths = [str(toy.root / "src"), str(Path(mlpo_kit.__file__).parents[1])]
@@ -279,7 +279,7 @@ def test_a_store_that_does_not_answer_is_one_sentence(
     assert done.stdout == ""
 
 
-def test_another_file_system_of_fsspec_will_do(make_run: MakeRun) -> None:
+def test_other_fsspec_file_systems_work(make_run: MakeRun) -> None:
     run = make_run(storage_root="memory://toy")
     made = run_stage(run, run.pipeline["ingest"])
     assert run.store.has(made.dataset)
@@ -291,7 +291,7 @@ def test_an_unknown_kind_of_store_is_explained() -> None:
         BucketStore("nothing://x", 3600)
 
 
-def test_the_scratch_folder_is_shared_where_it_is_named(
+def test_processes_share_the_scratch_folder_that_the_variable_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLPO_KIT_SCRATCH", str(tmp_path))

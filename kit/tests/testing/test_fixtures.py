@@ -37,7 +37,9 @@ def test_runs_are_small_and_share_a_store(
     assert (other.id, other.use_cache, other.settings.train.epochs) == ("2", False, 1)
 
 
-def test_a_project_says_what_is_quick(toy: Project, request: pytest.FixtureRequest) -> None:
+def test_a_project_may_define_its_quick_settings(
+    toy: Project, request: pytest.FixtureRequest
+) -> None:
     (toy.root / "tests").mkdir()
     (toy.root / "tests" / "quick.yaml").write_text("ingest: {rows: 7}\ntrain: {epochs: 2}\n")
     make: MakeRun = request.getfixturevalue("make_quick_run")

@@ -1,4 +1,4 @@
-"""Samples are written in the form of the source, once, and can be read by whoever reads that."""
+"""Samples are written once, in a format that the project's source can read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_folders_of_pictures(toy: Project) -> None:
     assert len(files) == 1797
     with Image.open(toy.root / "data" / "images" / "0" / "0000.png") as image:
         assert np.array_equal(np.asarray(image), read_digits()[0][0])
-    with pytest.raises(PipelineError, match="is there already; nothing was written"):
+    with pytest.raises(PipelineError, match="already exists; nothing was written"):
         write_samples(settings)
 
 
@@ -55,11 +55,11 @@ def test_tables(toy: Project, name: str) -> None:
     assert np.array_equal(x, pixels.reshape(1797, 64))
 
 
-def test_as_many_pictures_as_one_likes(toy: Project) -> None:
+def test_any_number_of_synthetic_pictures_is_written(toy: Project) -> None:
     settings = ingest("images", "data/many", image_size=16)
     assert write_samples(settings, classes=3, per_class=4).startswith("12 pictures of 3 classes")
     assert len(list((toy.root / "data" / "many").rglob("*.jpg"))) == 12
-    with pytest.raises(PipelineError, match="pictures are made up for `source: images`"):
+    with pytest.raises(PipelineError, match="synthetic pictures need `source: images`"):
         write_samples(ingest("table", "rows.npz", label="y"), classes=3)
 
 
@@ -69,7 +69,7 @@ def test_a_source_of_the_projects_own_gets_no_samples(toy: Project, settings: An
         write_samples(settings)
 
 
-def test_a_made_up_picture_is_the_same_each_time() -> None:
+def test_a_synthetic_picture_is_deterministic() -> None:
     x, y = pictures(classes=3, per_class=2, size=16)
     assert (x.shape, x.dtype, y.tolist()) == ((6, 3, 16, 16), np.uint8, [0, 0, 1, 1, 2, 2])
     assert np.array_equal(x[3], picture(1, 1, 3, 16).transpose(2, 0, 1))

@@ -1,4 +1,4 @@
-"""What is promised of a GPU, tried on one. It needs torch, and no network."""
+"""Training on a real GPU. Needs torch, but no network."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make_batch(rows: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(x[:rows]).to(GPU), torch.from_numpy(y[:rows]).to(GPU)
 
 
-def test_a_training_says_what_the_gpu_did(make_project_run: MakeRun) -> None:
+def test_a_training_reports_how_the_gpu_was_used(make_project_run: MakeRun) -> None:
     run = make_gpu_run(make_project_run, epochs=5)
     inputs = prepare_inputs(run)
     done = train(run, inputs)
@@ -87,7 +87,7 @@ def test_a_step_never_waits_for_the_gpu() -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_rows_on_the_device_and_streamed_ones_are_those_of_the_split() -> None:
+def test_resident_and_streamed_rows_are_those_of_the_split() -> None:
     x, y = pictures(4, 64, 64)
     split = Split(x, y, np.random.default_rng(0).permutation(len(x))[:100])
     order = list(torch.split(torch.randperm(len(split)), 32))
@@ -112,7 +112,7 @@ def test_only_the_rows_of_the_split_are_copied_to_the_device(
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("settings", [{"precision": "fp16"}, {"compile": True}, {"accumulate": 2}])
-def test_each_way_to_compute_learns(settings: dict[str, Any]) -> None:
+def test_every_mode_of_computation_learns(settings: dict[str, Any]) -> None:
     learner, (x, y) = make_learner(learning_rate=0.001, **settings), make_batch()
     learner.step(x, y, seed=(0,))
     first = last = learner.take_loss()
@@ -122,7 +122,7 @@ def test_each_way_to_compute_learns(settings: dict[str, Any]) -> None:
     assert last < first
 
 
-def test_a_stopped_training_goes_on_to_the_same_result(
+def test_a_stopped_training_resumes_to_the_same_result(
     make_project_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_gpu_run(make_project_run, "whole", epochs=6)

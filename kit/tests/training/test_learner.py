@@ -1,4 +1,4 @@
-"""What a step promises, and what it learns from: batches in a known order, in any precision."""
+"""Training steps: batches in a fixed order, any precision, no waiting for the device."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_half_precision_learns_with_weights_in_float32(precision: str) -> None:
     assert seen == [torch.bfloat16 if precision == "bf16" else torch.float16]
 
 
-def test_a_batch_in_parts_teaches_the_same() -> None:
+def test_a_batch_in_parts_gives_the_same_step() -> None:
     (whole, x, y), (parts, _, _) = make_learner(), make_learner(accumulate=4)
     for learner in (whole, parts):  # a batch is normalised as it comes: let nothing depend on it
         learner.model.eval()
@@ -88,7 +88,7 @@ def test_a_batch_in_parts_teaches_the_same() -> None:
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-def test_the_best_weights_outlive_a_stop() -> None:
+def test_the_best_weights_survive_a_resume() -> None:
     (stopped, x, y), (resumed, _, _) = make_learner(), make_learner()
     stopped.step(x, y, seed=(0,))
     stopped.remember()
@@ -99,9 +99,9 @@ def test_the_best_weights_outlive_a_stop() -> None:
         assert torch.equal(value, best[name]), name
 
 
-def test_who_has_no_compiler_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(PipelineError, match="compiler, and there is neither"):
+    with pytest.raises(PipelineError, match="compiler, but there is neither"):
         make_learner(compile=True)
 
 
@@ -114,7 +114,7 @@ def test_batches_are_of_one_size_and_depend_on_seed_and_epoch_alone() -> None:
     assert [len(batch) for batch in shuffle_batches(10, 64, 1, 1, parts=4)] == [8]
 
 
-def test_rows_come_in_the_order_that_was_asked_for() -> None:
+def test_rows_come_in_the_requested_order() -> None:
     x = np.arange(200, dtype=np.uint8)[:, None]
     split = Split(x, x[:, 0].astype(np.int64), np.arange(199, 99, -1))
     order = [torch.tensor([5, 3]), *torch.split(torch.arange(90), 7)]
@@ -148,7 +148,7 @@ def test_only_the_rows_of_a_split_go_to_a_device_and_in_parts(
     assert Batches(split, torch.device("meta"), "device")._x.shape == copied.shape
 
 
-def test_the_learning_rate_warms_up_and_comes_down() -> None:
+def test_the_learning_rate_warms_up_and_decays() -> None:
     find_factor = make_warmup_cosine(100, TrainingSettings(warmup_share=0.1))
     assert find_factor(0) == pytest.approx(0.1)
     assert find_factor(9) == find_factor(10) == 1

@@ -1,4 +1,4 @@
-"""What training promises: killed or not, alone or in a group, it comes to the same model."""
+"""Training gives the same model, whether it is killed or not, alone or in a group."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def killed(make_project_run: MakeRun) -> tuple[Run, Inputs, Any]:
     return run, inputs, whole
 
 
-def test_a_killed_training_goes_on_to_the_same_model(
+def test_a_killed_training_resumes_to_the_same_model(
     killed: tuple[Run, Inputs, Any], make_project_run: MakeRun, caplog: pytest.LogCaptureFixture
 ) -> None:
     run, inputs, whole = killed
@@ -100,13 +100,13 @@ def test_a_killed_training_goes_on_to_the_same_model(
     assert len(list_checkpoints(run)) <= 3  # one may be too new to be known
     again = make_project_run("again", train={"checkpoint_seconds": 0, "epochs": 2})
     done = train(again, inputs)
-    assert "going on after epoch 0, step" in caplog.text
+    assert "resuming after epoch 0, step" in caplog.text
     assert done.model.sha256 == whole.model.sha256
     assert (done.val_loss, done.val_accuracy) == (whole.val_loss, whole.val_accuracy)
     assert len(list(again.store.files("checkpoints"))) <= 1  # not known to anybody: it expires
 
 
-def test_of_a_damaged_checkpoint_the_one_before_is_used(
+def test_the_previous_checkpoint_replaces_a_damaged_one(
     killed: tuple[Run, Inputs, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     run, inputs, whole = killed
@@ -115,19 +115,19 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used(
     run.store.write(newest, run.store.read(newest)[:-100])
     assert train(run, inputs).model.sha256 == whole.model.sha256
     assert "a checkpoint can't be used" in caplog.text
-    assert "going on after epoch 0, step" in caplog.text
+    assert "resuming after epoch 0, step" in caplog.text
 
 
-def test_a_run_that_uses_no_earlier_result_starts_anew(
+def test_a_run_without_the_cache_does_not_resume(
     killed: tuple[Run, Inputs, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     run, inputs, whole = killed
     fresh = Run("fresh", "test", run.settings, use_cache=False)
     assert train(fresh, inputs).model.sha256 == whole.model.sha256
-    assert "going on" not in caplog.text
+    assert "resuming" not in caplog.text
 
 
-def test_checkpoints_of_another_run_with_the_same_work_stay(make_project_run: MakeRun) -> None:
+def test_checkpoints_of_another_run_of_the_same_work_are_kept(make_project_run: MakeRun) -> None:
     run = make_project_run("mine")
     work = Workspace(run, "train", "key")
     others = "checkpoints/key/other-1-1.pt"
@@ -151,7 +151,7 @@ def test_streamed_rows_give_the_same_model(
     assert "streamed from the disk" in other.data
 
 
-def test_a_bucket_keeps_two_checkpoints_and_a_training_goes_on_from_them(
+def test_a_training_resumes_from_the_two_checkpoints_in_a_bucket(
     make_project_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"epochs": 1, "checkpoint_seconds": 0}
@@ -176,7 +176,7 @@ def test_a_bucket_keeps_two_checkpoints_and_a_training_goes_on_from_them(
     assert train(run, inputs).model.sha256 == whole.model.sha256
 
 
-def test_a_group_says_why_it_failed(make_project_run: MakeRun, tmp_path: Path) -> None:
+def test_a_group_reports_why_it_failed(make_project_run: MakeRun, tmp_path: Path) -> None:
     settings = {"model": ROWS, "processes": 2, "learning_rate": 1e30, "clip_norm": 1e30}
     run = make_project_run("1", ingest=make_rows(tmp_path), train=settings)
     with pytest.raises(PipelineError, match="the loss is no longer a number after epoch 1"):
@@ -206,7 +206,7 @@ def find_group(run: Run) -> list[int]:
 
 
 @pytest.mark.parametrize("victim", [0, -1], ids=["one that trains", "the stage"])
-def test_when_one_process_dies_all_end(
+def test_all_processes_end_if_one_dies(
     make_project_run: MakeRun, tmp_path: Path, victim: int
 ) -> None:
     settings = {"epochs": 10_000, "patience": 10_000, "model": ROWS, "processes": 2}
@@ -229,7 +229,7 @@ def test_when_one_process_dies_all_end(
         assert "one of the 2 training processes ended with an error" in str(record.reason)
 
 
-def test_a_device_that_is_not_there_is_an_error(make_project_run: MakeRun) -> None:
+def test_a_missing_device_is_an_error(make_project_run: MakeRun) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     for settings in ({"device": "cuda"}, {"device": "cuda", "processes": 2}):
@@ -238,11 +238,11 @@ def test_a_device_that_is_not_there_is_an_error(make_project_run: MakeRun) -> No
             train(run, prepare_inputs(run))
 
 
-def test_settings_let_no_gpu_idle(make_project_run: MakeRun) -> None:
+def test_settings_must_use_every_requested_gpu(make_project_run: MakeRun) -> None:
     gpus = {"train": {"gpu": 2}}
-    with pytest.raises(PipelineError, match=r"say train\.device: cuda"):
+    with pytest.raises(PipelineError, match=r"set train\.device: cuda"):
         make_project_run(resources=gpus)
-    with pytest.raises(PipelineError, match=r"train\.gpu is 2, and train starts 1 process"):
+    with pytest.raises(PipelineError, match=r"train\.gpu is 2, but train starts 1 process"):
         make_project_run(resources=gpus, train={"device": "cuda"})
-    with pytest.raises(PipelineError, match="ingest computes on no GPU"):
+    with pytest.raises(PipelineError, match="ingest never uses one"):
         make_project_run(resources={"ingest": {"gpu": 1}})

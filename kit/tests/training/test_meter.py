@@ -9,7 +9,7 @@ import torch
 from mlpo_kit.training.meter import meter_usage
 
 
-def test_a_cpu_is_as_busy_as_its_cores_compute() -> None:
+def test_a_cpu_is_busy_while_its_cores_compute() -> None:
     with meter_usage(torch.device("cpu")) as usage:
         time.sleep(0.3)
         idle = usage(0.15)

@@ -1,4 +1,4 @@
-"""Several machines, here as processes that meet through the store and nothing else."""
+"""Training on several machines, simulated by processes that share only the store."""
 
 from __future__ import annotations
 
@@ -86,19 +86,19 @@ def test_two_machines_give_the_model_of_one(prepare: Prepare) -> None:
     assert record.cache == "hit"
 
 
-def test_a_machine_that_is_missing_ends_the_training(prepare: Prepare) -> None:
+def test_a_missing_machine_ends_the_training(prepare: Prepare) -> None:
     run, inputs = prepare(nodes=2, timeout_seconds=1)
-    with pytest.raises(PipelineError, match="machine 0 did not begin within 1 seconds"):
+    with pytest.raises(PipelineError, match="machine 0 did not start within 1 seconds"):
         follow_lead(run, inputs, SECOND)
-    with pytest.raises(PipelineError, match="machine 1 did not come within 1 seconds"):
+    with pytest.raises(PipelineError, match="machine 1 did not join within 1 seconds"):
         train(run, inputs, lead_nodes(FIRST))
     record = read_record(run.store, "1", "train")
     assert record is not None
     assert record.state == "failed"
 
 
-def test_a_machine_that_is_lost_on_the_way_ends_the_training(prepare: Prepare) -> None:
-    """It has answered, and then torchrun waits for it no longer either."""
+def test_a_machine_that_is_lost_during_the_training_ends_it(prepare: Prepare) -> None:
+    """The machine is lost after it has joined; torchrun then stops waiting for it."""
     run, inputs = prepare(nodes=2, timeout_seconds=2)
     from pets.stages.train import fit
 
@@ -107,16 +107,16 @@ def test_a_machine_that_is_lost_on_the_way_ends_the_training(prepare: Prepare) -
         launch_processes(work, fit, inputs, node=node)
 
 
-def test_what_stopped_the_training_is_in_its_error(prepare: Prepare) -> None:
+def test_the_error_says_what_stopped_the_training(prepare: Prepare) -> None:
     run, inputs = prepare(processes=2, learning_rate=1e30)
     with pytest.raises(PipelineError, match="the loss is no longer a number after epoch 1"):
         train(run, inputs)
 
 
-def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
+def test_the_first_error_is_reported_from_any_machine(
     prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of the others are about the connection that it left, and come at the same time."""
+    """The other processes fail at the same time, with errors about the lost connection."""
     (tmp_path / "failing.py").write_text(FAILING)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -135,7 +135,7 @@ def test_the_error_of_who_failed_first_is_told_of_whichever_machine_it_is(
 
 def test_one_machine_does_not_train_for_several(prepare: Prepare) -> None:
     run, inputs = prepare(nodes=2)
-    with pytest.raises(PipelineError, match=r"train\.nodes is 2, and this training was started on"):
+    with pytest.raises(PipelineError, match=r"train\.nodes is 2, but this training was started on"):
         train(run, inputs)
     with pytest.raises(PipelineError, match=r"processes x nodes x accumulate \(3\)"):
         prepare(nodes=3)

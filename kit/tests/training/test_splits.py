@@ -1,4 +1,4 @@
-"""Clean splits: copies found, moments right however the rows are cut, problems said in words."""
+"""Splits: duplicates, moments for any size of the parts, and problems in words."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def find_problems(splits: Splits, **limits: Any) -> str:
     return "\n".join(find())
 
 
-def test_of_copies_the_first_is_left() -> None:
+def test_the_first_of_several_copies_is_kept() -> None:
     x = np.repeat(np.arange(200)[:, None], 2, axis=1)
     x[150:] = x[:50]
     assert find_first_copies(x).tolist() == list(range(150))
@@ -56,7 +56,7 @@ def test_a_constant_feature_does_not_divide_by_zero() -> None:
     assert std.tolist() == [1, 1, 1]
 
 
-def test_moments_are_of_the_named_rows_however_they_are_cut(
+def test_moments_do_not_depend_on_the_size_of_the_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     x = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
@@ -129,7 +129,7 @@ def test_a_split_without_rows_and_a_label_without_a_class_are_found() -> None:
     assert next(checks.find_label_problems(splits, ["a"])).startswith("there must be at least 2")
 
 
-def test_the_checks_of_large_data_bring_in_a_part_at_a_time(
+def test_the_checks_read_large_data_a_part_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     splits = make_good_splits()
@@ -156,7 +156,7 @@ def save(folder: Path, x: np.ndarray, **rows: list[int]) -> tuple[Path, Path]:
     return dataset, splits
 
 
-def test_a_split_reads_its_rows_where_they_are(tmp_path: Path) -> None:
+def test_a_split_reads_its_rows_from_the_dataset(tmp_path: Path) -> None:
     x = np.arange(20, dtype=np.float32).reshape(10, 2)
     files = save(tmp_path, x, train=[8, 1, 5], test=[0], none=[])
     opened, note = open_splits(*files)
@@ -175,13 +175,15 @@ def test_a_split_reads_its_rows_where_they_are(tmp_path: Path) -> None:
 
 def test_splits_of_another_dataset_are_an_error(tmp_path: Path) -> None:
     x = np.zeros((4, 2), np.float32)
-    with pytest.raises(PipelineError, match="row numbers from 1 to 4, and the dataset has 4 rows"):
+    with pytest.raises(PipelineError, match="row numbers from 1 to 4, but the dataset has 4 rows"):
         open_splits(*save(tmp_path, x, train=[1, 4]))
     with pytest.raises(PipelineError, match="row numbers from -1 to 1"):
         open_splits(*save(tmp_path, x, train=[-1, 1]))
     dataset, splits = save(tmp_path, x, train=[1])
     arrays_module.save_arrays(splits, {"train_x": x}, {})
-    with pytest.raises(PipelineError, match=r"train_x in splits\.safetensors holds no row numbers"):
+    with pytest.raises(
+        PipelineError, match=r"train_x in splits\.safetensors does not hold row numbers"
+    ):
         open_splits(dataset, splits)
     arrays_module.save_arrays(dataset, {"x": x, "y": np.arange(3)}, {})
     with pytest.raises(PipelineError, match="4 samples in x and 3 targets in y"):

@@ -1,1 +1,1 @@
-"""Caching: what a result depends on, its key, and the results of earlier runs."""
+"""Caching: what a result depends on, its cache key, and results of earlier runs."""

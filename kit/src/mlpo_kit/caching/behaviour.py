@@ -1,8 +1,8 @@
-"""How the parts of the kit behave: a number for each, which the keys of stages are made of.
+"""Behaviour numbers: one per part of the kit; they are included in cache keys.
 
-The kit's version is in no key, or each release would train everything anew. Raise a number when
-results change: then what uses that part runs again. The tests hold a digest of each part, and fail
-until somebody decides.
+The kit's version is not included, or every release would invalidate all results. If a change to a
+part can change results, raise its number: the stages that use the part then run again. The tests
+record a digest of each part, and fail after a change until somebody decides.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ KIT = "mlpo_kit"
 class Part:
     """A part of the kit that can change a stage's result.
 
-    `modules` are below mlpo_kit, where a package stands for all that is in it. `packages` are the
-    top-level modules of others that they import, `uses` the parts that they import.
+    `modules` are named relative to mlpo_kit; a package stands for all its modules. `packages` are
+    the third-party top-level modules that they import, `uses` the parts that they import.
     """
 
     behaviour: int
@@ -30,7 +30,7 @@ class Part:
     uses: tuple[str, ...] = ()
 
 
-ALWAYS = "stages"  # the part that every stage is run by
+ALWAYS = "stages"  # the part that runs every stage
 PARTS = {
     ALWAYS: Part(
         1,
@@ -68,8 +68,8 @@ PARTS = {
         uses=("splits", "stages"),
     ),
 }
-# These watch a run or carry what it makes, and add nothing to a key: so the keys of the
-# orchestrators agree, and another report or store trains nothing anew.
+# These modules observe a run or transport its data, and are not included in keys. So keys are
+# equal on all orchestrators, and a change to a report or the store invalidates no result.
 CARRIERS = (
     "",  # mlpo_kit itself
     "caching",
@@ -99,40 +99,40 @@ _OWNERS: dict[str, str | None] = {
 
 
 def find_parts(module: str) -> set[str] | None:
-    """Find the parts that importing `module` of the kit uses, by name: it and what these use.
+    """Find the names of all parts that importing `module` of the kit uses, also indirectly.
 
-    `mlpo_kit.Ref` and the like stand for the modules that hold them. None for a module that the kit
-    does not have.
+    A public name such as `mlpo_kit.Ref` stands for the module that defines it. None if the kit
+    has no such module.
     """
     words = module.split(".")[1:]
     if words[:1] and words[0] in mlpo_kit._MODULES:
         words = mlpo_kit._MODULES[words[0]].split(".")
     if words[-1:] == ["*"]:
-        below = ".".join(words[:-1])
-        inside = [name for name in _OWNERS if name == below or name.startswith(f"{below}.")]
-        return _close({owner for name in inside if (owner := _OWNERS[name]) is not None})
+        package = ".".join(words[:-1])
+        inside = [name for name in _OWNERS if name == package or name.startswith(f"{package}.")]
+        return _add_uses({owner for name in inside if (owner := _OWNERS[name]) is not None})
     for end in range(len(words), 0, -1):
         name = ".".join(words[:end])
         if name in _OWNERS:
             owner = _OWNERS[name]
-            return _close({owner}) if owner is not None else set()
+            return _add_uses({owner}) if owner is not None else set()
     return None if words else set()
 
 
-def _close(names: set[str]) -> set[str]:
-    """The parts with those that they use."""
-    found: set[str] = set()
+def _add_uses(names: set[str]) -> set[str]:
+    """Return the parts and all parts that they use, directly or indirectly."""
+    closure: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in closure:
+            closure.add(name)
             waiting += PARTS[name].uses
-    return found
+    return closure
 
 
 def find_owner(module: str) -> str | None:
-    """Find the part that a module of the kit, by full name, is in; None for a carrier."""
+    """Find the part that contains a module of the kit, by full name; None for CARRIERS."""
     words = module.split(".")[1:]
     for end in range(len(words), 0, -1):
         if (name := ".".join(words[:end])) in _OWNERS:
@@ -141,7 +141,7 @@ def find_owner(module: str) -> str | None:
 
 
 def group_modules() -> dict[str | None, dict[str, Path]]:
-    """Group the modules of the kit by the part that they are in: full names, and their files."""
+    """Group the modules of the kit, as full name and file, by the part that contains them."""
     groups: dict[str | None, dict[str, Path]] = {}
     for name, path in list_kit_modules():
         groups.setdefault(find_owner(name), {})[name] = path
@@ -149,7 +149,7 @@ def group_modules() -> dict[str | None, dict[str, Path]]:
 
 
 def list_kit_modules() -> Iterator[tuple[str, Path]]:
-    """List the modules of the kit by full name, with their files."""
+    """List the modules of the kit: their full names and files."""
     folder = find_kit_folder()
     for path in sorted(folder.rglob("*.py")):
         words = path.relative_to(folder).with_suffix("").parts
@@ -163,7 +163,7 @@ def find_kit_folder() -> Path:
 
 
 def is_kit_installed() -> bool:
-    """Whether the kit was installed as a package; else its sources count as a project's own."""
+    """Whether the kit was installed as a package; if not, its sources count as project code."""
     return is_installed(find_kit_folder())
 
 

@@ -1,7 +1,7 @@
-"""The installed versions that a stage can reach: of what it imports, and of what that requires.
+"""Find the installed versions of the packages that a stage imports and of their requirements.
 
-What pip left beside the packages tells it, and nothing is imported. Python's own importlib.metadata
-would read it all: some hundred milliseconds.
+Reads the metadata that pip installs with packages, and imports nothing. importlib.metadata would
+read all of it, which takes some hundred milliseconds.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _EXTRA = re.compile(r"""extra == ["']([^"']+)""")
-_DEVELOPMENT = re.compile(r"test|dev|doc|lint|typing|quality|bench|example")  # extras for that
-KIT = "mlpo-kit"  # counts by what its parts do, not by its version
+_DEVELOPMENT = re.compile(r"test|dev|doc|lint|typing|quality|bench|example")  # names of extras
+KIT = "mlpo-kit"  # counts by its behaviour numbers, not by its version
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """An installed package: its version, local build included, and the folder that tells of it."""
+    """An installed package: its version with local build tag, and its .dist-info folder."""
 
     name: str
     version: str
@@ -35,33 +35,33 @@ class Distribution:
 
     @property
     def is_editable(self) -> bool:
-        """Whether it is a link to sources, which count as code."""
+        """Whether it is an editable install: its sources count as code, not by version."""
         return '"editable"' in _read(self.folder / "direct_url.json")
 
 
 @dataclass(frozen=True)
 class Index:
-    """All distributions by name, and the names of those that a top-level module may be from."""
+    """All distributions by name, and the distributions that may own each top-level module."""
 
     distributions: dict[str, Distribution]
     owners: dict[str, tuple[str, ...]]
 
 
 def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[str, Distribution]:
-    """Find the distributions of top-level modules, and all that these require here, by name.
+    """Find the distributions of top-level modules and everything they require, by name.
 
-    With `is_open` also all that the project asks for, and what that requires. An extra counts where
-    something asks for it; and of what is imported itself also where the project asks for what the
-    extra brings: so does pyarrow for pandas, which nobody has to import.
+    With `is_open`, include everything that the project requires. An extra counts if a requirement
+    names it. An extra of an imported package also counts if the project requires a package that
+    the extra adds, even if nothing imports that package: pyarrow for pandas is an example.
     """
     index = _read_index(tuple(_list_folders()))
-    asked = [_parse(text) for text in read_requirements()]
-    declared = {normalize(requirement.name): requirement.extras for requirement in asked}
+    requirements = [_parse(text) for text in read_requirements()]
+    declared = {normalize(requirement.name): requirement.extras for requirement in requirements}
     imported = {owner for top in packages for owner in index.owners.get(top, ())}
     waiting = [(name, frozenset[str]()) for name in imported]
     if is_open:
         waiting += [(name, frozenset(extras)) for name, extras in declared.items()]
-    found: dict[str, Distribution] = {}
+    reached: dict[str, Distribution] = {}
     extras_of: dict[str, frozenset[str]] = {}
     while waiting:
         name, extras = waiting.pop()
@@ -69,50 +69,54 @@ def find_distributions(packages: Iterable[str], is_open: bool = False) -> dict[s
         distribution = index.distributions.get(name)
         if distribution is None or extras_of.get(name) == extras:
             continue
-        if name == KIT and not is_open:  # what is reached of it counts by its parts
+        if name == KIT and not is_open:  # its behaviour numbers count instead
             continue
-        found[name], extras_of[name] = distribution, extras
+        reached[name], extras_of[name] = distribution, extras
         for requirement in _list_requirements(distribution.folder):
-            wanted = normalize(requirement.name)
-            is_used = name in imported and wanted in declared and wanted != name
-            if wanted in index.distributions and _holds(requirement, extras, is_used):
-                waiting.append((wanted, frozenset(requirement.extras)))
-    found.pop(KIT, None)
-    return dict(sorted(found.items()))
+            required = normalize(requirement.name)
+            is_declared = name in imported and required in declared and required != name
+            if required in index.distributions and _applies(requirement, extras, is_declared):
+                waiting.append((required, frozenset(requirement.extras)))
+    reached.pop(KIT, None)
+    return dict(sorted(reached.items()))
 
 
 def find_version(name: str) -> str:
-    """Find which version of a distribution is installed; nothing where it is not."""
-    known = _read_index(tuple(_list_folders())).distributions.get(normalize(name))
-    return "" if known is None else known.version
+    """Find the installed version of a distribution; empty if it is not installed."""
+    distribution = _read_index(tuple(_list_folders())).distributions.get(normalize(name))
+    return "" if distribution is None else distribution.version
 
 
 def normalize(name: str) -> str:
-    """Spell a distribution's name as an index does."""
+    """Normalize a distribution's name, as package indexes do."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _holds(requirement: Requirement, extras: frozenset[str], is_used: bool) -> bool:
-    """Whether a requirement counts on this machine: with these extras, or with any that it has."""
+def _applies(requirement: Requirement, extras: frozenset[str], is_declared: bool) -> bool:
+    """Whether a requirement applies on this machine with these extras.
+
+    If the project declares the required package itself, all extras in the marker count, except
+    those for development.
+    """
     marker = requirement.marker
     if marker is None:
         return True
     names = {"", *extras}
-    if is_used:
+    if is_declared:
         names |= {name for name in _EXTRA.findall(str(marker)) if not _DEVELOPMENT.search(name)}
     return any(marker.evaluate({"extra": name}) for name in names)
 
 
 def _list_folders() -> Iterator[tuple[str, int]]:
-    """The folders that Python imports from, with the time of their last change."""
+    """List the folders that Python imports from, with the time of their last change."""
     for path in dict.fromkeys(sys.path):
         try:
             yield path or ".", os.stat(path or ".").st_mtime_ns
-        except OSError:  # not there
+        except OSError:  # the folder does not exist
             continue
 
 
-@lru_cache(maxsize=8)  # what is installed meanwhile changes a folder's time
+@lru_cache(maxsize=8)  # installing a package changes the time of its folder
 def _read_index(folders: tuple[tuple[str, int], ...]) -> Index:
     distributions: dict[str, Distribution] = {}
     owners: dict[str, list[str]] = {}
@@ -120,7 +124,7 @@ def _read_index(folders: tuple[tuple[str, int], ...]) -> Index:
         for path in _list_metadata(folder):
             name, _, version = path.name.removesuffix(".dist-info").partition("-")
             name = normalize(name)
-            if name not in distributions:  # the first one on the path is imported
+            if name not in distributions:  # Python imports the first one on the path
                 distributions[name] = Distribution(name, version, path)
                 for top in _list_modules(path):
                     owners.setdefault(top, []).append(name)
@@ -130,13 +134,13 @@ def _read_index(folders: tuple[tuple[str, int], ...]) -> Index:
 def _list_metadata(folder: str) -> list[Path]:
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))
-    except OSError:  # an archive, or closed to us
+    except OSError:  # an archive, or a folder without read permission
         return []
     return [Path(folder, name) for name in names]
 
 
 def _list_modules(folder: Path) -> set[str]:
-    """The top-level modules of a distribution, as far as they can be told from its files."""
+    """List the top-level modules of a distribution, as far as its metadata tells."""
     if names := _read(folder / "top_level.txt").split():
         return set(names)
     record = _read(folder / "RECORD")
@@ -157,7 +161,7 @@ def _parse(text: str) -> Requirement:
 
 
 def _read(path: Path) -> str:
-    """A file's text; nothing where there is none."""
+    """Read a text file; empty if it does not exist."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""Results of earlier runs, found by what they depend on.
+"""Cache entries: results of earlier runs, found by what they depend on.
 
-An entry `cache/<stage>/<key>.json` names the outputs of the run that did the work. It is weak:
-it keeps nothing alive, and it is used only while every payload that it names is whole.
+An entry `cache/<stage>/<key>.json` refers to the outputs of the run that did the work. It is a weak
+reference: it does not protect the payloads from pruning, and it is used only while all of them are
+intact.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from mlpo_kit.errors import IntegrityError
 from mlpo_kit.store.base import Ref, Store
 
 DAY = 86400
-NAMED = 3  # differences that a reason spells out
-SCHEMA_VERSION = 2  # 1, without a number, was written by projects that held the kit's sources
-# What a reason says of a difference, by the kind of part; the first ones first.
+NAMED = 3  # differences to list in a reason
+SCHEMA_VERSION = 2  # 1, not written in the file, is of older projects that contained the kit
+# How to describe a difference, by the kind of part, in the order to list them.
 _WORDS = {
     "input": "another {name}",
-    "source": "the source holds other data",
+    "source": "the source has other data",
     "setting": "{name} {change}",
     "code": "code of {name}",
     "file": "file {name}",
@@ -33,7 +34,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """What a stage returned, and all that it depended on."""
+    """The result of a stage, and everything that it depended on."""
 
     stage: str
     key: str
@@ -42,25 +43,28 @@ class Entry:
     created: float  # seconds since the epoch
     outputs: dict[str, Ref]
     values: dict[str, Any]
-    place: str | None = None  # its name in that run, where it is another: a trial
+    place: str | None = None  # the name in that run, if it was a trial: train-3
     schema_version: int = SCHEMA_VERSION
 
     @property
     def origin(self) -> str:
-        """Who did the work: a run, or a trial as `<run>/train-3`."""
+        """The run that did the work, or the trial as `<run>/train-3`."""
         return f"{self.run_id}/{self.place}" if self.place else self.run_id
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The entry to use, or None; and why."""
+    """The entry to use, or None, and the reason."""
 
     entry: Entry | None
     reason: str
 
 
 def find_entry(store: Store, stage: str, key: str, parts: Parts, oldest: float) -> Lookup:
-    """Find the result for a key, made not before `oldest`, with all its payloads verified."""
+    """Find the entry for a key, with all payloads verified and not older than `oldest`.
+
+    `oldest` is in seconds since the epoch.
+    """
     entry = _read(store, _locate(stage, key))
     if entry is None:
         return Lookup(None, explain(parts, list(read_entries(store, stage))))
@@ -71,23 +75,23 @@ def find_entry(store: Store, stage: str, key: str, parts: Parts, oldest: float) 
 
 
 def find_reason_to_run(store: Store, stage: str, parts: Parts, oldest: float) -> str | None:
-    """Find why the stage has to run, whatever the inputs will be that `parts` lacks.
+    """Find why the stage has to run, regardless of the inputs that `parts` does not contain yet.
 
-    None where there is a usable result with the same of everything else.
+    None if there is a usable result that agrees with `parts`.
     """
-    known = list(read_entries(store, stage))
-    alike = [entry for entry in known if not _find_differences(parts, entry.parts)]
-    young = [entry for entry in alike if entry.created >= oldest]
-    if not alike:
-        return explain(parts, known)
-    if not young:
+    entries = list(read_entries(store, stage))
+    matching = [entry for entry in entries if not _find_differences(parts, entry.parts)]
+    recent = [entry for entry in matching if entry.created >= oldest]
+    if not matching:
+        return explain(parts, entries)
+    if not recent:
         return "the earlier result is older than caching.max_age_days"
-    broken = [_find_broken(store, entry) for entry in young]
+    broken = [_find_broken(store, entry) for entry in recent]
     return broken[0] if all(broken) else None
 
 
 def _find_broken(store: Store, entry: Entry) -> str | None:
-    """What is wrong with the payloads of an entry; None when they are whole."""
+    """Find what is wrong with the payloads of an entry; None if all are intact."""
     for name, ref in entry.outputs.items():
         try:
             store.check(ref)
@@ -102,7 +106,7 @@ def save_entry(store: Store, entry: Entry) -> None:
 
 
 def read_entries(store: Store, stage: str) -> Iterator[Entry]:
-    """Read all entries of a stage that can be read, those of older projects too."""
+    """Read all readable entries of a stage, including those of older projects."""
     for name in store.children(f"cache/{stage}"):
         entry = _read(store, f"cache/{stage}/{name}")
         if entry is not None:
@@ -114,7 +118,7 @@ def _locate(stage: str, key: str) -> str:
 
 
 def _read(store: Store, place: str) -> Entry | None:
-    """An entry; None where there is none, or half of one."""
+    """Read an entry; None if it is missing or damaged."""
     try:
         document = {"schema_version": 1, **store.read_json(place)}
         outputs = {name: Ref(**ref) for name, ref in document.pop("outputs").items()}
@@ -123,26 +127,26 @@ def _read(store: Store, place: str) -> Entry | None:
         return None
 
 
-def explain(parts: Parts, others: list[Entry]) -> str:
-    """Say why there is no result: what differs from the most similar one that there is.
+def explain(parts: Parts, entries: list[Entry]) -> str:
+    """Explain why there is no result for `parts`: the differences from the most similar entry.
 
-    Those of older projects, whose keys were made of other parts, are not compared.
+    Entries of older projects are not compared, because their keys were made of other parts.
     """
-    others = [entry for entry in others if entry.schema_version == SCHEMA_VERSION]
-    if not others:
+    entries = [entry for entry in entries if entry.schema_version == SCHEMA_VERSION]
+    if not entries:
         return "no earlier result"
     closest = min(
-        others, key=lambda entry: (len(_find_differences(parts, entry.parts)), -entry.created)
+        entries, key=lambda entry: (len(_find_differences(parts, entry.parts)), -entry.created)
     )
-    words = list(dict.fromkeys(_find_differences(parts, closest.parts)))
-    more = [f"{len(words) - NAMED} more"] if len(words) > NAMED else []
-    return ", ".join([*words[:NAMED], *more])
+    differences = list(dict.fromkeys(_find_differences(parts, closest.parts)))
+    rest = [f"{len(differences) - NAMED} more"] if len(differences) > NAMED else []
+    return ", ".join([*differences[:NAMED], *rest])
 
 
 def _find_differences(new: Parts, old: Parts) -> list[str]:
-    """What changed, in words: inputs first, then settings, code, packages.
+    """Describe what changed: inputs first, then settings, code, packages.
 
-    An input that is not known yet is no difference.
+    An input that is missing in `new`, because it is not known yet, is no difference.
     """
     names = new.keys() | {name for name in old if not name.startswith("input:")}
     changed = {name for name in names if new.get(name) != old.get(name)}

@@ -1,7 +1,7 @@
-"""What a stage's result depends on, and the key that is made of it.
+"""Collect what a stage's result depends on, and hash it to the cache key.
 
-One authority: the cache, the checkpoints and the plan ask here. DESIGN: any edit that can change a
-result changes the key, and one that cannot does not.
+The cache, the checkpoints and the plan all use this module. DESIGN: an edit changes the key if and
+only if it can change the result.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.store.base import Ref
 from mlpo_kit.store.files import hash_file
 
-IMAGE = "MLPO_KIT_IMAGE"  # names the container image, where there is one
-BASE = "MLPO_KIT_BASE"  # names the image that it was built on, by digest
+IMAGE = "MLPO_KIT_IMAGE"  # the container image of this process, if any
+BASE = "MLPO_KIT_BASE"  # the base image that it was built on, with digest
 
 Parts = dict[str, str]
 
@@ -38,10 +38,10 @@ Parts = dict[str, str]
 def collect_parts(
     module: str, section: object, inputs: Mapping[str, Any], settings: object = None
 ) -> Parts:
-    """Collect all that the result of the stage in `module` depends on, by name.
+    """Collect everything that the result of the stage in `module` depends on, by name.
 
-    Functions among the inputs only watch, and do not count; nor do settings that are OPERATIONAL.
-    Of all `settings` of the run the other stages' count where code of the project may read them.
+    Functions among the inputs (callbacks) and OPERATIONAL settings do not count. The settings of
+    other stages count if the stage's code may read them through `settings` of the run.
     """
     parts = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "image": _find_base()}
     for name, value in inputs.items():
@@ -59,8 +59,8 @@ def collect_parts(
     if reach.reads_run and is_dataclass(settings):
         common = {item.name for item in fields(BaseSettings)}
         names = sorted(item.name for item in fields(settings) if item.name not in common)
-        others = {name: drop_operational(getattr(settings, name)) for name in names}
-        for place, value in flatten(others, ""):
+        sections = {name: drop_operational(getattr(settings, name)) for name in names}
+        for place, value in flatten(sections, ""):
             parts[f"setting:{place[1:]}"] = json.dumps(value)
     for name, path in reach.files.items():
         parts[f"code:{name}"] = hash_code(path)
@@ -73,31 +73,31 @@ def collect_parts(
 
 
 def find_dependencies(module: str) -> tuple[Reach, dict[str, str]]:
-    """Find what a stage's module can reach, and the installed versions among that, by name."""
+    """Find what a stage's module can reach, and the versions of the installed packages in it."""
     reach = find_reachable(module)
     packages = reach.packages.union(*(behaviour.PARTS[name].packages for name in reach.parts))
-    found = find_distributions(packages, reach.is_open)
-    links = [name.replace("-", "_") for name, it in found.items() if it.is_editable]
-    if links:  # what an installed package requires is worked on in a folder: that is code
-        reach = find_reachable(module, *links)
-    return reach, {name: it.version for name, it in found.items() if not it.is_editable}
+    distributions = find_distributions(packages, reach.is_open)
+    editable = [name.replace("-", "_") for name, d in distributions.items() if d.is_editable]
+    if editable:  # an installed package requires an editable one: its sources count as code
+        reach = find_reachable(module, *editable)
+    return reach, {name: d.version for name, d in distributions.items() if not d.is_editable}
 
 
 def hash_parts(parts: Parts) -> str:
-    """Hash parts to the cache key of what they make: SHA-256, in hex."""
+    """Hash the parts of a result to its cache key: SHA-256, in hex."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def was_edited(module: str) -> bool:
-    """Whether code that the stage reaches is newer than this process, and so not what it runs."""
+    """Whether code that the stage can reach was edited after this process started."""
     return any(path.stat().st_mtime >= STARTED for path in find_reachable(module).files.values())
 
 
 def hash_project_code() -> str:
-    """Hash the code that a run is made of: SHA-256, in hex.
+    """Hash all code of a run: SHA-256, in hex.
 
-    The names and bytes of the Python files of the package and of pipeline/, and the kit's version;
-    of a kit that is no installed package the files, too.
+    Covers the names and bytes of the Python files in the package and in pipeline/, and the kit's
+    version; also the kit's files if it is not installed as a package.
     """
     root = find_project().root
     digest = hashlib.sha256(find_kit_version().encode())
@@ -114,12 +114,12 @@ def hash_project_code() -> str:
 
 @cache
 def find_kit_version() -> str:
-    """Find the version of the kit that this process runs; nothing where it was not installed."""
+    """Find the version of the kit that this process runs; empty if it is not installed."""
     return find_version(KIT)
 
 
 def flatten(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """List nested settings as `train.model.width` and value."""
+    """List nested settings as pairs of dotted name, such as `train.model.width`, and value."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}.{key}")
@@ -128,9 +128,9 @@ def flatten(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any
 
 
 def _find_base() -> str:
-    """The image that this process's image was built on, by its digest; nothing outside of one.
+    """Find the digest of the base image of this process's container; empty outside containers.
 
-    The image's own name is no part of a key: each edit makes another one.
+    The container's own image does not count, because every edit gives another one.
     """
     image = os.environ.get(IMAGE, "")
     if not image:
@@ -143,15 +143,15 @@ def _find_base() -> str:
 
 
 def _list_data_files(package: Path) -> list[Path]:
-    """List the files in the package that are not code: a stage may read them.
+    """List the files in the package that are not code, because a stage may read them.
 
-    Notebooks are none, nor what editors and tools leave behind.
+    Notebooks, caches and temporary files of editors are left out.
     """
-    found = []
+    files = []
     for path in sorted(package.rglob("*")):
         words = path.relative_to(package).parts
         is_hidden = any(word.startswith(".") or word == "__pycache__" for word in words)
         is_code = path.suffix in (".py", ".pyc", ".ipynb") or path.name.endswith("~")
         if not is_hidden and not is_code and path.is_file():
-            found.append(path)
-    return found
+            files.append(path)
+    return files

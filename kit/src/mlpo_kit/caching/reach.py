@@ -1,8 +1,9 @@
-"""What a stage can reach by its imports: modules of the project, parts of the kit, packages.
+"""Find what a stage can reach by its imports: project modules, parts of the kit, packages.
 
-Of the project is every module that was not installed as a package with a version, those of other
-folders and editable installs too. Imports in functions count, and those by name; where a name is
-known to a run only, all modules of the importing package count, and all that the project asks for.
+Every module that was not installed as a package with a version counts as a project module; this
+includes other folders and editable installs. Imports inside functions and imports by name count. If
+a name is only known at run time, all modules of the importing package and all requirements of the
+project count.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from mlpo_kit.caching import behaviour
 from mlpo_kit.caching.source import read_source
 from mlpo_kit.config.project import find_project
 
-_FILES = ("/__init__.py", ".py", *EXTENSION_SUFFIXES)  # of a module, by its path
+_FILES = ("/__init__.py", ".py", *EXTENSION_SUFFIXES)  # possible endings of a module's path
 
 
 @dataclass
 class Reach:
-    """What a module can reach: files of the project by module, top-level packages, parts."""
+    """What a module can reach: project files by module, top-level packages, parts of the kit."""
 
     files: dict[str, Path] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
-    is_open: bool = False  # a name that only a run knows is imported
-    reads_run: bool = False  # settings of other sections may be read
+    is_open: bool = False  # a module is imported by a name that is only known at run time
+    reads_run: bool = False  # the settings of other stages may be read
 
 
 def find_package_folder() -> Path:
@@ -39,7 +40,7 @@ def find_package_folder() -> Path:
 
 
 def find_reachable(*modules: str) -> Reach:
-    """Find what importing modules, and running what is in them, may load."""
+    """Find everything that importing the modules and running their code may load."""
     reach = Reach()
     by_source = {} if behaviour.is_kit_installed() else behaviour.group_modules()
     seen: set[str] = set()
@@ -49,20 +50,20 @@ def find_reachable(*modules: str) -> Reach:
         if name in seen:
             continue
         seen.add(name)
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         if name.partition(".")[0] == behaviour.KIT:
             if (parts := behaviour.find_parts(name)) is not None:
                 for part in parts - reach.parts:
-                    found |= by_source.get(part, {})
+                    files |= by_source.get(part, {})
                     reach.parts.add(part)
-            elif by_source:  # a module that somebody added
-                found = _find_files(name, [behaviour.find_kit_folder()])
+            elif by_source:  # a module that the user added to the ejected kit
+                files = _find_files(name, [behaviour.find_kit_folder()])
         else:
             folders, is_installed = _locate(name.partition(".")[0])
             if is_installed:
                 reach.packages.add(name.partition(".")[0])
-            found = _find_files(name, folders)
-        for module, path in found.items():
+            files = _find_files(name, folders)
+        for module, path in files.items():
             if module not in reach.files:
                 reach.files[module] = path
                 waiting += _list_imports(module, path, reach)
@@ -71,7 +72,7 @@ def find_reachable(*modules: str) -> Reach:
 
 
 def _list_imports(module: str, path: Path, reach: Reach) -> Iterator[str]:
-    """The full names of what a module may import; some are no modules but their content."""
+    """List the full names that a module may import; some are attributes rather than modules."""
     source = read_source(path)
     top = module.partition(".")[0]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
@@ -80,7 +81,7 @@ def _list_imports(module: str, path: Path, reach: Reach) -> Iterator[str]:
         level = len(name) - len(words)
         up = package.split(".")[: len(package.split(".")) - level + 1] if level else []
         yield ".".join([*up, words])
-    for name in source.named:  # of Project.import_module, too, which takes it from the package
+    for name in source.named:  # Project.import_module takes names relative to the package
         if name.partition(".")[0] == top or "." not in name:
             yield name
         yield f"{top}.{name}"
@@ -91,44 +92,44 @@ def _list_imports(module: str, path: Path, reach: Reach) -> Iterator[str]:
 
 
 def _find_files(name: str, folders: Iterable[Path]) -> dict[str, Path]:
-    """The files of a module and of the packages above it; `x.*` stands for all that is in x."""
+    """Find the files of a module and its parent packages; `x.*` stands for all modules in x."""
     top, *rest = name.split(".")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
-            found[top] = folder  # a module and no package
+            files[top] = folder  # a module that is a single file
             continue
         for end in range(len(rest) + 1):
             part = rest[:end]
             if part[-1:] == ["*"]:
-                found |= _list_modules(top, folder, part[:-1])
+                files |= _list_modules(top, folder, part[:-1])
             elif path := _find_file(folder.joinpath(*part), is_top=not part):
-                found[".".join((top, *part))] = path
-    return found
+                files[".".join((top, *part))] = path
+    return files
 
 
-def _find_file(place: Path, is_top: bool) -> Path | None:
-    """The file of a module by its path without an ending; None where there is none."""
+def _find_file(stem: Path, is_top: bool) -> Path | None:
+    """Find the file of a module by its path without the ending; None if there is none."""
     for ending in _FILES[:1] if is_top else _FILES:
-        if (path := Path(f"{place}{ending}")).is_file():
+        if (path := Path(f"{stem}{ending}")).is_file():
             return path
     return None
 
 
-def _list_modules(top: str, folder: Path, below: list[str]) -> dict[str, Path]:
-    """All modules in a package, or in one that is in it."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.joinpath(*below).rglob("*.py")):
+def _list_modules(top: str, folder: Path, subpackage: list[str]) -> dict[str, Path]:
+    """List all modules, by full name, in a package or in one of its subpackages."""
+    files: dict[str, Path] = {}
+    for path in sorted(folder.joinpath(*subpackage).rglob("*.py")):
         words = path.relative_to(folder).with_suffix("").parts
         if not any(word.startswith(".") for word in words):
-            found[".".join((top, *words)).removesuffix(".__init__")] = path
-    return found
+            files[".".join((top, *words)).removesuffix(".__init__")] = path
+    return files
 
 
 def _locate(top: str) -> tuple[list[Path], bool]:
-    """Where a top-level module's sources are, and whether it is, or is also, an installed one.
+    """Locate the sources of a top-level module that is not, or not only, an installed package.
 
-    The folders of a package, or the one file of a module.
+    Returns the folders of a package or the file of a module, and whether any of it is installed.
     """
     own = find_package_folder()
     if top == own.name:

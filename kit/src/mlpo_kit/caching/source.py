@@ -1,4 +1,4 @@
-"""What one source file does, and what it imports: without comments, docstrings and layout."""
+"""Analyze a source file: hash its code without comments, docstrings and layout; list imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import hash_file
 
-# What loads modules by name. Where the name is no constant, only a run knows what is loaded.
+# Functions that load modules by name. If the name is not a constant, it is only known at run time.
 _LOADERS = {
     "__import__",
     "exec",
@@ -25,17 +25,18 @@ _LOADERS = {
     "spec_from_file_location",
     "walk_packages",
 }
-_NAMED = {"__import__", "import_module", "resolve_name", "run_module"}  # by their first argument
+_NAMED = {"__import__", "import_module", "resolve_name", "run_module"}  # name is the 1st argument
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source file: the digest of what it does, and the modules that it may load.
+    """A source file: the digest of its code, and the modules that it may load.
 
-    `imports` are names as they are written, `..settings.Settings` included; some name what is in a
-    module. `named` are those that stand in a text. `is_open` where a name is known to a run only.
-    `reads_run` where it may read settings of the whole run, as `work.run.settings`.
+    `imports` are names from import statements as written, such as `..settings.Settings`; some are
+    attributes of a module. `named` are names from string constants. `is_open` is true if it loads
+    a module by a name that is only known at run time. `reads_run` is true if it may read settings
+    of the whole run, as in `work.run.settings`.
     """
 
     digest: str
@@ -46,9 +47,9 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
-    """Read a module's file; a compiled one counts by its bytes.
+    """Analyze a module's file; a compiled module is hashed by its bytes.
 
-    Raises PipelineError with file and line where it is no Python.
+    Raises PipelineError with file and line if it is not valid Python.
     """
     if path.suffix != ".py":
         return Source(hash_file(path))
@@ -59,7 +60,7 @@ def read_source(path: Path) -> Source:
 
 
 def hash_code(path: Path) -> str:
-    """Hash what a source does, SHA-256 in hex: without comments, docstrings and layout."""
+    """Hash the code of a file, without comments, docstrings and layout: SHA-256, in hex."""
     return read_source(path).digest
 
 
@@ -89,30 +90,30 @@ def _analyze(content: bytes) -> Source:
         elif isinstance(node, (ast.Name, ast.Attribute)):
             attributes.add(getattr(node, "attr", ""))
             if _get_name(node) in _LOADERS - {"exec"} and id(node) not in called:
-                is_open = True  # handed on under another name
+                is_open = True  # passed on under another name
         elif isinstance(node, ast.Constant) and _DOTTED.fullmatch(str(node.value)):
             named.append(str(node.value))
-    digest = hashlib.sha256("".join(_write(tree)).encode()).hexdigest()
+    digest = hashlib.sha256("".join(_dump(tree)).encode()).hexdigest()
     reads_run = {"run", "settings"} <= attributes
     return Source(digest, tuple(imports), tuple(named), is_open, reads_run)
 
 
 def _get_name(node: ast.expr) -> str:
-    """The last word of `a.b.c`; nothing for other expressions."""
+    """Return the last name of `a.b.c`; empty for other expressions."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _get_text(call: ast.Call) -> str | None:
-    """The first argument of a call, where it is a text."""
+    """Return the first argument of a call, or its argument `name`, if it is a string constant."""
     arguments = [*call.args, *(item.value for item in call.keywords if item.arg == "name")]
     first = arguments[0] if arguments else None
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
 
 
-def _write(node: object) -> Iterator[str]:
-    """A tree as text, without docstrings, the same under every Python that can run it.
+def _dump(node: object) -> Iterator[str]:
+    """Dump a syntax tree without docstrings; the text is equal in all supported Python versions.
 
-    `ast.dump` is not: it names fields that newer Pythons have, and leaves others out.
+    `ast.dump` differs between versions: newer ones add fields and omit others.
     """
     if isinstance(node, ast.AST):
         yield f"{type(node).__name__}("
@@ -120,21 +121,21 @@ def _write(node: object) -> Iterator[str]:
             value = getattr(node, name, None)
             if value is not None and value != []:
                 yield f"{name}="
-                yield from _write(value)
+                yield from _dump(value)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for item in node:
-            if not _is_text(item):
-                yield from _write(item)
+            if not _is_docstring(item):
+                yield from _dump(item)
                 yield ","
         yield "]"
     else:
         yield repr(node)
 
 
-def _is_text(node: object) -> bool:
-    """Whether a statement is a text and nothing else: a docstring, or what stands for a comment."""
+def _is_docstring(node: object) -> bool:
+    """Whether a statement is only a string: a docstring, or a string used as a comment."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

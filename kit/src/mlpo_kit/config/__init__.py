@@ -1,4 +1,4 @@
-"""Settings: profiles, sections, and the project that they belong to."""
+"""Settings: profiles, sections, and the project they belong to."""
 
 from mlpo_kit.config.project import Project, find_project
 from mlpo_kit.config.sections import (

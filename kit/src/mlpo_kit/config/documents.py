@@ -1,4 +1,4 @@
-"""YAML documents of settings: parsed, merged, changed."""
+"""Parse, merge and change YAML documents that hold settings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Document = dict[str, Any]
 
 
 def parse_yaml(text: str, name: str = "a file in configs/") -> Document:
-    """Parse a file of settings; raises PipelineError where it is not `name: value` lines.
+    """Parse the text of a settings file.
 
-    `name` is what messages call the file.
+    Messages refer to the file as `name`. Raises PipelineError unless the text is a YAML mapping.
     """
     try:
         document = yaml.safe_load(text) or {}
@@ -26,20 +26,20 @@ def parse_yaml(text: str, name: str = "a file in configs/") -> Document:
 
 
 def merge(base: Document, top: Document) -> Document:
-    """Lay one document over another, section by section."""
+    """Return `base` overridden by `top`, section by section."""
     merged = dict(base)
     for key, value in top.items():
-        below = merged.get(key)
-        is_section = isinstance(below, dict) and isinstance(value, dict)
+        base_value = merged.get(key)
+        is_section = isinstance(base_value, dict) and isinstance(value, dict)
         merged[key] = merge(merged[key], value) if is_section else value
     return merged
 
 
 def set_value(document: Document, assignment: str, as_text: bool = False) -> Document:
-    """Return the document with one value set, as by `train.epochs=5`; the value is YAML.
+    """Return the document with one value set by an assignment such as `train.epochs=5`.
 
-    With `as_text`, what YAML would take for a number, a date or true is the text that it is.
-    Raises PipelineError where the assignment is of another form.
+    The value is parsed as YAML; with `as_text`, scalars such as 5, 2024-01-31 and true stay text.
+    Raises PipelineError if the assignment does not have this form.
     """
     place, equals, text = assignment.partition("=")
     if not equals or not all(place.split(".")):
@@ -55,7 +55,7 @@ def set_value(document: Document, assignment: str, as_text: bool = False) -> Doc
 
 
 def _describe_error(error: yaml.YAMLError) -> str:
-    """What is wrong, and in which line, in one line."""
+    """Describe a YAML error in one line, with its line number if known."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"line {mark.line + 1}: {problem}" if mark else problem

@@ -1,4 +1,4 @@
-"""The project that the code runs in, found by the `[tool.mlpo]` of its pyproject.toml."""
+"""Find the current project by the `[tool.mlpo]` section of its pyproject.toml."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
-PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # names the project's folder, instead of the working folder
+PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # the project's folder; replaces the working folder
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project: its folder, the package under src/, and who runs its stages."""
+    """A project: its folder, its package under src/, and its orchestrator."""
 
     root: Path
     package: str
@@ -30,49 +30,49 @@ class Project:
 
     @property
     def configs(self) -> Path:
-        """The folder of the profiles."""
+        """The folder that holds the profiles."""
         return self.root / "configs"
 
     def import_module(self, name: str) -> Any:
         """Import a module of the project's package, such as `settings`.
 
-        Raises PipelineError where the package, or the module in it, is not there.
+        Raises PipelineError if the package or the module does not exist.
         """
-        wanted = f"{self.package}.{name}"
+        full_name = f"{self.package}.{name}"
         try:
-            return import_module(wanted)
+            return import_module(full_name)
         except ModuleNotFoundError as error:
-            if error.name not in (self.package, wanted):
+            if error.name not in (self.package, full_name):
                 raise
             raise PipelineError(
                 f"{self.root / 'pyproject.toml'} names the package {self.package!r} "
-                f"([tool.mlpo] package), and there is no module {error.name}: put its name right, "
+                f"([tool.mlpo] package), but there is no module {error.name}: correct the name, "
                 "or install the project with `make setup`"
             ) from None
 
     def load(self, module: str, name: str) -> Any:
-        """Load what a module of the project's package calls `name`, such as PIPELINE.
+        """Load an attribute, such as PIPELINE, from a module of the project's package.
 
-        Raises PipelineError where it is not there.
+        Raises PipelineError if the module or the attribute does not exist.
         """
-        found = self.import_module(module)
+        imported = self.import_module(module)
         try:
-            return getattr(found, name)
+            return getattr(imported, name)
         except AttributeError:
-            file = getattr(found, "__file__", None) or f"{self.package}.{module}"
+            file = getattr(imported, "__file__", None) or f"{self.package}.{module}"
             raise PipelineError(f"{file} has no {name}: define it there") from None
 
 
 def find_project() -> Project:
-    """Find the project around the working folder, or the one that MLPO_KIT_PROJECT names.
+    """Find the project that contains the working folder, or the folder in MLPO_KIT_PROJECT.
 
-    Raises PipelineError where there is none, or its `[tool.mlpo]` is incomplete.
+    Raises PipelineError if there is no project or its `[tool.mlpo]` section is incomplete.
     """
     return _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
 
 
 def read_requirements() -> tuple[str, ...]:
-    """Read what the project asks for: the `[project] dependencies` of its pyproject.toml."""
+    """Read the project's requirements: `[project] dependencies` of its pyproject.toml."""
     document = _read_toml(find_project().root / "pyproject.toml")
     return tuple(document.get("project", {}).get("dependencies", ()))
 
@@ -86,13 +86,13 @@ def _find(start: Path) -> Project:
                 raise PipelineError(f'{path}: [tool.mlpo] needs a line such as package = "pets"')
             return Project(folder, package, str(table.get("orchestrator", "")))
     raise PipelineError(
-        f"there is no project in {start} or above: its pyproject.toml would have a section "
-        f"[tool.mlpo]. Change into the project, or name its folder in {PROJECT_VARIABLE}"
+        f"there is no project in {start} or above: no pyproject.toml there has a section "
+        f"[tool.mlpo]. Change into the project, or set {PROJECT_VARIABLE} to its folder"
     )
 
 
 def _read_table(path: Path) -> dict[str, Any] | None:
-    """The section [tool.mlpo] of a pyproject.toml; None where it has none."""
+    """Read the section [tool.mlpo] of a pyproject.toml; None if it has none."""
     table: dict[str, Any] | None = _read_toml(path).get("tool", {}).get("mlpo")
     return table
 

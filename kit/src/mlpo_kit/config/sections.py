@@ -1,4 +1,4 @@
-"""Sections of settings: how a project declares its own, and those that the kit itself obeys."""
+"""Sections of settings: the decorator that declares one, and the sections that the kit reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing_extensions import dataclass_transform
 T = TypeVar("T")
 
 STRICT = ConfigDict(extra="forbid")  # an unknown name is an error
-# Marks a setting that changes how a stage works and never what comes out of it.
+# Marks a setting that changes how a stage runs but never its result.
 OPERATIONAL = "operational"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,20 +25,20 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def section(cls: type[T]) -> type[T]:
-    """Make a class a section of the settings: frozen, by keyword only, unknown names refused.
+    """Make a class a section of the settings: frozen, keyword-only, without unknown names.
 
         @section
         class PreprocessSettings:
             val_share: float = 0.15
 
-    Values are checked and converted as pydantic does it for a dataclass.
+    Values are checked and converted as in a pydantic dataclass.
     """
-    made: type[T] = dataclass(frozen=True, kw_only=True, config=STRICT)(cls)  # type: ignore[assignment]
-    return made
+    decorated: type[T] = dataclass(frozen=True, kw_only=True, config=STRICT)(cls)  # type: ignore[assignment]
+    return decorated
 
 
 def find_operational(cls: Any, prefix: str) -> Iterator[str]:
-    """Name the settings of a section that are marked OPERATIONAL: `train.loader_threads`."""
+    """Yield the dotted names of a section's OPERATIONAL settings: `train.loader_threads`."""
     for name, (kind, is_operational) in _find_fields(cls).items():
         if is_operational:
             yield f"{prefix}.{name}"
@@ -47,9 +47,9 @@ def find_operational(cls: Any, prefix: str) -> Iterator[str]:
 
 
 def drop_operational(value: Any) -> Any:
-    """Turn a section into plain values, without the settings that change no result.
+    """Turn a section into plain values, without its OPERATIONAL settings.
 
-    Those of the sections in it are left out, too, also in lists and mappings.
+    This includes nested sections, also those in lists and mappings.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {
@@ -66,19 +66,19 @@ def drop_operational(value: Any) -> Any:
 
 @cache
 def _find_fields(cls: Any) -> dict[str, tuple[Any, bool]]:
-    """The types of a dataclass's fields, and whether each is OPERATIONAL."""
-    if known := getattr(cls, "__pydantic_fields__", None):
-        # pydantic has resolved the names in them, those of classes in functions too
+    """Map the fields of a dataclass to their type and whether they are OPERATIONAL."""
+    if pydantic_fields := getattr(cls, "__pydantic_fields__", None):
+        # pydantic has resolved the names in the annotations, also for classes inside functions
         return {
             name: (field.annotation, OPERATIONAL in field.metadata or _is_marked(field.annotation))
-            for name, field in known.items()
+            for name, field in pydantic_fields.items()
         }
     hints = typing.get_type_hints(cls, include_extras=True)
     return {item.name: (hints[item.name], _is_marked(hints[item.name])) for item in fields(cls)}
 
 
 def _is_marked(hint: Any) -> bool:
-    """Whether a type, or one that it is made of, is marked OPERATIONAL."""
+    """Whether a type or one of its type arguments is marked OPERATIONAL."""
     if OPERATIONAL in getattr(hint, "__metadata__", ()):
         return True
     return any(_is_marked(part) for part in typing.get_args(hint) if part is not hint)
@@ -86,57 +86,57 @@ def _is_marked(hint: Any) -> bool:
 
 @section
 class CachingSettings:
-    """When a stage's result of an earlier run is used again instead of running the stage."""
+    """When a stage's result from an earlier run is reused instead of running the stage."""
 
     enabled: bool = True
-    max_age_days: PositiveFloat = 14  # older results are not used; less than retention.keep_days
-    always_run: tuple[str, ...] = ()  # stages that are never served from the cache
+    max_age_days: PositiveFloat = 14  # of a reused result; must be below retention.keep_days
+    always_run: tuple[str, ...] = ()  # stages that never use the cache
 
 
 @section
 class RetentionSettings:
-    """Which runs keep their files. A run may also be marked: `make keep RUN=...`."""
+    """Which runs keep their files. `make keep RUN=...` also keeps a run."""
 
-    auto: bool = True  # prune after a completed run on this machine
-    keep_last: PositiveInt = 10  # completed runs, whatever their age
-    keep_days: PositiveFloat = 30  # younger completed runs
-    keep_failed_days: PositiveFloat = 7  # younger failed runs
-    max_gib: PositiveFloat = 20  # beats keep_days, and nothing else
-    keep_versions: PositiveInt = 3  # of the registered models, besides the deployed ones
-    max_run_hours: PositiveFloat = 48  # a run without a sign of life for longer is dead
+    auto: bool = True  # prune after each completed run on this machine
+    keep_last: PositiveInt = 10  # keep this many completed runs, whatever their age
+    keep_days: PositiveFloat = 30  # keep completed runs up to this age
+    keep_failed_days: PositiveFloat = 7  # keep failed runs up to this age
+    max_gib: PositiveFloat = 20  # total size; overrides keep_days only
+    keep_versions: PositiveInt = 3  # registered models to keep in addition to the deployed ones
+    max_run_hours: PositiveFloat = 48  # a stage that has been `running` for longer counts as dead
 
 
 @section
 class Resources:
-    """What a stage asks for where an orchestrator places it; a laptop ignores it."""
+    """What a stage requests from the cluster; ignored where stages run on this machine."""
 
     cpu: PositiveInt = 1
     memory_mb: Annotated[int, Field(ge=128)] = 4096
     gpu: Annotated[int, Field(ge=0)] = 0
-    retries: Annotated[int, Field(ge=0)] | None = None  # None: 1 where it learns, 0 elsewhere
-    timeout_hours: PositiveFloat | None = None  # that the stage may take
+    retries: Annotated[int, Field(ge=0)] | None = None  # None: 1 for the training stage, else 0
+    timeout_hours: PositiveFloat | None = None  # longest run time of the stage
 
 
 @section
 class ProcessSettings:
-    """Where a stage that learns computes: for a training loop of your own.
+    """Device and processes of a training stage: use it for a training loop of your own.
 
-    `batch_size` and `accumulate` are here as they must fit the number of processes.
+    `batch_size` and `accumulate` are included because they must fit the number of processes.
     """
 
-    batch_size: Annotated[int, Field(ge=2)] = 64  # of all processes together
-    accumulate: PositiveInt = 1  # parts that a batch is computed in, where it takes too much memory
+    batch_size: Annotated[int, Field(ge=2)] = 64  # over all processes
+    accumulate: PositiveInt = 1  # parts that each batch is computed in, to save memory
     device: Device = "auto"
-    threads: PositiveInt = 1  # of the CPU; fixed, for the same result on the same machine
-    loader_threads: Annotated[PositiveInt, OPERATIONAL] = 2  # that stream rows to the device
+    threads: PositiveInt = 1  # CPU threads; a fixed number gives the same result on one machine
+    loader_threads: Annotated[PositiveInt, OPERATIONAL] = 2  # threads that stream rows
     processes: PositiveInt = 1  # on each machine, one per GPU
     nodes: PositiveInt = 1  # machines that train one model together
-    # Seconds that a process waits for another, and between two checkpoints.
+    # How long a process waits for another one, and the time between two checkpoints, in seconds.
     timeout_seconds: Annotated[PositiveFloat, OPERATIONAL] = 600
     checkpoint_seconds: Annotated[float, Field(ge=0), OPERATIONAL] = 60
 
     def __post_init__(self) -> None:
-        """Refuse a batch that can't be dealt out evenly."""
+        """Raise ValueError unless a batch splits evenly over processes and parts."""
         parts = self.processes * self.nodes * self.accumulate
         if self.batch_size % parts:
             raise ValueError(
@@ -146,13 +146,13 @@ class ProcessSettings:
 
 
 def count_nodes(settings: Any, stage: str) -> int:
-    """Count the machines that a stage of a run's settings starts together; 1 unless it says so."""
+    """Count the machines that run a stage together: its setting `nodes`, or 1 without one."""
     return int(getattr(getattr(settings, stage, None), "nodes", 1))
 
 
 @section
 class TrainingSettings(ProcessSettings):
-    """The kit's training loop: what its optimizer, its schedule and its end depend on."""
+    """Settings of the kit's training loop: optimizer, learning-rate schedule, stopping."""
 
     epochs: PositiveInt = 20
     learning_rate: PositiveFloat = 3e-3
@@ -161,6 +161,6 @@ class TrainingSettings(ProcessSettings):
     clip_norm: PositiveFloat = 1.0
     patience: PositiveInt = 8  # epochs without a better validation loss
     seed: int = 7
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: fp32 but on GPUs
-    compile: bool = False  # torch.compile: minutes at first, then faster; needs a C++ compiler
-    data: Literal["auto", "device", "stream"] = "auto"  # auto: on the device where the rows fit
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: fp32 except on GPUs
+    compile: bool = False  # torch.compile: slow to start, then faster; needs a C++ compiler
+    data: Literal["auto", "device", "stream"] = "auto"  # auto: on the device if the rows fit

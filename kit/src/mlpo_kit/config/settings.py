@@ -1,4 +1,4 @@
-"""All settings of a run: configs/base.yaml with a profile on top, checked before anything runs."""
+"""The settings of a run: configs/base.yaml overridden by a profile, checked before the run."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from mlpo_kit.config.sections import CachingSettings, Resources, RetentionSettin
 from mlpo_kit.errors import PipelineError, suggest
 
 REGISTRY_VARIABLE = "MLFLOW_TRACKING_URI"
-Place = tuple[int | str, ...]  # of a setting in a document
+Place = tuple[int | str, ...]  # the keys that lead to a setting in a document
 
 
 @section
 class BaseSettings:
-    """What every project sets. A project's `Settings` add a section for each of its stages."""
+    """The settings of every project. A project's `Settings` add one section per stage."""
 
     project: str
-    storage_root: str = "."  # a folder, relative to the project's; or s3://bucket/prefix
+    storage_root: str = "."  # a folder, relative to the project, or s3://bucket/prefix
     compute: Literal["local", "kubernetes", "batch"] = "local"  # where the stages run
     caching: CachingSettings = CachingSettings()
     retention: RetentionSettings = RetentionSettings()
     resources: dict[str, Resources] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself; all of it at once."""
+        """Raise ValueError that lists all contradictions between settings."""
         if problems := list(self._find_contradictions()):
             raise ValueError("\n  ".join(problems))
 
     def _find_contradictions(self) -> Iterator[str]:
-        for stage, wanted in self.resources.items():
-            yield from self._check_gpus(stage, wanted.gpu)
+        for stage, resources in self.resources.items():
+            yield from self._check_gpus(stage, resources.gpu)
         if self.compute != "local" and not self.is_remote and self.storage_root[:1] != "/":
             yield (
-                f"compute is {self.compute}, and storage_root, {self.storage_root}, is a folder of "
-                "this machine: set it to a bucket that all stages reach, s3://..."
+                f"compute is {self.compute}, but storage_root, {self.storage_root}, is a folder of "
+                "this machine: set it to a bucket that all stages can reach, s3://..."
             )
         if self.caching.max_age_days >= self.retention.keep_days:
             yield (
@@ -49,20 +49,21 @@ class BaseSettings:
             )
 
     def _check_gpus(self, stage: str, gpus: int) -> Iterator[str]:
-        """A stage that holds GPUs must use them all, or fail where there are none."""
+        """Find why a stage would not use all GPUs that it requests, or would run without one."""
         settings = getattr(self, stage, None)
         if not gpus or settings is None:
             return
         device = getattr(settings, "device", None)
         if device != "cuda":
-            yield f"resources.{stage} asks for a GPU and {stage} may do without: " + (
-                f"say {stage}.device: cuda" if device else f"{stage} computes on no GPU"
+            yield f"resources.{stage} requests a GPU, but {stage} " + (
+                f"may run without one: set {stage}.device: cuda" if device else "never uses one"
             )
         processes = getattr(settings, "processes", 1)
         if gpus != processes:
             yield (
-                f"resources.{stage}.gpu is {gpus}, and {stage} starts {processes} process: one for "
-                "each GPU" + (f" ({stage}.processes)" if hasattr(settings, "processes") else "")
+                f"resources.{stage}.gpu is {gpus}, but {stage} starts {processes} process: it "
+                "must start one for each GPU"
+                + (f" ({stage}.processes)" if hasattr(settings, "processes") else "")
             )
 
     @property
@@ -72,15 +73,15 @@ class BaseSettings:
 
     @property
     def local_root(self) -> Path:
-        """The folder of what stays on this machine: a local store, a local registry."""
+        """The folder of what stays on this machine: the local store and the local registry."""
         root = find_project().root
         return root if self.is_remote else (root / self.storage_root).resolve()
 
 
 def find_profile(name: str) -> Path:
-    """Find the file of a profile, by its name in configs/ or by a path that ends in .yaml.
+    """Find the file of a profile by its name in configs/ or by a path that ends in .yaml.
 
-    Raises PipelineError with the profiles that there are.
+    Raises PipelineError that lists the existing profiles if there is no such file.
     """
     configs = find_project().configs
     path = Path(name) if name.endswith(".yaml") else configs / f"{name}.yaml"
@@ -92,15 +93,16 @@ def find_profile(name: str) -> Path:
 
 
 def load_settings(profile: str = "local", changes: Sequence[str] = ()) -> Any:
-    """Load the settings of a profile, as an instance of the project's `Settings`.
+    """Load the settings of a profile as an instance of the project's `Settings`.
 
-    `changes` such as `train.epochs=5` come last. Raises PipelineError that names every bad setting.
+    `changes`, such as `train.epochs=5`, override the profile. Raises PipelineError that names
+    every bad setting.
     """
     return check_settings(read_profile(profile, changes))
 
 
 def read_profile(profile: str, changes: Sequence[str] = ()) -> Document:
-    """Read a profile's settings, with `changes` on top, as one plain document that was checked."""
+    """Read a profile, overridden by `changes`, as one plain, checked document."""
     path = find_profile(profile)
     configs = find_project().configs
     name = f"configs/{path.name}" if path.parent == configs else str(path)
@@ -110,9 +112,9 @@ def read_profile(profile: str, changes: Sequence[str] = ()) -> Document:
 def parse_profile(
     profile_text: str, changes: Sequence[str] = (), name: str = "a file in configs/"
 ) -> Document:
-    """Merge a profile's text into the base, as one plain document that was checked.
+    """Merge base.yaml, a profile's text and `changes` into one plain, checked document.
 
-    `name` is what messages call the file that the text is from.
+    Messages refer to the profile's file as `name`.
     """
     base = find_project().configs / "base.yaml"
     if not base.is_file():
@@ -130,20 +132,20 @@ def parse_profile(
 
 
 def change_setting(document: Document, change: str) -> Document:
-    """Return the document with one setting changed, as by `train.epochs=5`.
+    """Return the document with one setting changed by an assignment such as `train.epochs=5`.
 
-    The value is YAML, but for a setting that takes no such value and takes the text: a version of
-    64 digits stays what was typed. Raises PipelineError where the change is of another form.
+    The value is parsed as YAML. If the setting accepts only the text as typed, it gets the text: a
+    version of 64 digits stays a text. Raises PipelineError if the change does not have this form.
     """
     for as_text in (False, True):
         layer = set_value({}, change, as_text)
         if not _is_refused(layer, tuple(change.partition("=")[0].split("."))):
             return merge(document, layer)
-    return set_value(document, change)  # whoever checks the whole says what is wrong
+    return set_value(document, change)  # the check of the whole document reports what is wrong
 
 
 def _is_refused(document: Document, place: Place) -> bool:
-    """Whether the setting at a place takes no such value; the others may be missing."""
+    """Whether the setting at `place` has an invalid value; other settings may be missing."""
     try:
         TypeAdapter(find_project().load("settings", "Settings")).validate_python(document)
     except ValidationError as error:
@@ -160,7 +162,10 @@ def check_settings(document: Document) -> Any:
 
 
 def _check(document: Document, layers: Sequence[tuple[str, Document]]) -> Any:
-    """The settings of a document; `layers`, by name and lowest first, are what it was made of."""
+    """Build the settings from a document; messages say which of its `layers` is wrong.
+
+    `layers` are the names and documents that were merged into it, the lowest first.
+    """
     project = find_project()
     settings = project.load("settings", "Settings")
     problems = list(_find_unknown_stages(document, project.load("pipeline", "PIPELINE")))
@@ -177,7 +182,7 @@ def _check(document: Document, layers: Sequence[tuple[str, Document]]) -> Any:
 
 
 def _find_unknown_stages(document: Document, pipeline: Any) -> Iterator[tuple[Place, str]]:
-    """Where the document names a stage that the pipeline does not have, or does not cache."""
+    """Find settings that name a stage which does not exist or is not cached."""
     resources, caching = document.get("resources"), document.get("caching")
     for stage in resources if isinstance(resources, dict) else ():
         if stage not in pipeline.names:
@@ -196,7 +201,7 @@ def _suggest_stage(name: str, known: Sequence[str]) -> str:
 
 
 def _find_layer(place: Place, layers: Sequence[tuple[str, Document]]) -> str:
-    """The file or the option that sets what is at a place, as words to begin with."""
+    """Return the file or option that sets the value at `place`, as the start of a message."""
     for name, layer in reversed(layers):
         value: Any = layer
         for step in place:
@@ -212,9 +217,9 @@ def _find_layer(place: Place, layers: Sequence[tuple[str, Document]]) -> str:
 
 
 def describe_errors(error: ValidationError, cls: Any = None) -> list[str]:
-    """Describe each problem that pydantic found: the setting's dotted name, then what is wrong.
+    """Describe each problem that pydantic found: the setting's dotted name, then the problem.
 
-    With the class that was wanted, an unknown name comes with the one that may be meant.
+    Given the settings class, unknown names come with a suggestion.
     """
     return [
         _describe(problem["loc"], problem["type"], problem["msg"], cls)
@@ -233,26 +238,26 @@ def _describe(place: Place, kind: str, message: str, cls: Any) -> str:
 
 
 def _find_names(cls: Any, place: Place) -> list[str]:
-    """The names of the settings in the section at a place; none where that can't be told."""
+    """List the names of the settings in the section at `place`; none if they are not known."""
     for step in place:
-        known = getattr(cls, "__pydantic_fields__", None)
-        if known is None:  # a mapping or a list of sections, or one that may be left out
+        section_fields = getattr(cls, "__pydantic_fields__", None)
+        if section_fields is None:  # a mapping or list of sections, or an optional section
             sections = [part for part in get_args(cls) if hasattr(part, "__pydantic_fields__")]
             cls = next(iter(sections), None)
         else:
-            cls = known[step].annotation if step in known else None
+            cls = section_fields[step].annotation if step in section_fields else None
     return list(getattr(cls, "__pydantic_fields__", ()))
 
 
 def check_registry_is_shared(settings: BaseSettings) -> None:
-    """Raise PipelineError where stages on several machines would each have their own registry.
+    """Raise PipelineError if stages on several machines would each use a registry of their own.
 
-    What runs in a cluster has the variable from deploy/cluster.yaml; on this machine it is yours.
+    Pods in a cluster get the variable from deploy/cluster.yaml; on this machine the user sets it.
     """
-    named = os.environ.get(REGISTRY_VARIABLE, "")
-    if settings.compute != "local" and not named.startswith(("http://", "https://")):
+    registry = os.environ.get(REGISTRY_VARIABLE, "")
+    if settings.compute != "local" and not registry.startswith(("http://", "https://")):
         raise PipelineError(
-            f"compute is {settings.compute}, and the model registry is "
-            f"{named or 'a file of this machine'}: set {REGISTRY_VARIABLE} to the MLflow server "
+            f"compute is {settings.compute}, but the model registry is "
+            f"{registry or 'a file of this machine'}: set {REGISTRY_VARIABLE} to the MLflow server "
             "that all stages use, http://..."
         )

@@ -1,1 +1,1 @@
-"""Execution: run a stage or reuse a result, record it, foresee it."""
+"""Execution: run a stage or reuse its result, record it, and plan a run."""

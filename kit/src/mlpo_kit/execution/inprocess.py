@@ -1,4 +1,4 @@
-"""Run a whole pipeline as plain calls in this process, without an orchestrator."""
+"""Run a whole pipeline in this process, without an orchestrator."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from mlpo_kit.runs.workspace import Run
 
 
 def collect_inputs(stage: Stage[Any], results: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect a stage's inputs from what earlier stages returned, by stage name."""
+    """Collect a stage's inputs from the results of earlier stages, by stage name."""
     inputs: dict[str, Any] = {}
-    for name, taken in stage.inputs.items():
-        maker, _, output = taken.partition(".")
-        inputs[name] = getattr(results[maker], output)
+    for name, source in stage.inputs.items():
+        producer, _, output = source.partition(".")
+        inputs[name] = getattr(results[producer], output)
     return inputs
 
 
 def run_pipeline(
     run: Run, last: str | None = None, observers: Sequence[Observer] = ()
 ) -> dict[str, Any]:
-    """Run every stage in its order, or those up to `last`; returns the results by stage name.
+    """Run the stages in order, up to `last` if given; returns the results by stage name.
 
-    After a refusal the stages behind it do not run.
+    Stops after a stage whose verdict is a refusal.
     """
     results: dict[str, Any] = {}
     for stage in run.pipeline.values():

@@ -1,4 +1,4 @@
-"""The inputs of a stage, out of what an orchestrator carries."""
+"""Parse the inputs of a stage from the JSON values that an orchestrator passes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mlpo_kit.runs.pipeline import Pipeline, Stage
 
 
 def parse_inputs(
-    pipeline: Pipeline, stage: Stage[Any], carried: Mapping[str, Any]
+    pipeline: Pipeline, stage: Stage[Any], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Turn a stage's inputs, carried as JSON has them, into the types of the outputs they are."""
+    """Convert a stage's inputs from JSON values to the types of the outputs that they come from."""
     inputs = {}
-    for name, place in stage.inputs.items():
-        maker, _, output = place.partition(".")
-        hint = pipeline[maker].outputs[output]
-        inputs[name] = TypeAdapter(hint).validate_python(carried[name])
+    for name, source in stage.inputs.items():
+        producer, _, output = source.partition(".")
+        hint = pipeline[producer].outputs[output]
+        inputs[name] = TypeAdapter(hint).validate_python(values[name])
     return inputs

@@ -1,4 +1,4 @@
-"""Who is told how a run goes: tracking and progress hang here, and change no result."""
+"""Observers of a run, such as tracking and progress displays. They change no result."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from mlpo_kit.runs.workspace import Run
 
 
 class Observer(Protocol):
-    """Told of a run as it goes, in the process of each stage.
+    """Callbacks during a run, called in the process of each stage.
 
-    What it raises before a stage has ended fails that stage.
+    An exception that is raised before the stage has ended fails the stage.
     """
 
     def run_started(self, run: Run) -> None:
-        """A run starts: before its first stage does its work."""
+        """Handle the start of a run, before its first stage does its work."""
 
     def stage_ended(self, run: Run, record: Record) -> None:
-        """A stage ended, however: the record says how and why."""
+        """Handle the end of a stage; the record says how and why it ended."""
 
     def run_ended(self, run: Run, status: str) -> None:
-        """A run ended: after its last stage, or one that was refused or failed.
+        """Handle the end of a run, after its last stage, a refusal or a failure.
 
-        `status` is the state that decides. A run that goes on, by a retry, ends again.
+        `status` is the run's status (`runs.summary.find_status`). Called again if a retry
+        continues the run.
         """

@@ -1,4 +1,4 @@
-"""What the next run would do, stage by stage, without running it."""
+"""Plan what the next run would do, stage by stage, without running it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpo_kit.runs.workspace import Run
 
 @dataclass(frozen=True)
 class Step:
-    """What would become of a stage: hit | run | depends (on the result of one that would run)."""
+    """What would happen to a stage: hit | run | depends (on the result of an earlier stage)."""
 
     stage: str
     verdict: str
@@ -21,32 +21,32 @@ class Step:
 
 
 def plan_run(run: Run) -> list[Step]:
-    """Plan the stages in their order. Nothing is written, and no stage is imported."""
+    """Plan the stages in order. Writes nothing and imports no stage."""
     steps: list[Step] = []
     outputs: dict[str, Any] = {}  # "<stage>.<output>" of the hits
     for stage in run.pipeline.values():
-        step, known = _plan_stage(run, stage, outputs)
+        step, lookup = _plan_stage(run, stage, outputs)
         steps.append(step)
-        if known is not None and known.entry is not None:
-            made = {**known.entry.values, **known.entry.outputs}
-            outputs |= {f"{stage.name}.{name}": value for name, value in made.items()}
+        if lookup is not None and lookup.entry is not None:
+            results = {**lookup.entry.values, **lookup.entry.outputs}
+            outputs |= {f"{stage.name}.{name}": value for name, value in results.items()}
     return steps
 
 
 def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Any]) -> tuple[Step, Lookup | None]:
     inputs = {name: outputs[key] for name, key in stage.inputs.items() if key in outputs}
     if len(inputs) == len(stage.inputs):
-        known = look_up(run, stage, inputs)
-        return Step(stage.name, "hit" if known.state == "hit" else "run", known.reason), known
-    known = identify(run, stage, inputs)
-    if known.state == "off" or known.parts is None:
-        return Step(stage.name, "run", known.reason), None
-    reason = find_reason_to_run(run.store, stage.name, known.parts, find_oldest_usable(run))
+        lookup = look_up(run, stage, inputs)
+        return Step(stage.name, "hit" if lookup.state == "hit" else "run", lookup.reason), lookup
+    lookup = identify(run, stage, inputs)
+    if lookup.state == "off" or lookup.parts is None:
+        return Step(stage.name, "run", lookup.reason), None
+    reason = find_reason_to_run(run.store, stage.name, lookup.parts, find_oldest_usable(run))
     if reason is not None:
         return Step(stage.name, "run", reason), None
     unknown = [key for key in stage.inputs.values() if key not in outputs]
-    makers = dict.fromkeys(key.partition(".")[0] for key in unknown)
-    return Step(stage.name, "depends", f"on what {' and '.join(makers)} gives"), None
+    producers = dict.fromkeys(key.partition(".")[0] for key in unknown)
+    return Step(stage.name, "depends", f"on the result of {' and '.join(producers)}"), None
 
 
 def format_plan(steps: list[Step]) -> str:
@@ -56,5 +56,5 @@ def format_plan(steps: list[Step]) -> str:
 
 
 def to_document(steps: list[Step]) -> dict[str, Any]:
-    """Turn a plan into a document for programs."""
+    """Convert a plan to a JSON document."""
     return {"schema_version": 1, "stages": [asdict(step) for step in steps]}

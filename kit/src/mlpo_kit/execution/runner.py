@@ -1,4 +1,4 @@
-"""Run one stage, or use what an earlier run made of the same, and record it."""
+"""Run one stage, or reuse the result of an earlier run, and record it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit(Generic[R]):
-    """What a stage would return, and the run (or its trial) that did the work."""
+    """A reused result, and the run or trial that did the work."""
 
     result: R
     origin: str
@@ -53,26 +53,25 @@ class Hit(Generic[R]):
 
 @dataclass(frozen=True)
 class Lookup:
-    """What the cache knows of a stage that is about to run."""
+    """The cache's answer for a stage that is about to run."""
 
     state: str  # hit | miss | off
     reason: str
-    parts: Parts | None = None  # None where the result is not to be kept
+    parts: Parts | None = None  # None if the result must not be saved for later runs
     entry: Entry | None = None
 
     @property
     def key(self) -> str | None:
-        """The stage's cache key, where it has one."""
+        """The stage's cache key, if it has one."""
         return hash_parts(self.parts) if self.parts else None
 
 
 def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), **inputs: Any) -> R:
-    """Return what the stage makes of its settings section and inputs, and record it.
+    """Run a stage with its settings section and inputs, record it, and return its result.
 
-    Where an earlier run made it of the very same code, settings, inputs and packages, that is
-    returned. Functions among the inputs only watch: they are not called then. A result whose
-    `verdict` is a refusal is recorded as refused. Whatever the stage raises is recorded, then
-    raised again.
+    Reuses the result of an earlier run if code, settings, inputs and packages are the same. Then
+    functions among the inputs (callbacks) are not called. A result whose `verdict` is a refusal is
+    recorded as refused. Any exception of the stage is recorded, then raised again.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_registry_is_shared(run.settings)
@@ -82,29 +81,29 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
         try:
             for observer in observers if is_first else ():
                 observer.run_started(run)
-            known = look_up(run, stage, inputs)
-            record = replace(record, cache=known.state, cache_reason=known.reason, key=known.key)
-            if known.entry is not None:
-                result, record = _reuse(record, stage, known.entry)
+            lookup = look_up(run, stage, inputs)
+            record = replace(record, cache=lookup.state, cache_reason=lookup.reason, key=lookup.key)
+            if lookup.entry is not None:
+                result, record = _reuse(record, stage, lookup.entry)
                 save_record(run.store, run.pipeline, record)
             else:
                 save_record(run.store, run.pipeline, record)
                 result, record = _perform(run, stage, record, inputs)
                 save_record(run.store, run.pipeline, record)
-                if known.parts is not None and record.is_success:
-                    _save_entry(run, stage, inputs, known.parts, record)
+                if lookup.parts is not None and record.is_success:
+                    _save_entry(run, stage, inputs, lookup.parts, record)
                 Workspace(run, stage.place, record.key).drop_checkpoints()
         except BaseException as error:
             record = replace(record, **describe_error(error), ended=time.time(), values={})
             save_record(run.store, run.pipeline, record)
-            _tell_ended(observers, run, record)
+            _notify_ended(observers, run, record)
             raise
-        _tell_ended(observers, run, record)
+        _notify_ended(observers, run, record)
     return result
 
 
-def _tell_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
-    """Tell observers of a stage's end, and of the run's, where nothing is left to do."""
+def _notify_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
+    """Notify observers that a stage has ended, and the run if no stage is left."""
     for observer in observers:
         observer.stage_ended(run, record)
     if observers:
@@ -114,7 +113,7 @@ def _tell_ended(observers: Sequence[Observer], run: Run, record: Record) -> None
 
 
 def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) -> tuple[R, Record]:
-    """Do the stage's work; returns its result, and the record that tells of it."""
+    """Call the stage's function; returns its result and the completed record."""
     work = Workspace(run, stage.place, record.key)
     result = stage.load()(getattr(run.settings, stage.name), work, **inputs)
     outputs, values = _split(result)
@@ -131,29 +130,29 @@ def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) 
 
 
 def reuse_result(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
-    """Return what an earlier run made of the same, recorded for this run; None if it has to run.
+    """Reuse the result of an earlier run and record it for this run; None if there is none.
 
-    For a gate before a stage that needs a GPU: it looks, and never runs the stage.
+    Never runs the stage: use it to check the cache before requesting a GPU for the stage.
     """
-    known = look_up(run, stage, inputs)
-    if known.entry is None:
+    lookup = look_up(run, stage, inputs)
+    if lookup.entry is None:
         return None
     with run.store.stage_lock(run.id, stage.place):
         record = replace(
             _start(run, stage, inputs),
-            cache=known.state,
-            cache_reason=known.reason,
-            key=known.key,
+            cache=lookup.state,
+            cache_reason=lookup.reason,
+            key=lookup.key,
         )
-        result, record = _reuse(record, stage, known.entry)
+        result, record = _reuse(record, stage, lookup.entry)
         save_record(run.store, run.pipeline, record)
-    return Hit(result, known.entry.origin)
+    return Hit(result, lookup.entry.origin)
 
 
 def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
-    """Read what a stage returned in a run.
+    """Read the result of a stage from the records of a run.
 
-    Raises IntegrityError when it has no result there, or a payload of it is gone.
+    Raises IntegrityError if there is no result or a payload is missing or changed.
     """
     record = read_record(store, run_id, stage.place)
     if record is None or not record.is_success:
@@ -164,25 +163,25 @@ def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
 
 
 def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
-    """Tell whether the stage's result is there already, and why or why not."""
-    known = identify(run, stage, inputs)
-    if known.state == "off" or known.parts is None or known.key is None:
-        return known
-    found = entries.find_entry(
-        run.store, stage.name, known.key, known.parts, find_oldest_usable(run)
+    """Look up the stage's result in the cache, with the reason for a hit or miss."""
+    lookup = identify(run, stage, inputs)
+    if lookup.state == "off" or lookup.parts is None or lookup.key is None:
+        return lookup
+    match = entries.find_entry(
+        run.store, stage.name, lookup.key, lookup.parts, find_oldest_usable(run)
     )
-    state = "hit" if found.entry else "miss"
-    return replace(known, state=state, reason=found.reason, entry=found.entry)
+    state = "hit" if match.entry else "miss"
+    return replace(lookup, state=state, reason=match.reason, entry=match.entry)
 
 
 def find_oldest_usable(run: Run) -> float:
-    """Find when a result must have been made to be used, in seconds since the epoch."""
+    """Return the earliest creation time of a result that may be reused, in epoch seconds."""
     age: float = run.settings.caching.max_age_days * entries.DAY
     return time.time() - age
 
 
 def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
-    """Tell what the stage depends on, as a miss; or why the cache is not asked."""
+    """Collect what the stage depends on, as a miss, or return why the cache is off for it."""
     caching = run.settings.caching
     if not stage.cached:
         return Lookup("off", "always runs")
@@ -192,36 +191,39 @@ def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
         return Lookup("off", "caching.always_run names it")
     parts = _collect_parts(run, stage, inputs)
     if parts is None:
-        return Lookup("off", "only a run can tell what its source holds")
+        return Lookup("off", "only a run can tell what data its source has")
     if not run.use_cache:
-        return Lookup("off", "the run was told not to use the cache", parts)
+        return Lookup("off", "the cache is off for this run", parts)
     return Lookup("miss", "", parts)
 
 
 def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
-    """What the result depends on; None when it also depends on what can't be told."""
+    """Collect what the result depends on; None if the state of its source is not known."""
     section = getattr(run.settings, stage.name)
     parts = collect_parts(stage.module, section, inputs, run.settings)
     if stage.source is None:
         return parts
     module, _, function = stage.source.partition(":")
-    held: str | None = getattr(find_project().import_module(module), function)(section)
-    return None if held is None else {**parts, "source": held}
+    fingerprint: str | None = getattr(find_project().import_module(module), function)(section)
+    return None if fingerprint is None else {**parts, "source": fingerprint}
 
 
 def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
-    """Record that a stage starts now. Under the guard: pruning has ended, or sees this run."""
+    """Record that a stage starts now.
+
+    This happens under the store's guard: pruning has either finished or will see this run.
+    """
     store, pipeline = run.store, run.pipeline
     with store.guard():
         if run.resumes is not None:
             if is_of_older_project(store, run.resumes):
                 raise PipelineError(
-                    f"run {run.resumes} was recorded by an older project, and can't be gone on "
-                    "with: start a new run"
+                    f"run {run.resumes} was recorded by an older project and can't be resumed: "
+                    "start a new run"
                 )
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
             take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
-        before = read_record(store, run.id, stage.place)
+        previous = read_record(store, run.id, stage.place)
         record = Record(
             run_id=run.id,
             orchestrator=run.orchestrator,
@@ -230,7 +232,7 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
             state="running",
             started=time.time(),
             code=hash_project_code(),
-            attempt=before.attempt + 1 if before else 1,
+            attempt=previous.attempt + 1 if previous else 1,
             settings=to_jsonable_python(getattr(run.settings, stage.name)),
             inputs={name: value for name, value in inputs.items() if isinstance(value, Ref)},
         )
@@ -239,7 +241,7 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
 
 
 def _reuse(record: Record, stage: Stage[R], entry: Entry) -> tuple[R, Record]:
-    """What an entry holds, and the record that it is used."""
+    """Return the result in an entry, and the record that says it was reused."""
     log.info("%s: %s", stage.place, record.cache_reason)
     return _make_result(stage, entry.outputs, entry.values), replace(
         record,
@@ -251,11 +253,11 @@ def _reuse(record: Record, stage: Stage[R], entry: Entry) -> tuple[R, Record]:
 
 
 def _save_entry(
-    run: Run, stage: Stage[Any], inputs: dict[str, Any], parts: Parts, done: Record
+    run: Run, stage: Stage[Any], inputs: dict[str, Any], parts: Parts, record: Record
 ) -> None:
-    """Save a result for later runs, unless something was changed while the stage ran."""
+    """Save a result for later runs, unless something it depends on changed during the run."""
     if was_edited(stage.module) or _collect_parts(run, stage, inputs) != parts:
-        log.info("%s: not kept for later runs: something changed while it ran", stage.place)
+        log.info("%s: not saved for later runs: something changed while it ran", stage.place)
         return
     place = None if stage.place == stage.name else stage.place
     entry = Entry(
@@ -264,22 +266,22 @@ def _save_entry(
         parts=parts,
         run_id=run.id,
         created=time.time(),
-        outputs=done.outputs,
-        values=done.values,
+        outputs=record.outputs,
+        values=record.values,
         place=place,
     )
     entries.save_entry(run.store, entry)
 
 
 def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:
-    """The dataclass that a stage returns, from its record."""
+    """Build the dataclass that a stage returns from its recorded outputs and values."""
     return TypeAdapter(stage.result).validate_python({**values, **outputs})
 
 
 def _split(result: object) -> tuple[dict[str, Ref], dict[str, Any]]:
-    """A stage's result as references and JSON values."""
+    """Split a stage's result into references and JSON values."""
     if not is_dataclass(result) or isinstance(result, type):
-        raise TypeError(f"a stage returns a dataclass, not {type(result).__name__}")
+        raise TypeError(f"a stage must return a dataclass, not {type(result).__name__}")
     pairs = {item.name: getattr(result, item.name) for item in fields(result)}
     outputs = {name: value for name, value in pairs.items() if isinstance(value, Ref)}
     plain = asdict(result)

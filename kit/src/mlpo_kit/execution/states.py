@@ -1,4 +1,4 @@
-"""How a stage ended that raised: its state, and the reason in words."""
+"""Describe how a stage failed: its state and the reason."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from mlpo_kit.runs.records import State
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """The state and the reason of a stage that raised."""
+    """Return the state and the reason to record for a stage that raised `error`."""
     if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "reason": "somebody interrupted it"}
+        return {"state": "interrupted", "reason": "a person interrupted it"}
     reason = str(error) if isinstance(error, PipelineError) else repr(error)
     state: State = "out of memory" if _is_out_of_memory(error) else "failed"
     return {"state": state, "reason": reason}
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory was the cause, of this machine or of a GPU, whose library is not imported."""
+    """Whether the machine or a GPU ran out of memory.
+
+    GPU errors are recognized by name, so that no GPU library is imported.
+    """
     while error is not None:
         names = {cls.__name__ for cls in type(error).__mro__}
         if isinstance(error, MemoryError) or "OutOfMemoryError" in names:

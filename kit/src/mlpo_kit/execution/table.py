@@ -1,15 +1,15 @@
-"""A run as a table in the terminal."""
+"""Format a run as a table for the terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# States whose reason fits into the line of the stage; that of the others stands below the table.
+# States whose reason is printed in the stage's row; for other states it is below the table.
 GOOD = ("completed", "reused", "not run", "running")
 
 
 def format_run(summary: dict[str, Any]) -> str:
-    """Format a run's summary as lines of text: one per stage, then model and metrics."""
+    """Format a run's summary: one row per stage, then model, metrics and warnings."""
     lines = ["", f"run {summary['run_id']} ({summary['orchestrator']}): {summary['status']}", ""]
     stages = summary["stages"]
     name_width = max(11, *(len(stage["name"]) for stage in stages))
@@ -34,7 +34,7 @@ def format_run(summary: dict[str, Any]) -> str:
     }
     gpu = summary["gpu_seconds"]
     if gpu["held"]:
-        used = "not known" if gpu["used"] is None else f"{gpu['used']:,.0f}"
+        used = "unknown" if gpu["used"] is None else f"{gpu['used']:,.0f}"
         facts["GPU-seconds"] = f"{gpu['held']:,.0f} held, {used} used"
     lines += [f"  {name:<11} {value}" for name, value in facts.items() if value is not None]
     lines += [f"  {name:<18} {value:.4f}" for name, value in summary["metrics"].items()]

@@ -1,1 +1,1 @@
-"""Runs: the pipeline as data, a stage's workspace, and the records of what happened."""
+"""Runs: the pipeline as data, the workspace of a stage, and the records of a run."""

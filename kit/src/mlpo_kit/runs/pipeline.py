@@ -1,4 +1,4 @@
-"""The pipeline as data: its stages, what each takes from which, and the gate. Stated once."""
+"""The pipeline as data: its stages, their inputs, and the gate. Defined in one place only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ R = TypeVar("R")
 
 
 class Stage(Generic[R]):
-    """A stage by its name: the function `<name>` in `<package>/stages/<name>.py`.
+    """A stage: the function `<name>` in `<package>/stages/<name>.py`.
 
-    It is imported when it has to run, and not when the cache has what it would return.
+    The function is imported only when it has to run, not when the cache has its result.
     """
 
     def __init__(
@@ -36,53 +36,54 @@ class Stage(Generic[R]):
         """Declare a stage.
 
         `result` is the dataclass that it returns: references, and values that JSON can hold.
-        `inputs` say where each of its inputs comes from: `model="train.model"`. A stage that is
-        not `cached` always runs. `source` names a function, `data:fingerprint`, that tells from the
-        stage's settings what the outside world holds for it now, or None where only a run can tell.
+        `inputs` maps each input to the output that it comes from: `model="train.model"`. A stage
+        that is not `cached` always runs. `source` names a function, such as `data:fingerprint`,
+        that takes the stage's settings and returns a fingerprint of its external data, or None if
+        only a run can tell.
         """
         self.name, self.result, self.inputs = name, result, inputs
         self.cached, self.source = cached, source
-        self.package = ""  # its pipeline sets it
-        self.function: Callable[..., R] | None = None  # another one to run instead
-        self.place = name  # its name in the run; another one where it is a trial of a sweep
+        self.package = ""  # set by the pipeline
+        self.function: Callable[..., R] | None = None  # replaces the function of its module
+        self.place = name  # its name in the run; different for a trial of a sweep
 
     @property
     def module(self) -> str:
-        """The full name of its function's module."""
+        """The full name of the module that holds its function."""
         if self.function is not None:
             return self.function.__module__
         return f"{self.package}.stages.{self.name}"
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """The types of what it returns, by name."""
+        """The types of its outputs, by name."""
         hints = typing.get_type_hints(self.result, include_extras=True)
         return {field.name: hints[field.name] for field in fields(self.result)}  # type: ignore[arg-type]
 
     def load(self) -> Callable[..., R]:
-        """Import the function."""
+        """Import and return the function."""
         if self.function is not None:
             return self.function
         function: Callable[..., R] = getattr(import_module(self.module), self.name)
         return function
 
     def at(self, place: str) -> Stage[R]:
-        """Return the stage under another name in the run, as a trial of a sweep has one."""
+        """Return a copy with another name in the run, for a trial of a sweep."""
         return self._changed(place=place)
 
     def running(self, function: Callable[..., R]) -> Stage[R]:
-        """Return the stage with another function to run."""
+        """Return a copy that runs another function."""
         return self._changed(function=function)
 
     def _changed(self, **values: Any) -> Stage[R]:
-        other = copy.copy(self)
-        vars(other).update(values)
-        return other
+        changed = copy.copy(self)
+        vars(changed).update(values)
+        return changed
 
 
 @dataclass(frozen=True)
 class Highlights:
-    """Which outputs a run's summary shows, each as `<stage>.<output>`; those that are there."""
+    """Outputs to show in a run's summary, each as `<stage>.<output>`; missing ones are skipped."""
 
     dataset: str = "ingest.version"
     model: str = "train.model"
@@ -115,12 +116,12 @@ class Pipeline(Mapping[str, Stage[Any]]):
         model_name: str = "register.model_name",
         highlights: Highlights | None = None,
     ) -> None:
-        """Put stages together; raises PipelineError that names all that does not fit.
+        """Define a pipeline; raises PipelineError that lists every inconsistency.
 
-        `package` is the project's. `training_stage` is the one that learns: sweeps try it, and
-        its result may come from several processes. `predictor` names the function that opens a
-        model for the server, `report` one that adds sections to a run's page, and `model_name` the
-        setting that names the model in the registry.
+        `package` is the project's package. `training_stage` is the stage that trains the model:
+        sweeps vary its settings, and it may run in several processes. `predictor` names the
+        function that opens a model for the server, `report` a function that adds sections to a
+        run's page, and `model_name` the setting that names the model in the registry.
         """
         self.package, self.gate, self.training_stage = package, gate, training_stage
         self.predictor, self.report, self.model_name = predictor, report, model_name
@@ -132,35 +133,35 @@ class Pipeline(Mapping[str, Stage[Any]]):
             raise PipelineError("\n  ".join([f"{package}: PIPELINE does not fit:", *problems]))
 
     def __getitem__(self, name: str) -> Stage[Any]:
-        """The stage of that name; raises PipelineError where there is none."""
+        """Return the stage of this name; raises PipelineError if there is none."""
         if name in self._stages:
             return self._stages[name]
         raise PipelineError(f"there is no stage {name!r}{suggest(name, self._stages)}")
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is a stage of that name."""
+        """Whether there is a stage of this name."""
         return name in self._stages
 
     def __iter__(self) -> Iterator[str]:
-        """The stages' names, in their order."""
+        """Iterate over the names of the stages, in order."""
         return iter(self._stages)
 
     def __len__(self) -> int:
-        """How many stages there are."""
+        """Count the stages."""
         return len(self._stages)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The stages' names, in their order."""
+        """The names of the stages, in order."""
         return tuple(self._stages)
 
     @property
     def cached_names(self) -> tuple[str, ...]:
-        """The names of the stages whose results may be used again."""
+        """The names of the stages whose results may be reused."""
         return tuple(name for name, stage in self._stages.items() if stage.cached)
 
     def to_document(self) -> dict[str, Any]:
-        """Describe the graph in plain values, as `mlpo-kit graph --json` prints it."""
+        """Describe the graph as a document, as `mlpo-kit graph --json` prints it."""
         return {
             "schema_version": 1,
             "package": self.package,
@@ -183,11 +184,11 @@ class Pipeline(Mapping[str, Stage[Any]]):
         earlier: dict[str, Stage[Any]] = {}
         for stage in stages:
             if stage.name in earlier:
-                yield f"{stage.name}: there are two stages of that name"
+                yield f"{stage.name}: there are two stages of this name"
             if not is_dataclass(stage.result):
                 yield f"{stage.name}: its result is not a dataclass: {stage.result!r}"
-            for name, taken in stage.inputs.items():
-                yield from _find_missing(f"{stage.name}.{name}", taken, earlier)
+            for name, source in stage.inputs.items():
+                yield from _find_missing(f"{stage.name}.{name}", source, earlier)
             earlier[stage.name] = stage
         if self.gate is not None:
             output = ".".join(self.gate.metric.split(".")[:2])
@@ -205,9 +206,9 @@ def read_setting(settings: Any, name: str) -> Any:
 
 
 def load_pipeline() -> Pipeline:
-    """Load PIPELINE of the project that the working folder is in.
+    """Load PIPELINE of the project that contains the working folder.
 
-    Raises PipelineError where there is no project, no PIPELINE, or one that does not fit together.
+    Raises PipelineError if there is no project or no PIPELINE, or if PIPELINE is inconsistent.
     """
     pipeline: Pipeline = find_project().load("pipeline", "PIPELINE")
     return pipeline
@@ -218,10 +219,10 @@ def is_reference(hint: Any) -> bool:
     return hint is Ref or (typing.get_args(hint) or (None,))[0] is Ref
 
 
-def _find_missing(where: str, taken: str, earlier: Mapping[str, Stage[Any]]) -> Iterator[str]:
-    """What is wrong with `<stage>.<output>`, where only earlier stages have outputs yet."""
-    maker, _, output = taken.partition(".")
-    if maker not in earlier:
-        yield f"{where}: no stage before it is called {maker!r}{suggest(maker, earlier)}"
-    elif output not in (outputs := earlier[maker].outputs):
-        yield f"{where}: {maker} has no output {output!r}{suggest(output, outputs)}"
+def _find_missing(where: str, source: str, earlier: Mapping[str, Stage[Any]]) -> Iterator[str]:
+    """Find why `source`, as `<stage>.<output>`, is not an output of an earlier stage."""
+    producer, _, output = source.partition(".")
+    if producer not in earlier:
+        yield f"{where}: there is no earlier stage {producer!r}{suggest(producer, earlier)}"
+    elif output not in (outputs := earlier[producer].outputs):
+        yield f"{where}: {producer} has no output {output!r}{suggest(output, outputs)}"

@@ -1,7 +1,8 @@
-"""What happened: one record per stage of a run, true also where its process was killed.
+"""Records: one per stage of a run, reliable even if the stage's process was killed.
 
-A record is written when a stage starts and again when it ends, each time whole: a stage that says
-`running` while nobody holds its lock is dead. Nothing else is kept; a run's summary is derived.
+A record is written atomically when a stage starts and again when it ends. If a record says
+`running` but no process holds the stage's lock, the stage is dead. Records are the only state of a
+run; its summary is derived from them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any, Literal
 
 from mlpo_kit.store.base import Ref, Store
 
-SCHEMA_VERSION = 2  # 1 was written by projects that held the kit's sources
+SCHEMA_VERSION = 2  # 1 was written by older projects, which contained the kit's sources
 State = Literal[
     "running",
     "completed",
     "reused",  # the result of an earlier run
-    "refused",  # by the gate: an outcome
-    "preempted",  # told to stop by its machine; it may go on
+    "refused",  # by the gate: an outcome, not an error
+    "preempted",  # stopped by its machine; it may resume
     "stopped",  # by a budget, a deadline or a watchdog
     "interrupted",  # by a person
     "out of memory",
@@ -27,9 +28,9 @@ State = Literal[
     "failed",
 ]
 SUCCEEDED: tuple[State, ...] = ("completed", "reused")  # there is a result to use
-ENDED: tuple[State, ...] = (*SUCCEEDED, "refused")  # as the pipeline meant it to
-KILLED = "its process ended without a word"
-OLDER = "written by an older project"  # what a run reads as whose records are of another schema
+ENDED: tuple[State, ...] = (*SUCCEEDED, "refused")  # ended without a failure
+KILLED = "its process ended without reporting an error"
+OLDER = "written by an older project"  # shown for a run whose records have another schema
 
 
 @dataclass(frozen=True)
@@ -38,27 +39,27 @@ class Record:
 
     run_id: str
     orchestrator: str
-    stage: str  # its name, or that of a trial
+    stage: str  # the name of the stage or of the trial
     state: State
     started: float
-    code: str  # digest of the project's code as the stage began
-    stages: tuple[str, ...] = ()  # of the pipeline that ran, in their order
+    code: str  # digest of the project's code when the stage started
+    stages: tuple[str, ...] = ()  # of the pipeline that ran, in order
     ended: float | None = None
     attempt: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Ref] = field(default_factory=dict)
     outputs: dict[str, Ref] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    reason: str | None = None  # why it ended so, where it did not succeed
+    reason: str | None = None  # why it did not succeed
     cache: str = "off"  # hit | miss | off
     cache_reason: str | None = None
-    key: str | None = None  # the cache key of the work, where it could be computed
-    taken_from: str | None = None  # the run that did it, where a resumed run did not
+    key: str | None = None  # the cache key of the result, if it could be computed
+    taken_from: str | None = None  # the run that did the work, if a resumed run took it over
     schema_version: int = SCHEMA_VERSION
 
     @property
     def seconds(self) -> float | None:
-        """How long the stage took, in seconds; None where nobody saw its end."""
+        """The stage's run time in seconds; None if its end was not recorded."""
         return None if self.ended is None else round(self.ended - self.started, 3)
 
     @property
@@ -68,7 +69,7 @@ class Record:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it ended otherwise than the pipeline meant it to."""
+        """Whether it ended with an error or was stopped; a refusal is not a failure."""
         return self.state != "running" and self.state not in ENDED
 
 
@@ -78,20 +79,20 @@ def locate_record(run_id: str, stage: str) -> str:
 
 
 def locate_sweep(run_id: str) -> str:
-    """Return the key of the file that tells what a sweep tried and chose."""
+    """Return the key of the file that holds the outcome of a sweep."""
     return f"runs/{run_id}/sweep.json"
 
 
 def write_record(store: Store, record: Record) -> None:
-    """Write a record in one piece."""
+    """Write a record atomically."""
     store.write_json(locate_record(record.run_id, record.stage), asdict(record))
 
 
 def read_record(store: Store, run_id: str, stage: str) -> Record | None:
-    """Read the record of a stage as it is true now; None where the stage never started.
+    """Read the record of a stage; None if the stage never started.
 
-    A stage whose process died without a word reads as killed. What was damaged, or written by an
-    older project, reads as not there.
+    A stage that was recorded as running but whose process is dead is returned as killed. A record
+    that is damaged or was written by an older project counts as missing.
     """
     try:
         record = parse_record(store.read_json(locate_record(run_id, stage)))
@@ -103,9 +104,9 @@ def read_record(store: Store, run_id: str, stage: str) -> Record | None:
 
 
 def parse_record(document: dict[str, Any]) -> Record:
-    """Turn what `asdict` made of a record into the record again.
+    """Convert a document that `asdict` made back to a record.
 
-    Raises ValueError for another schema, KeyError or TypeError for what is no record.
+    Raises ValueError for another schema, and KeyError or TypeError if it is not a record.
     """
     if document["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"a record of schema {document['schema_version']}")
@@ -117,29 +118,29 @@ def parse_record(document: dict[str, Any]) -> Record:
 
 
 def read_records(store: Store, run_id: str) -> dict[str, Record]:
-    """Read the records of a run's stages by name, in the pipeline's order, those that started.
+    """Read the records of the stages that started, by name, in the pipeline's order.
 
-    While a sweep tries, a trial that runs, or was killed, stands for the stage that it tries.
+    During a sweep, a trial that is running or was killed stands for the training stage.
     """
     records = _read_all(store, run_id)
     order = next((record.stages for record in records.values()), ())
-    found = {name: records[name] for name in order if name in records}
+    by_stage = {name: records[name] for name in order if name in records}
     for trial in find_trials(records):
         name = trial.stage.rpartition("-")[0]
-        chosen = found.get(name)
-        runs = trial.state == "running" and (chosen is None or chosen.is_failure)
-        if runs or (trial.state == "killed" and chosen is None):
-            found[name] = replace(trial, stage=name)
-    return {name: found[name] for name in order if name in found}
+        chosen = by_stage.get(name)
+        is_running = trial.state == "running" and (chosen is None or chosen.is_failure)
+        if is_running or (trial.state == "killed" and chosen is None):
+            by_stage[name] = replace(trial, stage=name)
+    return {name: by_stage[name] for name in order if name in by_stage}
 
 
 def read_trials(store: Store, run_id: str) -> list[Record]:
-    """Read the records of the trials of a run that is a sweep, in their order."""
+    """Read the records of the trials of a sweep, in order."""
     return find_trials(_read_all(store, run_id))
 
 
 def find_trials(records: dict[str, Record]) -> list[Record]:
-    """Pick the trials out of a run's records: those called as a stage is, and a number."""
+    """Return the records of trials, in order: those named `<stage>-<number>`."""
     numbered: dict[int, Record] = {}
     for name, record in records.items():
         match = re.fullmatch(r"(.+)-(\d+)", name)
@@ -156,7 +157,10 @@ def _read_all(store: Store, run_id: str) -> dict[str, Record]:
 
 
 def is_of_older_project(store: Store, run_id: str) -> bool:
-    """Whether a run was recorded by a project that held the kit's sources: it is left alone."""
+    """Whether an older project, which contained the kit's sources, recorded a run.
+
+    Such runs are not changed.
+    """
     for name in store.children(f"runs/{run_id}"):
         if not name.endswith(".json"):
             continue
@@ -171,33 +175,33 @@ def is_of_older_project(store: Store, run_id: str) -> bool:
 def take_over(
     store: Store, origin: str, run_id: str, stages: tuple[str, ...], trained: str
 ) -> None:
-    """Give a resumed run the records of those of `stages` that it has not run itself.
+    """Copy to a resumed run the records of those `stages` of `origin` that it has not run itself.
 
-    With that of `trained`, the stage that a sweep tries, comes what the sweep found.
+    With the record of `trained`, the training stage, the outcome of a sweep is copied as well.
     """
     for stage in stages:
-        done = read_record(store, origin, stage)
-        if done is not None and done.is_success and read_record(store, run_id, stage) is None:
-            source = done.taken_from or origin
-            write_record(store, replace(done, run_id=run_id, taken_from=source))
+        record = read_record(store, origin, stage)
+        if record is not None and record.is_success and read_record(store, run_id, stage) is None:
+            source = record.taken_from or origin
+            write_record(store, replace(record, run_id=run_id, taken_from=source))
             if stage == trained:
                 with suppress(FileNotFoundError):
                     store.write(locate_sweep(run_id), store.read(locate_sweep(origin)))
 
 
 def list_runs(store: Store) -> list[str]:
-    """List the ids of the runs that have a record."""
+    """List the ids of the runs that have records."""
     return [name for name in store.children("runs") if read_records(store, name)]
 
 
 def find_newest_run(store: Store) -> str | None:
-    """Find the run in which a stage started last; None in an empty store."""
-    starts = {run_id: find_last_start(store, run_id) for run_id in store.children("runs")}
-    known = {run_id: start for run_id, start in starts.items() if start is not None}
-    return max(known, key=lambda run_id: known[run_id]) if known else None
+    """Find the run whose last stage start is the latest; None if there are no runs."""
+    last_starts = {run_id: find_last_start(store, run_id) for run_id in store.children("runs")}
+    starts = {run_id: start for run_id, start in last_starts.items() if start is not None}
+    return max(starts, key=lambda run_id: starts[run_id]) if starts else None
 
 
 def find_last_start(store: Store, run_id: str) -> float | None:
-    """Find when a stage of this run started last, in seconds since the epoch."""
+    """Find the latest start of a stage of a run, in seconds since the epoch; None without any."""
     records = read_records(store, run_id).values()
     return max((record.started for record in records), default=None)

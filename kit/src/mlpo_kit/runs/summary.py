@@ -1,4 +1,4 @@
-"""A run's summary, derived from its records, and `runs/latest.json`, which holds the newest."""
+"""Derive a run's summary from its records; keep the newest one in `runs/latest.json`."""
 
 from __future__ import annotations
 
@@ -23,43 +23,46 @@ LATEST = "runs/latest.json"
 
 
 def summarize(store: Store, pipeline: Pipeline, run_id: str) -> dict[str, Any]:
-    """Summarize a run that has a record: the same document whichever orchestrator ran it."""
+    """Summarize a run that has records: the same document for every orchestrator."""
     records = read_records(store, run_id)
-    trials = read_trials(store, run_id)  # one of which the stage that learns tells of
-    worked = [
+    trials = read_trials(store, run_id)  # the training stage's record repeats one of them
+    work = [
         *trials,
         *(r for r in records.values() if not trials or r.stage != pipeline.training_stage),
     ]
-    shown = pipeline.highlights
-    model = _find_output(records, shown.model)
+    highlights = pipeline.highlights
+    model = _find_output(records, highlights.model)
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
         "orchestrator": list(records.values())[-1].orchestrator,
         "status": find_status(records),
         "started": _format_time(min(record.started for record in records.values())),
-        "dataset": {"version": _find_output(records, shown.dataset)},
+        "dataset": {"version": _find_output(records, highlights.dataset)},
         "model": {
             "digest": model.sha256 if model else None,
-            "version": _find_output(records, shown.version),
-            "alias": _find_output(records, shown.alias),
+            "version": _find_output(records, highlights.version),
+            "alias": _find_output(records, highlights.alias),
         },
         "metrics": find_metrics(records, pipeline),
-        "device": _find_output(records, shown.device),
-        "gpu_seconds": add_gpu_seconds(worked),
-        "warnings": find_warnings(worked, pipeline.training_stage),
-        "stages": [_describe_stage(name, records.get(name)) for name in _names(records, pipeline)],
+        "device": _find_output(records, highlights.device),
+        "gpu_seconds": add_gpu_seconds(work),
+        "warnings": find_warnings(work, pipeline.training_stage),
+        "stages": [
+            _describe_stage(name, records.get(name)) for name in _list_stages(records, pipeline)
+        ],
     }
 
 
 def find_status(records: dict[str, Record]) -> str:
-    """Find how a run stands: the state that decides, or incomplete where it ended between stages.
+    """Find a run's status: the state of its decisive stage, completed or incomplete.
 
-    What went wrong decides, then what still runs, then a refusal.
+    Failures take precedence, then running stages, then a refusal. A run that ended between two
+    stages is incomplete.
     """
     states = [record.state for record in records.values()]
-    wrong = [state for state in states if state != "running" and state not in ENDED]
-    for state in (*wrong, "running", "refused"):
+    failures = [state for state in states if state != "running" and state not in ENDED]
+    for state in (*failures, "running", "refused"):
         if state in states:
             return state
     stages = next((record.stages for record in records.values()), ())
@@ -67,7 +70,7 @@ def find_status(records: dict[str, Record]) -> str:
 
 
 def find_metrics(records: dict[str, Record], pipeline: Pipeline) -> dict[str, float]:
-    """Find the metrics of a run: the group of values that the gate's metric is in."""
+    """Find the metrics of a run: the group of values that contains the gate's metric."""
     if pipeline.gate is None:
         return {}
     stage, _, path = pipeline.gate.metric.partition(".")
@@ -75,20 +78,20 @@ def find_metrics(records: dict[str, Record], pipeline: Pipeline) -> dict[str, fl
     record = records.get(stage)
     if record is None or (group or name) not in record.values:
         return {}
-    found = record.values[group or name]
-    return dict(found) if group else {name: found}
+    value = record.values[group or name]
+    return dict(value) if group else {name: value}
 
 
 def save_record(store: Store, pipeline: Pipeline, record: Record) -> None:
-    """Write a record, and `runs/latest.json` where its run is the newest."""
+    """Write a record, and update `runs/latest.json` if its run is the newest."""
     write_record(store, record)
-    # Who starts now is the newest; who ends is it unless another has started meanwhile.
+    # A run that starts a stage is the newest; later it is unless another run has started since.
     if record.state == "running" or read_latest_id(store) == record.run_id:
         store.write_json(LATEST, summarize(store, pipeline, record.run_id))
 
 
 def read_latest_id(store: Store) -> str | None:
-    """Read which run `runs/latest.json` tells of."""
+    """Read the id of the run in `runs/latest.json`; None without a readable file."""
     try:
         return str(store.read_json(LATEST)["run_id"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -96,9 +99,9 @@ def read_latest_id(store: Store) -> str | None:
 
 
 def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
-    """Derive `runs/latest.json` from the newest run's records and return it.
+    """Write `runs/latest.json` again from the records of the newest run, and return it.
 
-    Without a run it is removed, unless an older project wrote it.
+    If there is no run, the file is deleted unless an older project wrote it.
     """
     run_id = find_newest_run(store)
     if run_id is None:
@@ -111,13 +114,13 @@ def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
     return summary
 
 
-def _names(records: dict[str, Record], pipeline: Pipeline) -> tuple[str, ...]:
-    """The stages of the pipeline as it was when the run began."""
+def _list_stages(records: dict[str, Record], pipeline: Pipeline) -> tuple[str, ...]:
+    """List the stages of the pipeline as it was when the run started."""
     return next((record.stages for record in records.values()), pipeline.names)
 
 
 def _find_output(records: dict[str, Record], place: str) -> Any:
-    """The value or reference of `<stage>.<output>`; None where the run has none."""
+    """Find the value or reference of `<stage>.<output>`; None if the run does not have it."""
     stage, _, name = place.partition(".")
     record = records.get(stage)
     return None if record is None else record.values.get(name, record.outputs.get(name))

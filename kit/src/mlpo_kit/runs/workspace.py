@@ -1,4 +1,4 @@
-"""A run, and what a stage is given of it besides its settings and inputs."""
+"""A run, and the workspace that each of its stages gets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mlpo_kit.store.files import write_json, write_text
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the pipeline: its id, who orchestrates it, and all its settings."""
+    """One run of the pipeline: its id, its orchestrator and all its settings."""
 
     id: str
     orchestrator: str
     settings: Any  # the project's Settings
-    resumes: str | None = None  # the id of the run that this one goes on from
-    use_cache: bool = True  # False: every stage of this run does its work
+    resumes: str | None = None  # the id of the run that this one resumes
+    use_cache: bool = True  # False: every stage does its work, and none reuses a result
     pipeline: Pipeline = field(default_factory=load_pipeline)
 
     @property
@@ -32,11 +32,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a stage may touch: its own folder, and payloads in the store by reference."""
+    """A stage's access to the store: its own folder, and payloads by reference."""
 
     run: Run
-    stage: str  # its name in the run, also that of its folder
-    key: str | None = None  # the cache key of the work
+    stage: str  # its name in the run, which is also the name of its folder
+    key: str | None = None  # the cache key of the result
 
     @property
     def store(self) -> Store:
@@ -44,19 +44,19 @@ class Workspace:
         return self.run.store
 
     def open(self, ref: Ref) -> Path:
-        """Return the verified file behind a reference; raises IntegrityError."""
+        """Return the verified file that a reference points to; raises IntegrityError."""
         return self.store.open(ref)
 
     def read_json(self, ref: Ref) -> Any:
-        """Read the JSON document behind a reference; raises IntegrityError."""
+        """Read the JSON document that a reference points to; raises IntegrityError."""
         return json.loads(self.open(ref).read_text(encoding="utf-8"))
 
     def path(self, name: str) -> Path:
-        """Return where to write a payload of this stage; `ref` then keeps it."""
+        """Return the path to write a payload to; `ref` then stores it."""
         return self.store.folder(self._folder) / name
 
     def ref(self, name: str) -> Ref:
-        """Keep a payload that this stage wrote to `path(name)`, and return its reference."""
+        """Store a payload that this stage wrote to `path(name)`, and return its reference."""
         return self.store.put(f"{self._folder}/{name}")
 
     def save_json(self, name: str, document: Any) -> Ref:
@@ -71,22 +71,22 @@ class Workspace:
 
     @property
     def checkpoints(self) -> str:
-        """The key in the store under which a later try at the same work finds its checkpoints."""
+        """The key of the folder with the checkpoints of this work; later attempts share it."""
         return f"checkpoints/{self.key or self.run.id}"
 
     def drop_checkpoints(self) -> None:
-        """Delete them; what another run with the same work is just writing stays."""
-        index, named = f"{self.checkpoints}/index.json", set[str]()
+        """Delete the checkpoints, except those that another run of the same work is writing."""
+        index, indexed = f"{self.checkpoints}/index.json", set[str]()
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             refs = self.store.read_json(index)["newest_first"]
-            named = {Ref(**ref).key for ref in refs}
-        own = f"{self.checkpoints}/{self.run.id}-"
+            indexed = {Ref(**ref).key for ref in refs}
+        prefix = f"{self.checkpoints}/{self.run.id}-"
         present = [item.key for item in self.store.files(self.checkpoints)]
-        gone = [key for key in present if key in named | {index} or key.startswith(own)]
-        if len(gone) == len(present):
+        finished = [key for key in present if key in indexed | {index} or key.startswith(prefix)]
+        if len(finished) == len(present):
             self.store.delete_tree(self.checkpoints)
         else:
-            self.store.delete(gone)
+            self.store.delete(finished)
 
     @property
     def _folder(self) -> str:

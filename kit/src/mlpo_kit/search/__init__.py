@@ -1,1 +1,1 @@
-"""Sweeps: the search space, its trials, and the best of them."""
+"""Sweeps: the search space, its trials, and the choice of the best trial."""

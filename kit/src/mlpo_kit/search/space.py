@@ -1,4 +1,4 @@
-"""The search space of a sweep, as `configs/sweep.yaml` says it, checked strictly."""
+"""The search space of a sweep: the settings in `configs/sweep.yaml`, and their checks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mlpo_kit.config.settings import BaseSettings, check_settings, describe_erro
 from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.runs.pipeline import Stage, is_reference, load_pipeline
 
-MOST = 100  # trials of one sweep
-# A metric with one of these words in its name is better where it is higher.
+MOST = 100  # largest number of trials in a sweep
+# Higher is better for a metric with one of these words in its name.
 HIGHER_IS_BETTER = frozenset(
     ("accuracy", "auc", "auroc", "bleu", "f1", "iou", "map", "precision", "r2", "recall", "score")
 )
@@ -26,15 +26,15 @@ HIGHER_IS_BETTER = frozenset(
 
 @section
 class Sweep:
-    """What is tried, and what makes the best."""
+    """The values to try, and how to choose the best trial."""
 
-    space: dict[str, Any]  # by the dotted name of a setting: a list of values, or a Range
+    space: dict[str, Any]  # dotted name of a setting -> a list of values, or a Range
     search: Literal["grid", "random"] = "grid"
-    trials: Annotated[int, Field(ge=1, le=MOST)] | None = None  # of a random search
+    trials: Annotated[int, Field(ge=1, le=MOST)] | None = None  # number, for a random search
     seed: int = 7
-    metric: str = "val_loss"  # a value that the stage returns; or in a group, `metrics.auc`
-    best: Literal["lowest", "highest"] | None = None  # None: the metric's name tells
-    parallelism: PositiveInt = 1  # trials at a time
+    metric: str = "val_loss"  # a value that the stage returns, or one in a group: `metrics.auc`
+    best: Literal["lowest", "highest"] | None = None  # None: inferred from the metric's name
+    parallelism: PositiveInt = 1  # number of trials at a time
 
     @property
     def takes_highest(self) -> bool:
@@ -47,14 +47,14 @@ class Sweep:
 
 @section
 class Range:
-    """Numbers to draw from, evenly on the scale."""
+    """A range of numbers to draw from, uniformly on its scale."""
 
     low: float
     high: float
     scale: Literal["linear", "log"] = "linear"
 
     def at(self, share: float, whole: bool) -> float:
-        """The number at a share of the range: a whole one, or one of four digits."""
+        """Return the number at `share` (0-1) of the range, rounded to an integer or 4 digits."""
         low, high = (self.low - 0.5, self.high + 0.5) if whole else (self.low, self.high)
         value = low * (high / low) ** share if self.scale == "log" else low + (high - low) * share
         value = min(max(round(value) if whole else float(f"{value:.4g}"), self.low), self.high)
@@ -67,9 +67,9 @@ Axis = list[Any] | Range
 def check_sweep(
     document: dict[str, Any], config: BaseSettings
 ) -> tuple[Sweep, dict[str, Axis], list[str]]:
-    """Check a sweep's document under these settings.
+    """Check a sweep's document against the settings.
 
-    Returns the sweep, its space by setting, and all that is wrong with them, in words.
+    Returns the sweep, the values to try by setting, and a list of all problems.
     """
     problems: list[str] = []
     try:
@@ -79,15 +79,15 @@ def check_sweep(
         problems += describe_errors(error, Sweep)
         sweep = Sweep(space={})
     space, axes = document.get("space"), {}
-    for name, given in space.items() if isinstance(space, dict) else ():
-        axis, found = _make_axis(config, name, given)
+    for name, value in space.items() if isinstance(space, dict) else ():
+        axis, axis_problems = _make_axis(config, name, value)
         axes[name] = axis
-        problems += [f"space.{name}: {word}" for word in found]
+        problems += [f"space.{name}: {problem}" for problem in axis_problems]
     return sweep, axes, [*problems, *_find_contradictions(document, axes)]
 
 
 def apply_changes(config: BaseSettings, changes: Mapping[str, Any]) -> BaseSettings:
-    """Change settings by their dotted names; raises PipelineError where they may not be so."""
+    """Change settings by their dotted names; raises PipelineError if a value is invalid."""
     document: dict[str, Any] = to_jsonable_python(config)
     for name, value in changes.items():
         nested = value
@@ -99,7 +99,7 @@ def apply_changes(config: BaseSettings, changes: Mapping[str, Any]) -> BaseSetti
 
 
 def find_problems(config: BaseSettings, changes: Mapping[str, Any]) -> list[str]:
-    """Find why the settings may not be changed so; nothing where they may."""
+    """Find why changes of the settings are invalid; empty if they are valid."""
     try:
         apply_changes(config, changes)
     except PipelineError as error:
@@ -108,13 +108,13 @@ def find_problems(config: BaseSettings, changes: Mapping[str, Any]) -> list[str]
 
 
 def list_values(config: BaseSettings) -> dict[str, Any]:
-    """List what may be tried, by dotted name, with its value now."""
+    """List the settings that a sweep may change, by dotted name, with their current values."""
     name = _get_stage().name
     return dict(flatten(to_jsonable_python(getattr(config, name)), name))
 
 
 def _find_wrong_metric(metric: str) -> Iterator[str]:
-    """What is wrong with the metric: the stage that learns must return it."""
+    """Find why the metric is invalid: the training stage must return it."""
     stage, (output, _, _) = _get_stage(), metric.partition(".")
     values = [name for name, hint in stage.outputs.items() if not is_reference(hint)]
     if output not in values:
@@ -127,53 +127,58 @@ def _get_stage() -> Stage[Any]:
     return pipeline[pipeline.training_stage]
 
 
-def _make_axis(config: BaseSettings, name: Any, given: Any) -> tuple[Axis, list[str]]:
-    """The values of one setting to try, and what is wrong with them."""
-    known = list_values(config)
-    if name not in known:
-        hint = suggest(str(name), known)
+def _make_axis(config: BaseSettings, name: Any, values: Any) -> tuple[Axis, list[str]]:
+    """Parse the values to try for one setting; returns them and a list of problems."""
+    settings = list_values(config)
+    if name not in settings:
+        hint = suggest(str(name), settings)
         return [], [f"{_get_stage().name} has no such setting{hint}"]
-    if isinstance(given, dict):
-        return _make_range(config, name, given)
-    if not isinstance(given, list):
+    if isinstance(values, dict):
+        return _make_range(config, name, values)
+    if not isinstance(values, list):
         return [], ["neither a list of values nor a range such as {low: 1, high: 2}"]
-    found = [word for value in given for word in find_problems(config, {name: value})]
-    if found or not given:
-        return [], found or ["the list is empty"]
-    # As the setting has it: 1e-3, which is text in YAML, and 0.001 are the same.
-    axis = [list_values(apply_changes(config, {name: value}))[name] for value in given]
-    twice = [value for i, value in enumerate(axis) if value in axis[:i]]
-    return axis, [f"it lists {value} twice" for value in twice]
+    problems = [problem for value in values for problem in find_problems(config, {name: value})]
+    if problems or not values:
+        return [], problems or ["the list is empty"]
+    # Convert to the setting's type: 1e-3, which is a text in YAML, and 0.001 are the same.
+    axis = [list_values(apply_changes(config, {name: value}))[name] for value in values]
+    duplicates = [value for i, value in enumerate(axis) if value in axis[:i]]
+    return axis, [f"it lists {value} twice" for value in duplicates]
 
 
-def _make_range(config: BaseSettings, name: str, given: dict[str, Any]) -> tuple[Axis, list[str]]:
+def _make_range(config: BaseSettings, name: str, ends: dict[str, Any]) -> tuple[Axis, list[str]]:
     try:
-        axis = TypeAdapter(Range).validate_python(given)
+        axis = TypeAdapter(Range).validate_python(ends)
     except ValidationError as error:
         return [], describe_errors(error, Range)
     if type(list_values(config)[name]) not in (int, float):
-        return [], ["it is no number, so it has no range: list its values"]
-    found = [word for end in (axis.low, axis.high) for word in find_problems(config, {name: end})]
+        return [], ["it is not a number, so it can't have a range: list its values"]
+    problems = [
+        problem for end in (axis.low, axis.high) for problem in find_problems(config, {name: end})
+    ]
     if not axis.low < axis.high:
-        found.append("low must be less than high")
+        problems.append("low must be less than high")
     elif axis.scale == "log" and axis.low <= 0:
-        found.append("low must be more than 0 on a log scale")
-    return axis, found
+        problems.append("low must be more than 0 on a log scale")
+    return axis, problems
 
 
 def _find_contradictions(document: dict[str, Any], axes: dict[str, Axis]) -> Iterator[str]:
-    """What goes against another part of the file."""
+    """Find parts of the file that contradict each other."""
     if document.get("space") == {}:
         yield f"space: it is empty: name settings of {_get_stage().name}, with values to try"
     search = document.get("search", "grid")
     if search == "random" and document.get("trials") is None:
-        yield "trials: say how many a random search draws"
+        yield "trials: set how many trials a random search draws"
     if search != "grid":
         return
     if document.get("trials") is not None:
-        yield "trials: a grid tries every combination: leave it out, or say search: random"
+        yield "trials: a grid tries every combination: remove it, or set search: random"
     for name in [name for name, axis in axes.items() if isinstance(axis, Range)]:
-        yield f"space.{name}: a grid needs a list: a range is for search: random"
+        yield f"space.{name}: a grid needs a list; for a range, set search: random"
     size = math.prod(len(axis) for axis in axes.values() if isinstance(axis, list))
     if size > MOST:
-        yield f"space: {size} combinations are more than {MOST}: fewer values, or search: random"
+        yield (
+            f"space: {size} combinations are more than {MOST}: list fewer values, or set "
+            "search: random"
+        )

@@ -1,7 +1,7 @@
-"""A sweep: its trials in their order, and the best of them.
+"""Plan the trials of a sweep, and pick the best one.
 
-Pure: the same file and settings give the same trials. A random search is a sequence of its seed:
-a longer one begins with a shorter one.
+The same file and settings always give the same trials. With the same seed, a longer random search
+starts with the trials of a shorter one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from mlpo_kit.search.space import (
     list_values,
 )
 
-DRAWS = 10_000  # what was not drawn by then is not there
+DRAWS = 10_000  # after as many draws, the search space has no other combinations
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The stage that learns with some of its settings changed."""
+    """The training stage with some of its settings changed."""
 
     number: int  # from 1
     changes: Mapping[str, Any]  # by dotted name
@@ -42,91 +42,91 @@ class Trial:
 
     @property
     def place(self) -> str:
-        """Its name in the run: of its record, and of the folder of its payloads."""
+        """Its name in the run, used for its record and the folder of its payloads."""
         return f"{self.stage}-{self.number}"
 
     def __str__(self) -> str:
-        """What is different in it, such as `learning_rate 0.003, model.width 16`."""
+        """Describe its changes, such as `learning_rate 0.003, model.width 16`."""
         short = {name.removeprefix(f"{self.stage}."): value for name, value in self.changes.items()}
         return ", ".join(f"{name} {json.dumps(value)}" for name, value in short.items())
 
 
 def read_sweep(name: str) -> dict[str, Any]:
-    """Read a sweep's file as it is: by its name in configs/, or by a path that ends in .yaml.
+    """Read a sweep's file, unchecked, by its name in configs/ or by a path that ends in .yaml.
 
-    Raises PipelineError where it is not there, or is no YAML of `name: value` lines.
+    Raises PipelineError if it does not exist or is not a YAML mapping.
     """
     path = Path(name) if name.endswith(".yaml") else find_project().configs / f"{name}.yaml"
     if not path.is_file():
-        raise PipelineError(f"there is no file {path} of a sweep: configs/sweep.yaml is one")
+        raise PipelineError(f"there is no sweep file {path}; configs/sweep.yaml is an example")
     return parse_yaml(path.read_text(encoding="utf-8"), path.name)
 
 
 def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, list[Trial]]:
-    """Plan a sweep: what its document means under these settings, and its trials in their order.
+    """Check a sweep's document against the settings; returns the sweep and its trials, in order.
 
-    Raises PipelineError that names everything that is wrong with it.
+    Raises PipelineError that lists every problem.
     """
     sweep, axes, problems = check_sweep(document, config)
     stage = load_pipeline().training_stage
     if (nodes := count_nodes(config, stage)) > 1:
-        problems.append(f"{stage}.nodes is {nodes}, and a trial has one machine: say 1")
+        problems.append(f"{stage}.nodes is {nodes}, but a trial runs on one machine: set it to 1")
     trials: list[Trial] = []
     if not problems:
         is_grid = sweep.search == "grid"
-        now = list_values(config)
-        chosen = _combine(axes) if is_grid else _draw_combinations(axes, sweep, now)
-        trials = [Trial(number, changes, stage) for number, changes in enumerate(chosen, 1)]
+        current = list_values(config)
+        combinations = _combine(axes) if is_grid else _draw_combinations(axes, sweep, current)
+        trials = [Trial(number, changes, stage) for number, changes in enumerate(combinations, 1)]
         if sweep.trials is not None and len(trials) < sweep.trials:
-            problems.append(f"trials: the space holds only {len(trials)} different ones")
+            problems.append(f"trials: the space has only {len(trials)} different combinations")
         problems += dict.fromkeys(
-            w for trial in trials for w in find_problems(config, trial.changes)
+            problem for trial in trials for problem in find_problems(config, trial.changes)
         )
     if problems:
         listed = "".join(f"\n  {problem}" for problem in problems)
-        raise PipelineError(f"configs/sweep.yaml, or the file in its place, is wrong:{listed}")
+        raise PipelineError(f"configs/sweep.yaml, or the file used instead, is wrong:{listed}")
     return sweep, trials
 
 
 def pick_best(sweep: Sweep, measured: Mapping[int, float]) -> int | None:
-    """Pick the number of the best trial by its metric, the first of equals; None of none."""
+    """Pick the number of the best trial by its metric, the first if equal; None without trials."""
     sign = -1 if sweep.takes_highest else 1
     return min(measured, key=lambda number: (sign * measured[number], number), default=None)
 
 
 def read_metric(metric: str, values: Mapping[str, Any]) -> float | None:
-    """Read a metric from what a stage returned; None where it is not there, or is no number."""
-    found: Any = values
-    for word in metric.split("."):
-        found = found.get(word) if isinstance(found, Mapping) else None
-    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    return float(found) if is_number else None
+    """Read a metric from the values of a stage; None if it is missing or not a number."""
+    value: Any = values
+    for name in metric.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number else None
 
 
 def _combine(axes: dict[str, Axis]) -> list[dict[str, Any]]:
-    """Every combination; the last setting of the file changes fastest."""
+    """List every combination; the last setting in the file changes fastest."""
     lists = [axis for axis in axes.values() if isinstance(axis, list)]
     return [dict(zip(axes, combination, strict=True)) for combination in product(*lists)]
 
 
 def _draw_combinations(
-    axes: dict[str, Axis], sweep: Sweep, now: Mapping[str, Any]
+    axes: dict[str, Axis], sweep: Sweep, current: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """As many different combinations as are wanted, or as there are.
+    """Draw different combinations: as many as the sweep asks for, or as many as exist.
 
-    Each value has a seed of its own: it depends on no other setting of the space.
+    Each value is drawn with its own seed, so it does not depend on the other settings of the space.
     """
-    found: list[dict[str, Any]] = []
+    combinations: list[dict[str, Any]] = []
     for number in range(DRAWS):
-        drawn: dict[str, Any] = {}
+        combination: dict[str, Any] = {}
         for name, axis in axes.items():
             share = random.Random(f"{sweep.seed} {number} {name}").random()
             if isinstance(axis, Range):
-                drawn[name] = axis.at(share, whole=isinstance(now[name], int))
+                combination[name] = axis.at(share, whole=isinstance(current[name], int))
             else:
-                drawn[name] = axis[int(share * len(axis))]
-        if drawn not in found:
-            found.append(drawn)
-        if len(found) == sweep.trials:
+                combination[name] = axis[int(share * len(axis))]
+        if combination not in combinations:
+            combinations.append(combination)
+        if len(combinations) == sweep.trials:
             break
-    return found
+    return combinations

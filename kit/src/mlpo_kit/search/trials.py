@@ -1,7 +1,7 @@
-"""Try the trials of a sweep, and go on with the best: what an orchestrator's layer calls.
+"""Run the trials of a sweep and continue with the best; called by the orchestrator adapters.
 
-A trial is the stage that learns in a place of its own in the run, with the cache entries of that
-stage. The best becomes what the run has trained.
+A trial is the training stage under another name in the run; it shares the cache entries of that
+stage. The best trial becomes the run's training result.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ log = logging.getLogger(__name__)
 
 
 def run_trial(run: Run, trial: Trial, **inputs: Any) -> Record:
-    """Train with the settings of a trial; returns the record, which tells of a failure too.
+    """Train with the settings of a trial; returns its record, also if the trial failed.
 
-    `inputs` are those of the stage that learns. One bad trial costs no other one: only what stops
-    the whole run is raised, and PipelineError where the store has lost the record.
+    `inputs` are those of the training stage. A failed trial does not stop the others: this raises
+    only what stops the whole run, and PipelineError if the record can't be read.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     log.info("trial %d: %s", trial.number, trial)
-    other = replace(run, settings=apply_changes(run.settings, trial.changes))
+    changed_run = replace(run, settings=apply_changes(run.settings, trial.changes))
     try:
-        run_stage(other, run.pipeline[trial.stage].at(trial.place), **inputs)
+        run_stage(changed_run, run.pipeline[trial.stage].at(trial.place), **inputs)
     except PipelineError as error:
         log.info("trial %d failed: %s", trial.number, error)
-    except Exception:  # a defect, or no memory left: its traceback is of use
+    except Exception:  # a bug, or out of memory: the traceback helps
         log.exception("trial %d failed", trial.number)
     except BaseException as error:
         record = read_record(run.store, run.id, trial.place)
@@ -55,16 +55,16 @@ def run_trial(run: Run, trial: Trial, **inputs: Any) -> Record:
         raise
     record = read_record(run.store, run.id, trial.place)
     if record is None:
-        raise PipelineError(f"the record of {trial.place} can't be read: is the store whole?")
+        raise PipelineError(f"the record of {trial.place} can't be read: is the store damaged?")
     return record
 
 
 def choose_trial(
     run: Run, sweep: Sweep, trials: Sequence[Trial], outcomes: Iterable[Record]
 ) -> Any:
-    """Make the best trial the run's result of the stage that learns, and save what the sweep found.
+    """Make the best trial the result of the run's training stage, and save the sweep's outcome.
 
-    Raises PipelineError with the reason of each where all have failed.
+    Raises PipelineError with the reason for each trial if all failed.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     store, pipeline = run.store, run.pipeline
@@ -73,13 +73,13 @@ def choose_trial(
         with store.guard():
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
             take_over(store, run.resumes, run.id, earlier, stage.name)
-    known = {record.stage: record for record in outcomes}
-    for trial in trials:  # one that died under its orchestrator hands on nothing
-        record = known.get(trial.place) or read_record(store, run.id, trial.place)
-        known[trial.place] = record or replace(_make_failure(run, KILLED), stage=trial.place)
-    done = {t.number: known[t.place] for t in trials if known[t.place].is_success}
-    found = {number: read_metric(sweep.metric, record.values) for number, record in done.items()}
-    best = pick_best(sweep, {n: value for n, value in found.items() if value is not None})
+    records = {record.stage: record for record in outcomes}
+    for trial in trials:  # the orchestrator passes no outcome of a trial that was killed
+        record = records.get(trial.place) or read_record(store, run.id, trial.place)
+        records[trial.place] = record or replace(_make_failure(run, KILLED), stage=trial.place)
+    done = {t.number: records[t.place] for t in trials if records[t.place].is_success}
+    metrics = {number: read_metric(sweep.metric, record.values) for number, record in done.items()}
+    best = pick_best(sweep, {n: value for n, value in metrics.items() if value is not None})
     store.write_json(
         locate_sweep(run.id),
         {
@@ -90,13 +90,13 @@ def choose_trial(
             "metric": sweep.metric,
             "best": "highest" if sweep.takes_highest else "lowest",
             "space": sweep.space,
-            "trials": [_describe_trial(trial, known[trial.place]) for trial in trials],
+            "trials": [_describe_trial(trial, records[trial.place]) for trial in trials],
             "chosen": None if best is None else trials[best - 1].place,
         },
     )
     if best is None:
-        nothing = f"it returned no number {sweep.metric}"
-        reasons = [f"\n  {t.place} ({t}): {known[t.place].reason or nothing}" for t in trials]
+        no_metric = f"it returned no number {sweep.metric}"
+        reasons = [f"\n  {t.place} ({t}): {records[t.place].reason or no_metric}" for t in trials]
         error = "every trial failed:" + "".join(reasons)
         save_record(store, pipeline, _make_failure(run, error))
         raise PipelineError(error)
@@ -110,7 +110,7 @@ def choose_trial(
 
 
 def _make_failure(run: Run, reason: str, state: State = "failed") -> Record:
-    """The record of a sweep that came to nothing."""
+    """Make the record of a training stage whose sweep failed."""
     now = time.time()
     return Record(
         run_id=run.id,
@@ -126,7 +126,7 @@ def _make_failure(run: Run, reason: str, state: State = "failed") -> Record:
 
 
 def _describe_trial(trial: Trial, record: Record) -> dict[str, Any]:
-    """What is kept of a trial besides its record, which a resumed run has not."""
+    """Describe a trial for the sweep's file: a resumed run does not have the trial's record."""
     return {
         "name": trial.place,
         "changes": dict(trial.changes),

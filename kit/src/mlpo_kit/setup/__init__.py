@@ -1,6 +1,6 @@
-"""Set up a project: its environment, its locks, and where the kit itself comes from.
+"""Set up a project: its environment, its lock files, and its copy of the kit.
 
-Runs on a bare Python, out of the wheel in the project's vendor/: nothing here imports anything but
-the standard library and its neighbours. The image's packages are installed by a copy of this folder
-alone, so that they are built anew when it changes, and not with every other change of the kit.
+Runs on a bare Python from the wheel in the project's vendor/, so these modules import only the
+standard library and each other. Container images install their packages with a copy of this folder
+only, so that other changes to the kit do not invalidate that image layer.
 """

@@ -1,6 +1,6 @@
-"""Start setting up: `python3 vendor/mlpo_kit-<version>-py3-none-any.whl/mlpo_kit/setup [VERB]`.
+"""The entry point: `python3 vendor/mlpo_kit-<version>-py3-none-any.whl/mlpo_kit/setup [VERB]`.
 
-The reader's Python may be older than the kit's, and is to be told so: no syntax newer than 3.6.
+Uses no syntax newer than Python 3.6, so that an older Python still prints the error below.
 """
 
 import os
@@ -8,13 +8,13 @@ import sys
 
 
 def main() -> None:
-    """Run the verb that the command line names; ends the process with its exit code."""
+    """Run the verb from the command line, and exit with its exit code."""
     if sys.version_info < (3, 10):
         sys.exit(
             "setup: error: this project needs Python 3.10 or newer, and {} is {}.{}. Name another "
             "one: make setup PYTHON=python3.11".format(sys.executable, *sys.version_info[:2])
         )
-    if not __package__:  # started by its path: the kit is found where this file is
+    if not __package__:  # started by its path: import the kit from where this file is
         folder = os.path.dirname(os.path.abspath(__file__))
         sys.path[0] = os.path.dirname(os.path.dirname(folder))
     from mlpo_kit.setup import verbs

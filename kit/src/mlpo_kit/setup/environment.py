@@ -1,4 +1,4 @@
-"""The project's .venv: made with a pinned uv in it, and how commands run there."""
+"""Create the project's .venv with a pinned uv, and run commands in it."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from pathlib import Path
 
 
 class SetupError(Exception):
-    """Setting up stopped for a reason that the user can mend: what is wrong, and the fix."""
+    """The setup stopped; the message tells the user what is wrong and how to fix it."""
 
 
 def python_of(project: Path) -> Path:
-    """The Python of the project's environment, whether it is there or not."""
+    """Return the path of Python in the project's .venv, which may not exist yet."""
     return project / ".venv" / "bin" / "python"
 
 
 def create_environment(project: Path) -> None:
-    """Make .venv unless it is there, and see that the pinned uv is in it."""
+    """Create .venv if it does not exist, and install the pinned uv in it."""
     venv, python = project / ".venv", python_of(project)
     if not python.exists():
-        say(f"making .venv with Python {platform.python_version()}")
-        made = subprocess.run(
+        say(f"creating .venv with Python {platform.python_version()}")
+        done = subprocess.run(
             [sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True, check=False
         )
-        if made.returncode:
+        if done.returncode:
             shutil.rmtree(venv, ignore_errors=True)
             raise SetupError(
-                "Python could not make a virtual environment. On Debian and Ubuntu: "
-                f"apt install python3-venv. It said:\n{(made.stdout + made.stderr).strip()}"
+                "Python could not create a virtual environment. On Debian and Ubuntu, run "
+                f"apt install python3-venv. Output:\n{(done.stdout + done.stderr).strip()}"
             )
     with tempfile.TemporaryDirectory() as folder:
-        # A file of its own: pip reads none that is inside of a wheel.
+        # Copy the lock to a file: pip can't read one inside a wheel.
         lock = Path(folder) / "uv.lock"
         lock.write_bytes(pkgutil.get_data("mlpo_kit.setup", "uv.lock") or b"")
-        # Not quiet: shown on failure only, and the reason is in what a quiet pip leaves out.
+        # Without -q: the output is only shown on failure, and a quiet pip omits the reason.
         pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
         run([*pip, "--require-hashes", "-r", str(lock)], project)
 
 
 def uv_install(project: Path) -> list[str]:
-    """The start of a command that installs into .venv."""
+    """Return the start of a command that installs packages into .venv."""
     python = str(python_of(project))
     return [python, "-m", "uv", "pip", "install", "--python", python, "-q"]
 
 
 def uv_environment(python: str | Path) -> dict[str, str]:
-    """The environment for uv: what the pip of `python` is configured to use counts for uv too."""
+    """Return the environment variables for uv, so that it uses the indexes configured for pip."""
     environment = dict(os.environ)
     listed = subprocess.run(
         [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
@@ -64,9 +64,9 @@ def uv_environment(python: str | Path) -> dict[str, str]:
         ("UV_INDEX", "extra-index-url"),
         ("UV_FIND_LINKS", "find-links"),
     ):
-        found = re.findall(rf"^\S+\.{option}=(.+)$", listed, re.MULTILINE)
-        values = [value for text in found for value in ast.literal_eval(text).split()]
-        if option == "extra-index-url":  # uv stops at a folder that is not there; pip does not
+        settings = re.findall(rf"^\S+\.{option}=(.+)$", listed, re.MULTILINE)
+        values = [value for text in settings for value in ast.literal_eval(text).split()]
+        if option == "extra-index-url":  # uv fails if a folder is missing, pip does not
             values = [value for value in values if not value.startswith("file:")]
         if values and variable not in environment:
             separator = "," if variable == "UV_FIND_LINKS" else " "
@@ -81,16 +81,16 @@ def run(
     hint: str = "",
     stdin: str = "",
 ) -> None:
-    """Run a command in the project; raises SetupError with its output and a hint when it fails."""
+    """Run a command in the project; raises SetupError with its output and a hint if it fails."""
     done = subprocess.run(
         command, cwd=project, env=environment, input=stdin, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     if done.returncode:
-        words, said = " ".join(command[:6]), (done.stdout + done.stderr).strip()
-        raise SetupError(f"`{words} ...` failed:\n{said}\n{hint}".strip())
+        words, output = " ".join(command[:6]), (done.stdout + done.stderr).strip()
+        raise SetupError(f"`{words} ...` failed:\n{output}\n{hint}".strip())
 
 
 def say(text: str) -> None:
-    """One line of progress."""
+    """Print one line of progress."""
     print(f"setup: {text}", flush=True)

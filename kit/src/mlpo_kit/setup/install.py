@@ -1,13 +1,13 @@
-"""Install what the locks name into .venv: `make setup`.
+"""Install the packages of the lock files into .venv: `make setup`.
 
-Needs nothing but Python and pip. Every package is pinned and checked against its hash in the
-lock files. PyTorch is the exception on a machine without an NVIDIA GPU: its CPU build is pinned
-but not hashed, because each index builds its own. To choose the place or the kind:
+Needs only Python and pip. Every package is pinned and verified against the hash in its lock file.
+The exception is PyTorch on a machine without an NVIDIA GPU: its CPU build is pinned but not hashed,
+because each index builds its own. To choose the index or the build:
 
     make setup TORCH_INDEX=https://...   an index that has PyTorch
-    make setup DEVICE=cuda               the CUDA build (cpu | cuda; else what the machine has)
+    make setup DEVICE=cuda               the build, cpu or cuda (default: depends on the machine)
 
-Configured find-links and indexes of pip and uv are used as they are.
+The indexes and find-links that are configured for pip and uv are used.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from .environment import (
     uv_install,
 )
 
-# Measured for the CPU; the CUDA libraries unpack to several times that.
+# Measured for the CPU; the CUDA libraries need several times as much.
 GIB_NEEDED = {"cpu": 3, "cuda": 12}
-# As the wheel was: uv would compile everything else that is installed along with it.
+# Compiles only the kit; uv would compile all installed packages.
 COMPILE_KIT = (
     "import compileall, sysconfig;"
     "compileall.compile_dir(sysconfig.get_path('purelib') + '/mlpo_kit', quiet=2)"
@@ -41,11 +41,11 @@ COMPILE_KIT = (
 
 
 def everything() -> None:
-    """Make the environment, or bring it up to date: packages, tools, the kit, the project."""
+    """Create or update the environment: packages, development tools, the kit, the project."""
     project = Path.cwd()
     check_project(project)
     if vendored.find_sources(project) is None:
-        vendored.find_checked_wheel(project)  # before minutes are spent
+        vendored.find_checked_wheel(project)  # fail before the installation takes minutes
     environment = install_packages(project, "-r", "requirements-dev.lock")
     install_kit(project)
     run(
@@ -56,29 +56,30 @@ def everything() -> None:
 
 
 def packages_only() -> None:
-    """Make .venv with nothing but the packages that a stage needs: for a container."""
+    """Create .venv with only the packages that stages need, for a container image."""
     install_packages(Path.cwd())
 
 
 def kit_only() -> None:
-    """Install the kit into the .venv that is there: for a container."""
+    """Install the kit into an existing .venv, for a container image."""
     install_kit(Path.cwd())
 
 
 def check_project(project: Path) -> None:
-    """Raise SetupError unless this is the folder of a project."""
+    """Raise SetupError if the folder is not a project."""
     if not (project / "pyproject.toml").is_file():
         raise SetupError(f"{project} has no pyproject.toml: run this in the project's folder")
 
 
-def install_packages(project: Path, *more: str) -> dict[str, str]:
-    """The lock's packages and torch, and `more` in the same go; returns uv's environment.
+def install_packages(project: Path, *extra_arguments: str) -> dict[str, str]:
+    """Install the locked packages and torch; returns the environment variables for uv.
 
-    Raises SetupError when the device is unknown, the disk is full, or something can't be had.
+    `extra_arguments` are added to the uv command. Raises SetupError if the device is unknown, the
+    disk is too full, or the installation fails.
     """
     device = os.environ.get("DEVICE") or ("cuda" if has_nvidia() else "cpu")
     if device not in GIB_NEEDED:
-        raise SetupError(f"DEVICE={device} is not known: it is cpu or cuda")
+        raise SetupError(f"DEVICE={device} is unknown: use cpu or cuda")
     if not python_of(project).exists():
         check_space(project, device)
     create_environment(project)
@@ -87,11 +88,11 @@ def install_packages(project: Path, *more: str) -> dict[str, str]:
     full, small = project / "requirements-cuda.lock", project / "requirements.lock"
     pin = re.search(r"^torch==(\S+)", full.read_text(encoding="utf-8"), re.MULTILINE)
     if pin is None:
-        raise SetupError(f"{full.name} does not name torch: `make lock` writes it anew")
-    on_mac = platform.system() == "Darwin"  # PyPI's build for it has no CUDA parts
+        raise SetupError(f"{full.name} does not contain torch: recreate it with `make lock`")
+    on_mac = platform.system() == "Darwin"  # PyPI's build for macOS has no CUDA parts
     lock = full if device == "cuda" or on_mac else small
-    install = [*uv_install(project), "--compile-bytecode"]  # for a quick start
-    run([*install, "--require-hashes", "-r", str(lock), *more], project, environment)
+    install = [*uv_install(project), "--compile-bytecode"]  # for fast imports
+    run([*install, "--require-hashes", "-r", str(lock), *extra_arguments], project, environment)
     if lock is small:
         install_cpu_torch([*install, "--no-deps"], pin.group(1), project, environment)
     return environment
@@ -100,7 +101,7 @@ def install_packages(project: Path, *more: str) -> dict[str, str]:
 def install_cpu_torch(
     install: Sequence[str], version: str, project: Path, environment: Mapping[str, str]
 ) -> None:
-    """PyTorch's CPU build, from the first place that has it."""
+    """Install PyTorch's CPU build from the first index that has it."""
     index = os.environ.get("TORCH_INDEX")
     if index:
         run([*install, "--default-index", index, f"torch=={version}"], project, environment)
@@ -111,15 +112,15 @@ def install_cpu_torch(
             [*install, "--torch-backend", "cpu", f"torch=={version}"],
             project,
             environment,
-            "PyTorch's CPU build could not be had. Behind a mirror, name an index that has it: "
-            "make setup TORCH_INDEX=https://...",
+            "PyTorch's CPU build could not be installed. Behind a mirror, name an index that "
+            "has it: make setup TORCH_INDEX=https://...",
         )
 
 
 def install_kit(project: Path) -> None:
-    """The kit: its wheel, checked against its lock, or its sources where they were ejected.
+    """Install the kit: its wheel, verified against its lock, or its sources if ejected.
 
-    No index is asked. It is always put in place again: ejected, it may have the wheel's version.
+    Uses no package index. Always reinstalls, because ejected sources may have the wheel's version.
     """
     install = [*uv_install(project), "--no-index", "--no-deps", "--no-cache"]
     install += ["--reinstall-package", "mlpo-kit"]
@@ -135,7 +136,7 @@ def install_kit(project: Path) -> None:
 
 
 def has_nvidia() -> bool:
-    """Whether an NVIDIA driver answers."""
+    """Whether an NVIDIA driver responds."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return False
@@ -143,10 +144,10 @@ def has_nvidia() -> bool:
 
 
 def check_space(project: Path, device: str) -> None:
-    """Stop before the disk is full, not after."""
+    """Raise SetupError if there is too little free disk space for the environment."""
     free = shutil.disk_usage(project).free / 2**30
     if free < GIB_NEEDED[device]:
         needed = GIB_NEEDED[device]
         raise SetupError(
-            f"{free:.1f} GiB are free at {project}; the environment needs {needed} GiB"
+            f"only {free:.1f} GiB are free at {project}; the environment needs {needed} GiB"
         )

@@ -1,9 +1,9 @@
 """Resolve pyproject.toml into the lock files: `make lock`.
 
-requirements-cuda.lock is the whole resolution; requirements.lock leaves out torch and its CUDA
-parts, for machines without an NVIDIA GPU; requirements-dev.lock has the development tools;
-requirements-kit.lock names the one wheel in vendor/. Pins that are in the files stay where they
-still fit. Needs the network.
+requirements-cuda.lock is the full resolution. requirements.lock omits torch and its CUDA packages,
+for machines without an NVIDIA GPU. requirements-dev.lock has the development tools, and
+requirements-kit.lock pins the wheel in vendor/. Existing pins are kept where they still fit. Needs
+the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WHOLE, SMALL, DEV = "requirements-cuda.lock", "requirements.lock", "requirements
 
 
 def main() -> None:
-    """Write all four; raises SetupError, and leaves them as they were, where one can't be had."""
+    """Write all four lock files; if one fails, raises SetupError and leaves all unchanged."""
     project = Path.cwd()
     check_project(project)
     wheel = vendored.find_wheel(project)
@@ -35,8 +35,8 @@ def main() -> None:
         folder = Path(name)
         for old in (WHOLE, DEV):
             if (project / old).exists():
-                shutil.copyfile(project / old, folder / old)  # for its pins
-        # Its version is exact: no index has one with a `+`, so no other kit can be meant.
+                shutil.copyfile(project / old, folder / old)  # to keep its pins
+        # The pin is exact: no index has a version with a `+`, so no other kit can be installed.
         kit = f"mlpo-kit=={vendored.version_of(wheel)}\n"
         compile_lock(python, project, folder / WHOLE, "pyproject.toml", "-", stdin=kit)
         whole = without(KIT, (folder / WHOLE).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def compile_lock(python: Path, project: Path, output: Path, *sources: str, stdin: str = "") -> None:
-    """One universal, hashed resolution that names no download host. Raises SetupError."""
+    """Write a universal lock with hashes and without index URLs; raises SetupError."""
     flags = "--universal --python-version 3.10 --generate-hashes --no-annotate --no-header -q"
     environment = uv_environment(python)
     links = [vendored.VENDOR, *environment.get("UV_FIND_LINKS", "").split(",")]
@@ -61,10 +61,10 @@ def compile_lock(python: Path, project: Path, output: Path, *sources: str, stdin
         check=False,
     )  # fmt: skip
     if done.returncode:
-        raise SetupError(f"{output.name} could not be resolved; the files are as they were")
+        raise SetupError(f"{output.name} could not be resolved; no file was changed")
 
 
 def without(packages: re.Pattern[str], lock: str) -> str:
-    """A lock's text without the blocks of some packages."""
+    """Return the text of a lock without the entries of some packages."""
     blocks = re.split(r"^(?=[a-zA-Z0-9])", lock, flags=re.MULTILINE)
     return "".join(block for block in blocks if not packages.match(block))

@@ -1,4 +1,4 @@
-"""The verbs of setting up, and how a failure is told."""
+"""The command line of the setup: its verbs, and how it reports errors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from . import eject, install, lock
 from .environment import SetupError
 
 VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "all": (install.everything, "the whole environment, .venv: what `make setup` runs"),
-    "packages": (install.packages_only, "the locked packages without tools: for an image"),
-    "kit": (install.kit_only, "the kit into the .venv that is there"),
-    "lock": (lock.main, "resolve pyproject.toml into the locks: what `make lock` runs"),
-    "eject": (eject.eject, "the kit's sources into vendor/mlpo-kit, yours to edit"),
-    "restore": (eject.restore, "back to the kit's wheel; --discard deletes what was edited"),
+    "all": (install.everything, "create the whole environment, .venv; `make setup` runs this"),
+    "packages": (install.packages_only, "install the locked packages without tools, for an image"),
+    "kit": (install.kit_only, "install the kit into an existing .venv"),
+    "lock": (lock.main, "resolve pyproject.toml into the lock files; `make lock` runs this"),
+    "eject": (eject.eject, "write the kit's sources to vendor/mlpo-kit, for you to edit"),
+    "restore": (eject.restore, "return to the kit's wheel; --discard deletes your edits"),
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one verb in the current folder, a project's; `all` without one.
+    """Run one verb (`all` by default) in the working folder, which must be a project's.
 
-    Returns the exit code: 0, or 1 after one sentence on stderr that says what to do; 2 for usage.
+    Returns the exit code: 0, or 1 after an error message on stderr. Usage errors exit with 2.
     """
     text = "\n".join(f"  {verb:10}{what}" for verb, (_, what) in VERBS.items())
     parser = argparse.ArgumentParser(
@@ -31,13 +31,13 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("verb", nargs="?", choices=VERBS, default="all", metavar="VERB")
-    parser.add_argument("--discard", action="store_true", help="with restore")
-    chosen = parser.parse_args(arguments)
-    if chosen.discard and chosen.verb != "restore":
-        parser.error("--discard goes with restore")
-    options = {"discard": True} if chosen.discard else {}
+    parser.add_argument("--discard", action="store_true", help="for restore: delete your edits")
+    parsed = parser.parse_args(arguments)
+    if parsed.discard and parsed.verb != "restore":
+        parser.error("--discard is only for restore")
+    options = {"discard": True} if parsed.discard else {}
     try:
-        VERBS[chosen.verb][0](**options)
+        VERBS[parsed.verb][0](**options)
     except SetupError as error:
         print(f"setup: error: {error}", file=sys.stderr)
         return 1

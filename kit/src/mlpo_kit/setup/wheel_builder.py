@@ -1,9 +1,9 @@
-"""Build the kit's wheel: for mlpo, for pip and uv (PEP 517), and of sources that were ejected.
+"""Build the kit's wheel: for mlpo, for pip and uv (PEP 517), and from ejected sources.
 
-The same sources give the same bytes everywhere: any Python, folder, date, umask. So entries have
-fixed dates and modes, and nothing is compressed, as zlib's output differs between its versions;
-git, mlpo's own wheel and image registries compress it themselves. The hash of all that goes into
-the wheel, this file included, is part of a development version: two wheels never share one.
+The same sources give the same bytes with any Python, folder, date and umask. So entries have fixed
+dates and modes, and are not compressed, because zlib's output differs between its versions; git,
+mlpo's own wheel and image registries compress it anyway. A development version contains the hash of
+everything in the wheel, including this file, so that different wheels have different versions.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ABOUT = ("pyproject.toml", "README.md", "LICENSE")  # beside src/
+ABOUT = ("pyproject.toml", "README.md", "LICENSE")  # included in addition to src/
 WHEEL = "Wheel-Version: 1.0\nGenerator: mlpo-kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def write_wheel(root: Path, folder: Path) -> Path:
-    """Build the wheel of the sources in `root` into `folder`, and return its path.
+    """Build the wheel from the sources in `root` into `folder`, and return its path.
 
-    Raises FileNotFoundError when `root` holds no sources of the kit.
+    Raises FileNotFoundError if `root` does not contain the kit's sources.
     """
     sources = read_sources(root)
     package = {
@@ -44,33 +44,33 @@ def write_wheel(root: Path, folder: Path) -> Path:
 
 
 def read_sources(root: Path) -> dict[str, bytes]:
-    """All that a wheel is made of, by path relative to `root`; caches and hidden files are not."""
+    """Read all files of the wheel, by path relative to `root`, without caches and hidden files."""
     paths = [root / name for name in ABOUT]
     for path in (root / "src" / "mlpo_kit").rglob("*"):
         inside = path.relative_to(root).parts
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
-        if path.is_file() and not hidden and not path.name.endswith((".pyc", "~")):
+        is_hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
+        if path.is_file() and not is_hidden and not path.name.endswith((".pyc", "~")):
             paths.append(path)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def version_of(sources: Mapping[str, bytes]) -> str:
-    """The version of these sources; one in development ends in `+h` and 8 digits of their hash."""
+    """Return the version; a development version ends in `+h` and 8 digits of the sources' hash."""
     base = str(read_toml(sources)["tool"]["wheel_builder"]["version"])
     digest = hashlib.sha256()
     for name, content in sorted(sources.items()):
         digest.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
-    # "h": eight digits alone would be a number, and lose their zeros.
+    # "h" because eight decimal digits would be normalized as a number, without leading zeros.
     return f"{base}+h{digest.hexdigest()[:8]}" if ".dev" in base else base
 
 
 def read_toml(sources: Mapping[str, bytes]) -> dict[str, Any]:
-    """The content of pyproject.toml."""
+    """Parse pyproject.toml."""
     return tomllib.loads(sources["pyproject.toml"].decode())
 
 
 def pack(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Path) -> Path:
-    """Write a wheel that installs `package`, with the metadata of `sources`."""
+    """Write a wheel with the files of `package` and the metadata of `sources`."""
     version = version_of(sources)
     about = f"mlpo_kit-{version}.dist-info"
     files = {
@@ -94,7 +94,7 @@ def pack(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Pat
 
 
 def metadata(sources: Mapping[str, bytes], version: str) -> str:
-    """METADATA: what pyproject.toml says, with README.md as the description."""
+    """Make the file METADATA from pyproject.toml, with README.md as the description."""
     project = read_toml(sources)["project"]
     lines = [
         "Metadata-Version: 2.4",
@@ -114,16 +114,16 @@ def metadata(sources: Mapping[str, bytes], version: str) -> str:
 
 
 def requirements(project: Mapping[str, Any]) -> Iterator[str]:
-    """What the kit needs, that of its extras with their marker."""
+    """List the kit's requirements; those of extras have a marker."""
     yield from project["dependencies"]
-    for extra, wanted in project["optional-dependencies"].items():
-        for requirement in wanted:
+    for extra, extra_requirements in project["optional-dependencies"].items():
+        for requirement in extra_requirements:
             name, _, marker = (part.strip() for part in requirement.partition(";"))
             yield f"{name} ; {f'({marker}) and ' if marker else ''}extra == '{extra}'"
 
 
 def record(files: Mapping[str, bytes], own: str) -> str:
-    """RECORD: each file with its hash and size; its own line has neither."""
+    """Make the file RECORD, which lists each file with hash and size; its own line has neither."""
     lines = []
     for name, content in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
@@ -132,14 +132,14 @@ def record(files: Mapping[str, bytes], own: str) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all, and return its path."""
+    """Write a file atomically, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_bytes(content)
-    return half.replace(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(content)
+    return partial.replace(path)
 
 
-# What pip, uv and build call (PEP 517 and 660), with the root of the sources as working folder.
+# The hooks that pip, uv and build call (PEP 517 and 660) in the root folder of the sources.
 
 
 def build_wheel(folder: str, settings: Any = None, prepared: Any = None) -> str:
@@ -148,14 +148,14 @@ def build_wheel(folder: str, settings: Any = None, prepared: Any = None) -> str:
 
 
 def build_editable(folder: str, settings: Any = None, prepared: Any = None) -> str:
-    """Build a wheel that leads to the sources; returns its name."""
+    """Build a wheel that points to the sources; returns its name."""
     root = Path.cwd()
     link = {"_mlpo_kit.pth": f"{root / 'src'}\n".encode()}
     return pack(read_sources(root), link, Path(folder)).name
 
 
 def build_sdist(folder: str, settings: Any = None) -> str:
-    """Build the archive of the sources; returns its name."""
+    """Build the source archive; returns its name."""
     sources = read_sources(Path.cwd())
     version = version_of(sources)
     stem = f"mlpo_kit-{version}"

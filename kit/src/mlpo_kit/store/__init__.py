@@ -1,4 +1,4 @@
-"""The store: payloads addressed by reference, in a folder or in a bucket; arrays without pickle."""
+"""The store: payloads that references point to, in a folder or a bucket, and files of arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Item", "Ref", "Store", "open_store"]
 
 
 def open_store(settings: BaseSettings) -> Store:
-    """Open the store that the settings name; raises PipelineError when it can't be reached."""
+    """Open the store that the settings name; raises PipelineError if it can't be reached."""
     if settings.is_remote:
         from mlpo_kit.store.bucket import BucketStore  # takes half a second to import
 

@@ -1,9 +1,8 @@
-"""The store: files under keys, payloads addressed by reference.
+"""The interface of a store: files under keys, and payloads that references point to.
 
-Layout: `runs/<run id>/<stage>/<file>` are payloads, `runs/<run id>/<stage>.json` records,
-`checkpoints/<key>/` what a stage that was killed goes on from. A
-reference names a payload by its key, so a store that was moved, or mounted elsewhere, still
-resolves it.
+Layout: payloads are `runs/<run id>/<stage>/<file>`, records are `runs/<run id>/<stage>.json`, and
+`checkpoints/<key>/` holds the checkpoints from which a killed stage resumes. A reference names a
+payload by its key, so it stays valid when the store is moved or mounted elsewhere.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from mlpo_kit.errors import IntegrityError
 from mlpo_kit.store.files import hash_file, to_json
 
 SCHEME = "store://"
-SCRATCH = "MLPO_KIT_SCRATCH"  # a folder in which processes of one machine share what they fetched
+SCRATCH = "MLPO_KIT_SCRATCH"  # a folder where processes of one machine share downloaded payloads
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A payload in the store: where it is, its SHA-256 and its size in bytes."""
+    """A reference to a payload in the store: its URI, its SHA-256 and its size in bytes."""
 
     uri: str
     sha256: str
@@ -33,13 +32,13 @@ class Ref:
 
     @property
     def key(self) -> str:
-        """The key of the payload's file."""
+        """The key of the payload in the store."""
         return self.uri.removeprefix(SCHEME)
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file in the store: its key, its size in bytes, when it was written (epoch seconds)."""
+    """A file in the store: its key, its size in bytes, its time of writing (epoch seconds)."""
 
     key: str
     size: int
@@ -47,67 +46,67 @@ class Item:
 
 
 class Store(ABC):
-    """Files under keys such as `runs/7/train/model.safetensors`, wherever they are kept."""
+    """Files under keys such as `runs/7/train/model.safetensors`, in a folder or a bucket."""
 
-    grace: float = 0  # seconds between the pass that gives a payload up and the one that deletes it
+    grace: float = 0  # seconds between marking a payload for deletion and deleting it
 
     @abstractmethod
     def read(self, key: str) -> bytes:
-        """The content of a file; raises FileNotFoundError."""
+        """Read a file; raises FileNotFoundError."""
 
     @abstractmethod
     def write(self, key: str, content: bytes) -> None:
-        """Write a file so that a reader sees the old content or the new, never a part."""
+        """Write a file atomically: a reader sees the old content or the new, never a part."""
 
     @abstractmethod
     def files(self, prefix: str) -> Iterator[Item]:
-        """Every file whose key begins with `<prefix>/`, in no order."""
+        """List every file whose key begins with `<prefix>/`, in no particular order."""
 
     @abstractmethod
     def children(self, prefix: str) -> list[str]:
-        """The names directly under `<prefix>/`, sorted; none where there is nothing."""
+        """List the names directly under `<prefix>/`, sorted; empty if there are none."""
 
     @abstractmethod
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove files; those that are not there are no error."""
+        """Delete files; a file that does not exist is no error."""
 
     @abstractmethod
     def delete_tree(self, prefix: str) -> None:
-        """Remove every file under `<prefix>/`; nothing there is no error."""
+        """Delete every file under `<prefix>/`, if there are any."""
 
     @abstractmethod
     def folder(self, key: str) -> Path:
-        """An existing folder of this machine in which to write what is then `put` below `key`."""
+        """Return an existing local folder in which to write files before `put` stores them."""
 
     @abstractmethod
     def put(self, key: str) -> Ref:
-        """Keep a file that was written in the `folder` of its parent; returns its reference."""
+        """Store a file that was written in the `folder` of its parent; returns its reference."""
 
     @abstractmethod
     def open(self, ref: Ref) -> Path:
-        """The payload as a file of this machine, its content verified.
+        """Return the payload as a local file, with its content verified.
 
-        Raises IntegrityError when it is missing or was changed since it was written.
+        Raises IntegrityError if it is missing or has changed since it was written.
         """
 
     @abstractmethod
     def check(self, ref: Ref) -> None:
-        """Raise IntegrityError unless the payload is there with the content it was written with."""
+        """Raise IntegrityError if the payload is missing or has changed since it was written."""
 
     @abstractmethod
     def guard(self) -> AbstractContextManager[object]:
-        """While it is held nobody else holds it: for short looks and changes at many files."""
+        """Return an exclusive lock on the store, for short reads and changes of many files."""
 
     @abstractmethod
     def stage_lock(self, run_id: str, stage: str) -> AbstractContextManager[object]:
-        """What a stage holds while it runs, and loses with its process."""
+        """Return the lock that a stage holds while it runs; it is freed when its process dies."""
 
     @abstractmethod
     def is_running(self, run_id: str, stage: str, started: float) -> bool:
-        """Whether a stage that says so still runs; `started` is in seconds since the epoch."""
+        """Whether a stage recorded as running still runs; `started` is in epoch seconds."""
 
     def has(self, ref: Ref) -> bool:
-        """Whether the payload is there, with the content that it was written with."""
+        """Whether the payload exists and has not changed since it was written."""
         try:
             self.check(ref)
         except IntegrityError:
@@ -119,19 +118,19 @@ class Store(ABC):
         return json.loads(self.read(key))
 
     def write_json(self, key: str, document: Any) -> None:
-        """Write a JSON document in one piece."""
+        """Write a JSON document atomically."""
         self.write(key, to_json(document).encode())
 
 
 def verify_content(path: Path, ref: Ref) -> None:
-    """Raise IntegrityError unless the file is what the reference says."""
+    """Raise IntegrityError unless the file has the size and SHA-256 of the reference."""
     if path.stat().st_size != ref.size or hash_file(path) != ref.sha256:
         raise make_changed_error(ref)
 
 
 def make_changed_error(ref: Ref) -> IntegrityError:
-    """Make the error to raise for a payload with another content."""
+    """Make the error for a payload whose content has changed."""
     return IntegrityError(
         f"{ref.uri} was changed after the pipeline wrote it: its SHA-256 is not "
-        f"{ref.sha256[:12]}. Run the pipeline again to make it anew."
+        f"{ref.sha256[:12]}. Run the pipeline again to recreate it."
     )

@@ -1,12 +1,12 @@
 """The store in a bucket: `storage_root: s3://bucket/prefix`.
 
-fsspec does the talking, so any of its file systems that is installed will do. S3 and servers that
-speak its protocol take what AWS's tools take: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
+Access goes through fsspec, so every fsspec file system that is installed works. S3 and compatible
+servers are configured as for AWS's tools: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine.
 
-A bucket has no locks. A stage that says `running` counts as alive until it is older than
-`retention.max_run_hours`; and what is pruned is marked in one pass and deleted in a later one, so
-that whoever was about to use it has said so by then.
+A bucket has no locks. A stage recorded as `running` counts as alive until it is older than
+`retention.max_run_hours`. Pruning marks files in one pass and deletes them in a later one, so that
+a run which is about to use a file can record this in between.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.store.base import SCHEME, SCRATCH, Item, Ref, Store, verify_content
 from mlpo_kit.store.files import hash_file
 
-for name in ("aiobotocore", "botocore"):  # they announce which credentials they found
+for name in ("aiobotocore", "botocore"):  # they log which credentials they use
     logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class BucketStore(Store):
-    """A prefix in a bucket. Payloads pass through a scratch folder that goes with the process."""
+    """A prefix in a bucket. Local copies of payloads are in a scratch folder of the process."""
 
     grace = 3600.0
 
     def __init__(self, url: str, dead_after: float) -> None:
-        """Use `url`; a stage without an end is dead after `dead_after` seconds."""
+        """Connect to `url`; a stage that has run for `dead_after` seconds counts as dead."""
         self.url = url.rstrip("/")
         self._dead_after = dead_after
         with self._explain_errors():
@@ -52,35 +52,35 @@ class BucketStore(Store):
         return content
 
     def write(self, key: str, content: bytes) -> None:
-        """Put an object: whole, or not at all."""
+        """Put an object atomically."""
         with self._explain_errors():
             self._fs.pipe_file(f"{self._root}/{key}", content)
 
     def files(self, prefix: str) -> Iterator[Item]:
         """List the objects under the prefix."""
         with self._explain_errors():
-            found = self._fs.find(f"{self._root}/{prefix}", detail=True)
-        below = f"{self._root}/{prefix}".rstrip("/") + "/"
-        for path, facts in found.items():
-            if not path.startswith(below):  # the object that is called so itself
+            objects = self._fs.find(f"{self._root}/{prefix}", detail=True)
+        folder = f"{self._root}/{prefix}".rstrip("/") + "/"
+        for path, details in objects.items():
+            if not path.startswith(folder):  # an object whose name is the prefix itself
                 continue
-            when = facts.get("LastModified") or facts.get("mtime")
+            when = details.get("LastModified") or details.get("mtime")
             modified = when.timestamp() if hasattr(when, "timestamp") else float(when or 0)
-            yield Item(path[len(self._root) + 1 :], int(facts["size"]), modified)
+            yield Item(path[len(self._root) + 1 :], int(details["size"]), modified)
 
     def children(self, prefix: str) -> list[str]:
-        """The names directly under the prefix."""
+        """List the names directly under the prefix."""
         with self._explain_errors():
             try:
                 paths = self._fs.ls(f"{self._root}/{prefix}", detail=False)
             except (FileNotFoundError, NotADirectoryError):
                 return []
-        here = f"{self._root}/{prefix}"
-        names = {path.rstrip("/")[len(here) + 1 :] for path in paths if path.startswith(f"{here}/")}
+        folder = f"{self._root}/{prefix}/"
+        names = {path.rstrip("/")[len(folder) :] for path in paths if path.startswith(folder)}
         return sorted(name for name in names if name)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, many in a request, and this process's copies of them."""
+        """Delete objects, many per request, and the local copies of this process."""
         keys = list(keys)
         for key in keys:
             (_scratch(self.url) / key).unlink(missing_ok=True)
@@ -94,20 +94,20 @@ class BucketStore(Store):
         self.delete([item.key for item in self.files(prefix)])
 
     def folder(self, key: str) -> Path:
-        """A folder in the scratch folder."""
+        """Return a folder inside the scratch folder."""
         path = _scratch(self.url) / key
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def put(self, key: str) -> Ref:
-        """Upload."""
+        """Upload a file from the scratch folder."""
         path = _scratch(self.url) / key
         with self._explain_errors():
             self._fs.put_file(str(path), f"{self._root}/{key}")
         return Ref(SCHEME + key, hash_file(path), path.stat().st_size)
 
     def open(self, ref: Ref) -> Path:
-        """Download, unless this process has it already."""
+        """Download the payload unless this process already has a copy; verify its content."""
         path = self.folder(ref.key.rpartition("/")[0]) / ref.key.rpartition("/")[2]
         if not path.is_file():
             partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -118,20 +118,20 @@ class BucketStore(Store):
         return path
 
     def check(self, ref: Ref) -> None:
-        """Download anew and compare: whoever looks for a payload most often wants it next."""
+        """Download again and verify; the caller usually opens the payload next."""
         (_scratch(self.url) / ref.key).unlink(missing_ok=True)
         self.open(ref)
 
     def guard(self) -> AbstractContextManager[object]:
-        """Nothing: deletion in two passes takes its place."""
+        """Return a context that locks nothing: deleting in two passes replaces the lock."""
         return nullcontext()
 
     def stage_lock(self, run_id: str, stage: str) -> AbstractContextManager[object]:
-        """Nothing."""
+        """Return a context that locks nothing."""
         return nullcontext()
 
     def is_running(self, run_id: str, stage: str, started: float) -> bool:
-        """Whether it may still run, by its age."""
+        """Whether the stage may still run, judged by its age."""
         return time.time() - started < self._dead_after
 
     @contextmanager
@@ -143,7 +143,7 @@ class BucketStore(Store):
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:
-        """Say in a sentence what a person can mend; FileNotFoundError stays what it is."""
+        """Turn errors that a person can fix into PipelineError, except FileNotFoundError."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, PipelineError):
@@ -153,9 +153,9 @@ class BucketStore(Store):
         except PermissionError as error:
             raise PipelineError(
                 f"the store at {self.url} refuses access: {_first_line(error)}. Check "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), and what they may do"
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) and their permissions"
             ) from None
-        except Exception as error:  # of several libraries, without a common base
+        except Exception as error:  # the libraries' errors have no common base class
             kind = type(error).__name__
             if kind in ("NoCredentialsError", "PartialCredentialsError"):
                 raise PipelineError(
@@ -173,9 +173,9 @@ class BucketStore(Store):
 
 @cache
 def _connect(url: str, endpoint: str | None) -> tuple[Any, str]:
-    """The file system and the path in it; the bucket is looked for once in a process.
+    """Open the file system of a URL; returns it and the path inside it.
 
-    Raises PipelineError when it is not there.
+    Each process checks the bucket once. Raises PipelineError if it does not exist.
     """
     filesystem, root = fsspec.core.url_to_fs(url, **_options(url, endpoint))
     if url.startswith("s3://"):
@@ -184,27 +184,27 @@ def _connect(url: str, endpoint: str | None) -> tuple[Any, str]:
             filesystem.call_s3("head_bucket", Bucket=bucket)
         except FileNotFoundError:
             raise PipelineError(
-                f"there is no bucket {bucket!r}: make it, or name another storage_root"
+                f"there is no bucket {bucket!r}: create it, or set another storage_root"
             ) from None
     return filesystem, root.rstrip("/")
 
 
 def _options(url: str, endpoint: str | None) -> dict[str, Any]:
-    """How to talk to S3: quick to give up, and with the bucket in the path at other servers."""
+    """Return the options for S3: short timeouts, and path-style addressing for other servers."""
     if not url.startswith("s3://"):
         return {"use_listings_cache": False}
     config: dict[str, Any] = {
         "connect_timeout": 5,
         "read_timeout": 60,
         "retries": {"max_attempts": 3},
-        # Many servers get AWS's newer checksums wrong; each payload has its SHA-256 anyway.
+        # Many servers do not support AWS's newer checksums; each payload has its SHA-256 anyway.
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
     }
     options = {"use_listings_cache": False, "config_kwargs": config}
     if endpoint:
         config["s3"] = {"addressing_style": "path"}
-        # fsspec keeps one file system per set of options: without this, another server's.
+        # fsspec caches one file system per set of options: without this, that of another server.
         options["endpoint_url"] = endpoint
     return options
 
@@ -215,7 +215,7 @@ def _endpoint() -> str | None:
 
 @cache
 def _scratch(url: str) -> Path:
-    """The folder for payloads on their way: this process's own, unless it was told of another."""
+    """Return the folder for local copies of payloads: SCRATCH, or one of this process alone."""
     if SCRATCH in os.environ:
         return Path(os.environ[SCRATCH])
     folder = tempfile.mkdtemp(prefix="store-")

@@ -1,4 +1,4 @@
-"""Files of this machine: hashed, and written so that a reader sees the old content or the new."""
+"""Hash local files, and write them atomically."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def hash_file(path: Path) -> str:
-    """Hash a file's bytes: SHA-256, in hex."""
+    """Return the SHA-256 of a file's bytes, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -19,7 +19,7 @@ def hash_file(path: Path) -> str:
 
 
 def hash_content(path: Path) -> str:
-    """Hash a file, or the names and contents of all files in a folder: SHA-256, in hex."""
+    """Return the SHA-256, in hex, of a file or of all names and contents in a folder."""
     if path.is_file():
         return hash_file(path)
     digest = hashlib.sha256()
@@ -30,12 +30,12 @@ def hash_content(path: Path) -> str:
 
 
 def to_json(document: Any) -> str:
-    """Format a JSON document for people and programs: indented, without NaN."""
+    """Format a document as indented JSON; raises ValueError for NaN and infinity."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new."""
+    """Write a file atomically: a reader sees the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
@@ -43,7 +43,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document to a file, in one piece."""
+    """Write a JSON document to a file, atomically."""
     write_text(path, to_json(document))
 
 

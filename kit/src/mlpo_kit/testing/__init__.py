@@ -1,1 +1,1 @@
-"""What a project's tests and first steps need: fixtures, sample data."""
+"""Fixtures for a project's tests, and sample data."""

@@ -1,6 +1,6 @@
-"""Write samples in the form of a project's source, to try it before its data is there.
+"""Write sample data in the format of a project's source, to try the project without real data.
 
-They are the digits of scikit-learn, or pictures that are made up, as many as you like.
+The samples are the digits of scikit-learn, or any number of synthetic pictures.
 """
 
 from __future__ import annotations
@@ -15,30 +15,29 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.testing.synthetic import picture
 
-SOURCES = ("images", "table")  # of which samples can be written
+SOURCES = ("images", "table")  # sources for which samples can be written
 
 
 def write_samples(settings: Any, classes: int = 0, per_class: int = 100) -> str:
-    """Write sample data to `ingest.path`, never over something that is there; says what it wrote.
+    """Write sample data to `ingest.path` if nothing is there; returns what it wrote, in words.
 
-    `settings` are those of ingest: `source`, `path`, and with them `image_size` (pixels a side) or
-    `label` (the column of the classes). Where `classes` is given, pictures of so many classes are
-    made up, `per_class` of each. Raises PipelineError where something is there already, or the
-    source is one of the project's own.
+    `settings` are those of ingest: `source`, `path`, and `image_size` (pixels per side) or `label`
+    (the column of the classes). With `classes`, writes synthetic pictures of this many classes,
+    `per_class` of each. Raises PipelineError if the path exists or the source is a project's own.
     """
     source, path = getattr(settings, "source", None), getattr(settings, "path", None)
     if classes and source != "images":
-        raise PipelineError(f"ingest.source is {source}: pictures are made up for `source: images`")
+        raise PipelineError(f"ingest.source is {source}: synthetic pictures need `source: images`")
     if source == "digits":
         return "nothing to write: the digits come with scikit-learn"
     if source not in SOURCES or path is None:
         raise PipelineError(
-            "samples are written where ingest.path names a place and ingest.source is one of: "
+            "samples can only be written if ingest.path is set and ingest.source is one of: "
             + ", ".join(SOURCES)
         )
     target = find_project().root / path
     if target.exists():
-        raise PipelineError(f"{target} is there already; nothing was written")
+        raise PipelineError(f"{target} already exists; nothing was written")
     if classes:
         return _write_pictures(target, classes, per_class, settings.image_size)
     pixels, numbers, names = read_digits()
@@ -51,7 +50,7 @@ def write_samples(settings: Any, classes: int = 0, per_class: int = 100) -> str:
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Read the digits of scikit-learn: uint8 [1797, 8, 8], their int64 [1797], the ten names."""
+    """Read scikit-learn's digits: pixels uint8 [1797, 8, 8], classes int64 [1797], class names."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -60,7 +59,7 @@ def read_digits() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 
 def _write_folders(folder: Path, pixels: np.ndarray, labels: list[str]) -> None:
-    """A folder of pictures per class."""
+    """Write one folder of pictures per class."""
     from PIL import Image
 
     for number, (picture_pixels, label) in enumerate(zip(pixels, labels, strict=True)):
@@ -70,7 +69,7 @@ def _write_folders(folder: Path, pixels: np.ndarray, labels: list[str]) -> None:
 
 
 def _write_table(path: Path, rows: np.ndarray, numbers: np.ndarray, label: str) -> None:
-    """A table of a column per pixel: .npz with `x` and `y`, or .parquet with the column `label`."""
+    """Write a table with one column per pixel: .npz with `x` and `y`, or .parquet with `label`."""
     if path.suffix == ".npz":
         np.savez_compressed(path, x=rows.astype(np.float32), y=numbers)
         return

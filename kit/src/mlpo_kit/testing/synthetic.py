@@ -1,7 +1,7 @@
-"""Pictures that are made up, of any number and size, from which a network can learn.
+"""Generate synthetic pictures, in any number and size, from which a network can learn.
 
-Each class is a grating of its own direction, width and colour. Where it begins,
-how bright it is and what noise lies over it is another in each picture.
+Each class is a grating with its own direction, width and colour. Phase, brightness and noise differ
+between the pictures.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import numpy as np
 
 
 def picture(label: int, number: int, classes: int, size: int) -> np.ndarray:
-    """Picture `number` of a class: uint8 [size, size, 3]; the same each time."""
+    """Generate picture `number` of a class: uint8 [size, size, 3]; the result is deterministic."""
     random = np.random.default_rng((label, number))
     angle = np.pi * label / classes
-    waves = 3 + 2 * (label % 3)  # from side to side
+    waves = 3 + 2 * (label % 3)  # across the picture
     down, across = np.mgrid[:size, :size] * (2 * np.pi * waves / size)
     grating = np.sin(across * np.cos(angle) + down * np.sin(angle) + random.uniform(0, 2 * np.pi))
     colour = np.array([1 + np.cos(2 * angle), 1 + np.sin(2 * angle), 1.0]) / 2
@@ -24,7 +24,7 @@ def picture(label: int, number: int, classes: int, size: int) -> np.ndarray:
 
 
 def pictures(classes: int, per_class: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Samples uint8 [n, 3, size, size] and their class numbers int64 [n], class by class."""
+    """Generate samples uint8 [n, 3, size, size] and class numbers int64 [n], class by class."""
     y = np.repeat(np.arange(classes), per_class)
     x = np.empty((len(y), 3, size, size), np.uint8)
     for row, label in enumerate(y):

@@ -1,1 +1,1 @@
-"""Training: device, batches, checkpoints, and the processes that train one model."""
+"""Training: devices, batches, checkpoints, and the processes that train one model."""

@@ -1,9 +1,8 @@
-"""The rows of a split as batches on the device.
+"""Load the rows of a split as batches on the device.
 
-Rows wait on the device where they fit, and otherwise in the dataset's memory-mapped file: then
-threads gather the next batches while the device computes, into memory from which the device copies
-by itself. Threads, as unlike the processes of a DataLoader they need no shared memory, of which a
-container has 64 MiB unless told otherwise.
+If the rows fit, they are kept on the device. If not, they stay in the dataset's memory-mapped file,
+and threads load the next batches into pinned memory while the device computes. Threads, unlike the
+processes of a DataLoader, need no shared memory, of which a container has 64 MiB by default.
 """
 
 from __future__ import annotations
@@ -20,30 +19,30 @@ from torch import Tensor
 
 from mlpo_kit.training.splits import Split
 
-AHEAD = 4  # batches that are being gathered
-SHARE = 0.5  # of the device's free memory that rows may take
+AHEAD = 4  # batches to prefetch
+SHARE = 0.5  # of the device's free memory that the rows may use
 
 Batch = tuple[Tensor, Tensor]
 
 
 class Batches:
-    """The rows of a split: samples as they are in the file, and their targets."""
+    """The rows of a split, as batches of samples (unchanged from the file) and targets."""
 
     def __init__(self, split: Split, device: torch.device, where: str, threads: int = 2) -> None:
-        """Bring the rows to the device if `where` is `device`, or is `auto` and they fit.
+        """Copy the rows to the device if `where` is `device`, or is `auto` and they fit.
 
-        A CPU reads them where they are, in the memory-mapped file.
+        A CPU reads them directly from the memory-mapped file. `threads` stream rows otherwise.
         """
         self.resident = where == "device" or (where == "auto" and fits(split.nbytes, device))
         self.device = device
-        self.waited = 0.0  # seconds that the device was given nothing to do for lack of rows
+        self.waited = 0.0  # seconds spent waiting for rows
         self._threads = threads
         self._split = split
         self._side = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             self._x = torch.from_numpy(split.all_samples)
-            # Where a row is in `_x`, by its number in the split; None: in the same place.
+            # The position in `_x` of each row of the split; None if the positions are the same.
             self._places: Tensor | None = torch.from_numpy(split.rows)
         self._y = torch.from_numpy(split.targets)
         if self.resident and device.type != "cpu":
@@ -51,23 +50,23 @@ class Batches:
             self._y = self._y.to(device)
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Count the rows."""
         return len(self._split)
 
     @property
     def where(self) -> str:
-        """Where the rows wait, for people."""
+        """The size of the rows and where they are kept, for people."""
         size = f"{self._split.nbytes / 2**20:,.1f} MiB"
         if not self.resident:
             return f"{size} streamed from the disk"
         return f"{size} in memory" if self.device.type == "cpu" else f"{size} on the device"
 
     def take(self, batches: Sequence[Tensor]) -> Iterator[Batch]:
-        """Samples and labels of each batch of row numbers, in this order, on the device."""
+        """Yield samples and targets of each batch of row numbers, in order, on the device."""
         return self._take_resident(batches) if self.resident else self._stream(batches)
 
     def _copy_samples(self) -> Tensor:
-        """The split's samples on the device: through memory goes a part at a time."""
+        """Copy the split's samples to the device, a part at a time to save memory."""
         shape = (len(self._split), *self._split.shape)
         samples = torch.empty(shape, dtype=self._x.dtype, device=self.device)
         for part in self._split.split_rows():
@@ -88,7 +87,7 @@ class Batches:
             shape = (len(rows), *self._split.shape)
             x = torch.empty(shape, dtype=self._x.dtype, pin_memory=on_gpu)
             places = self._split.rows[rows.numpy()]
-            # Not torch's: each thread would start as many again as compute.
+            # NumPy, because torch would start its own compute threads in each of these threads.
             np.take(self._split.all_samples, places, axis=0, out=x.numpy(), mode="clip")
             y = self._y[rows]
             return x, (y.pin_memory() if on_gpu else y)
@@ -101,7 +100,7 @@ class Batches:
                 self.waited += time.perf_counter() - began
                 if number + AHEAD < len(batches):
                     jobs.append(pool.submit(gather, batches[number + AHEAD]))
-                with torch.cuda.stream(side):  # the device copies beside what it computes
+                with torch.cuda.stream(side):  # the device copies while it computes
                     batch = (
                         x.to(self.device, non_blocking=True),
                         y.to(self.device, non_blocking=True),
@@ -115,7 +114,7 @@ class Batches:
 
 
 def fits(size: int, device: torch.device) -> bool:
-    """Whether `size` bytes leave the device room to compute. A CPU reads the file as it is."""
+    """Whether `size` bytes of rows fit on the device; always true on a CPU, which reads a file."""
     if device.type != "cuda":
         return True
     free: int = torch.cuda.mem_get_info(device)[0]
@@ -123,9 +122,9 @@ def fits(size: int, device: torch.device) -> bool:
 
 
 def shuffle_batches(rows: int, size: int, seed: int, epoch: int, parts: int = 1) -> list[Tensor]:
-    """An epoch's batches of row numbers, all of one size that `parts` divides; a rest stays out.
+    """Return an epoch's batches of row numbers, all of one size that `parts` divides.
 
-    The order depends on seed and epoch alone, on every device and whatever was done before.
+    Rows that do not fill a batch are left out. The order depends on seed and epoch only.
     """
     order = torch.randperm(rows, generator=torch.Generator().manual_seed(mix_seeds(seed, epoch)))
     size = min(size - size % parts, rows - rows % parts)
@@ -133,5 +132,5 @@ def shuffle_batches(rows: int, size: int, seed: int, epoch: int, parts: int = 1)
 
 
 def mix_seeds(*numbers: int) -> int:
-    """Make one seed out of several numbers, of which each counts."""
+    """Combine several numbers into one seed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

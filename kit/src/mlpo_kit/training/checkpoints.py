@@ -1,8 +1,8 @@
-"""Where a training that was killed goes on.
+"""Checkpoints, from which a killed training resumes.
 
-Checkpoints are kept under the stage's key, so that a new run of the same goes on from them too.
-Two are kept: the newest, and the one before, for the case that the newest is damaged. An index
-that is written last says which they are; what it does not name does not exist.
+They are stored under the stage's cache key, so that a new run of the same work resumes from them
+too. The newest two are kept, in case the newest is damaged. An index lists them and is written
+last; a checkpoint that it does not list counts as missing.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ KEPT = 2
 
 
 class Checkpoints:
-    """The checkpoints of a stage; `every` is the least time between two, in seconds."""
+    """The checkpoints of a stage."""
 
     def __init__(self, work: Workspace, every: float) -> None:
-        """Those under the key of `work`, of this run or of another with the same key."""
+        """Use the checkpoints under the cache key of `work`; wait `every` seconds between two.
+
+        They may come from another run with the same key.
+        """
         self._work = work
         self._every = every
         self._index = f"{work.checkpoints}/index.json"
         self._written = time.monotonic()
 
     def newest(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest state that is whole, its tensors on `device`; None where there is none."""
-        for ref in self._known():
+        """Load the newest intact state, with tensors on `device`; None if there is none."""
+        for ref in self._read_index():
             try:
                 path = self._work.open(ref)
             except IntegrityError as error:
@@ -46,27 +49,27 @@ class Checkpoints:
         return None
 
     def is_due(self) -> bool:
-        """Whether it is time for another one."""
+        """Whether it is time for the next checkpoint."""
         return time.monotonic() - self._written >= self._every
 
     def save(self, state: dict[str, Any], name: str) -> None:
-        """Keep a state of tensors and plain values; forget all but the one before."""
-        store, known = self._work.store, self._known()
+        """Save a state of tensors and plain values; delete all but this and the previous one."""
+        store, earlier = self._work.store, self._read_index()
         key = f"{self._work.checkpoints}/{self._work.run.id}-{name}.pt"
         torch.save(state, store.folder(self._work.checkpoints) / key.rpartition("/")[2])
-        kept = [store.put(key), *(ref for ref in known if ref.key != key)]
+        kept = [store.put(key), *(ref for ref in earlier if ref.key != key)]
         document = [{"uri": ref.uri, "sha256": ref.sha256, "size": ref.size} for ref in kept[:KEPT]]
         store.write_json(self._index, {"run_id": self._work.run.id, "newest_first": document})
-        # One of this run may be of a process that was killed before it named it. Another run's may
-        # be on its way.
-        own = f"{self._work.checkpoints}/{self._work.run.id}-"
-        found = {item.key for item in store.files(self._work.checkpoints)}
-        old = {ref.key for ref in known} | {key for key in found if key.startswith(own)}
+        # Delete this run's files even if they are not in the index: a process may have been killed
+        # before it wrote the index. Leave those of other runs: they may still be writing.
+        prefix = f"{self._work.checkpoints}/{self._work.run.id}-"
+        present = {item.key for item in store.files(self._work.checkpoints)}
+        old = {ref.key for ref in earlier} | {key for key in present if key.startswith(prefix)}
         store.delete(old - {ref.key for ref in kept[:KEPT]})
         self._written = time.monotonic()
 
-    def _known(self) -> list[Ref]:
-        """What the index names. Of other runs' nothing, where this run uses no earlier result."""
+    def _read_index(self) -> list[Ref]:
+        """Read the index, the newest first; with the cache off, ignore that of other runs."""
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             index = self._work.store.read_json(self._index)
             run = self._work.run

@@ -1,6 +1,6 @@
-"""What can be wrong with splits, found before anything expensive trains on them.
+"""Find problems in splits before an expensive training uses them.
 
-Each function yields a sentence per problem. Samples may be more than fit into memory.
+Each function yields one sentence per problem. The samples may exceed the memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SPLITS = ("train", "val", "test")
 
 
 def find_empty_splits(splits: Splits) -> Iterator[str]:
-    """Find splits that have no rows, or are not there."""
+    """Find splits that are missing or have no rows."""
     for name in SPLITS:
         if name not in splits or not len(splits[name]):
             yield f"{name} has no rows"
@@ -27,10 +27,10 @@ def find_empty_splits(splits: Splits) -> Iterator[str]:
 def find_value_problems(
     splits: Splits, max_constant_share: float = 1.0, value_range: tuple[float, float] | None = None
 ) -> Iterator[str]:
-    """Find samples with missing or infinite values, too many that are blank, values out of range.
+    """Find missing or infinite values, too many blank samples, and values out of range.
 
-    A sample is blank where all its values are equal. `value_range` holds the smallest and the
-    largest value that are allowed.
+    A sample is blank if all its values are equal. `value_range` is the smallest and the largest
+    allowed value.
     """
     for name in SPLITS:
         split = splits[name]
@@ -39,13 +39,13 @@ def find_value_problems(
         for part in split.split_rows():
             samples = split.read_samples(part)
             values = samples.reshape(len(samples), -1)
-            wrong = ~np.isfinite(values)
-            bad += int(wrong.sum())
-            rows += int(wrong.any(axis=1).sum())
-            columns |= set(np.flatnonzero(wrong.any(axis=0)).tolist())
-            least, most = values.min(axis=1), values.max(axis=1)
-            constant += int((least == most).sum()) if values.shape[1] > 1 else 0
-            low, high = min(low, least.min()), max(high, most.max())
+            is_bad = ~np.isfinite(values)
+            bad += int(is_bad.sum())
+            rows += int(is_bad.any(axis=1).sum())
+            columns |= set(np.flatnonzero(is_bad.any(axis=0)).tolist())
+            lowest, highest = values.min(axis=1), values.max(axis=1)
+            constant += int((lowest == highest).sum()) if values.shape[1] > 1 else 0
+            low, high = min(low, lowest.min()), max(high, highest.max())
         if bad:
             yield (
                 f"{name} has {bad} missing or infinite values in {rows} rows, first in columns "
@@ -63,9 +63,9 @@ def find_value_problems(
 
 
 def find_label_problems(splits: Splits, classes: Sequence[str]) -> Iterator[str]:
-    """Find class numbers that no class has, and fewer than two classes."""
+    """Find labels that are not the number of a class, and fewer than two classes."""
     if len(classes) < 2:
-        yield f"there must be at least 2 classes, and there is {len(classes)}"
+        yield f"there must be at least 2 classes, but there is {len(classes)}"
     for name, split in splits.items():
         y = split.targets
         if len(y) and (y.min() < 0 or y.max() >= len(classes)):
@@ -78,21 +78,23 @@ def find_balance_problems(
     min_rows_per_class: int = 1,
     max_imbalance: float = np.inf,
 ) -> Iterator[str]:
-    """Find classes that are rare in training, or not in val or test at all.
+    """Find classes that are rare in train or missing in val or test.
 
-    `max_imbalance` is how many times as many samples the largest class may have as the smallest.
+    `max_imbalance` is the largest allowed ratio of samples between the largest and the smallest
+    class.
     """
     counts = np.bincount(splits["train"].targets, minlength=len(classes))
     for name, count in zip(classes, counts, strict=True):
         if count < min_rows_per_class:
             yield (
                 f"class {name!r} has {count} training samples; at least "
-                f"{min_rows_per_class} are asked for (min_rows_per_class)"
+                f"{min_rows_per_class} are required (min_rows_per_class)"
             )
     if counts.max() > max_imbalance * max(counts.min(), 1):
-        most, least = classes[int(counts.argmax())], classes[int(counts.argmin())]
+        largest, smallest = classes[int(counts.argmax())], classes[int(counts.argmin())]
         yield (
-            f"class {most!r} has {counts.max()} training samples and {least!r} {counts.min()}: "
+            f"class {largest!r} has {counts.max()} training samples and {smallest!r} "
+            f"{counts.min()}: "
             f"more than {max_imbalance:g} times as many (max_imbalance)"
         )
     for name in ("val", "test"):
@@ -102,11 +104,11 @@ def find_balance_problems(
 
 
 def find_leakage(splits: Splits) -> Iterator[str]:
-    """Find samples of the same content in two splits: they make the test look too good."""
-    content = {name: _hash_samples(splits[name]) for name in SPLITS}
-    for one, other in combinations(SPLITS, 2):
-        if shared := len(content[one] & content[other]):
-            yield f"{shared} samples are in both {one} and {other}"
+    """Find samples that are in two splits: they make test metrics too optimistic."""
+    digests = {name: _hash_samples(splits[name]) for name in SPLITS}
+    for first, second in combinations(SPLITS, 2):
+        if shared := len(digests[first] & digests[second]):
+            yield f"{shared} samples are in both {first} and {second}"
 
 
 def _hash_samples(split: Split) -> set[bytes]:

@@ -1,4 +1,4 @@
-"""Which device does the work, and in what precision."""
+"""Choose and prepare the device and the precision of the computation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mlpo_kit.errors import PipelineError
 
 
 def choose_device(device: str, number: int = 0, of: int = 1) -> torch.device:
-    """Choose the device that a setting asks for, for process `number` `of` several on this machine.
+    """Choose the device for a setting, for process `number` `of` several on this machine.
 
-    `auto` takes the best one there is. Raises PipelineError when the device that was asked for is
-    not there, or not as often as processes need it: nothing trains for hours on a CPU by mistake.
+    `auto` takes the best available device. Raises PipelineError if the device is not available or
+    there are fewer GPUs than processes, so that nothing trains for hours on a CPU by mistake.
     """
     present = {
         "cuda": torch.cuda.is_available(),
@@ -23,18 +23,18 @@ def choose_device(device: str, number: int = 0, of: int = 1) -> torch.device:
         "cpu": True,
     }
     if device == "auto":
-        device = next(name for name, here in present.items() if here)
+        device = next(name for name, is_present in present.items() if is_present)
     if not present[device]:
-        found = ", ".join(name for name, here in present.items() if here)
+        available = ", ".join(name for name, is_present in present.items() if is_present)
         raise PipelineError(
             f"the settings ask for device {device!r}, which torch {torch.__version__} does not "
-            f"find here; it finds: {found}. Use `device: auto`, or install the build of torch "
+            f"find here; it finds: {available}. Use `device: auto`, or install the build of torch "
             "for your GPU with `make setup`."
         )
     if device == "cuda":
         if torch.cuda.device_count() < of:
             raise PipelineError(
-                f"train.processes is {of}, one for each GPU, and there are "
+                f"train.processes is {of}, one for each GPU, but there are "
                 f"{torch.cuda.device_count()} GPUs here"
             )
         torch.cuda.set_device(number)
@@ -50,9 +50,9 @@ def describe_device(device: torch.device) -> str:
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """Choose the type that a network computes in; its weights are float32 in any case.
+    """Choose the data type that a network computes in; its weights are always float32.
 
-    `auto` is bfloat16 on GPUs that have it, float16 on those that don't, float32 elsewhere.
+    `auto` is bfloat16 on GPUs that support it, float16 on other GPUs, float32 elsewhere.
     """
     if wanted != "auto":
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
@@ -63,7 +63,7 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def prepare_device(device: torch.device, threads: int) -> None:
-    """Set torch up: on a CPU for the same bits every time, on a GPU for speed."""
+    """Set torch up: for bit-identical results on a CPU, for speed on a GPU."""
     torch.set_num_threads(threads)
     on_gpu = device.type == "cuda"
     torch.use_deterministic_algorithms(not on_gpu, warn_only=True)
@@ -73,16 +73,16 @@ def prepare_device(device: torch.device, threads: int) -> None:
 
 
 def prepare_exact_device() -> None:
-    """Set torch up to compute on a GPU as on a CPU, so that a served model answers the same."""
+    """Set torch up to compute as precisely on a GPU as on a CPU, so that predictions agree."""
     torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("highest")
 
 
 def check_compiler() -> None:
-    """Raise PipelineError unless there is the C++ compiler that torch.compile calls."""
+    """Raise PipelineError if the C++ compiler that torch.compile needs is missing."""
     names = [os.environ.get("CXX", "g++"), "clang++"]
     if not any(shutil.which(name) for name in names):
         raise PipelineError(
-            "train.compile needs a C++ compiler, and there is neither g++ nor clang++ here: "
-            "install one, or say `compile: false`"
+            "train.compile needs a C++ compiler, but there is neither g++ nor clang++ here: "
+            "install one, or set `compile: false`"
         )

@@ -1,4 +1,4 @@
-"""The processes that train one model together."""
+"""The group of processes that train one model together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlpo_kit.training.device import choose_device
 
 @dataclass(frozen=True)
 class Group:
-    """This process among those of one training. Alone it is rank 0 of 1."""
+    """This process and its place among the processes of one training; rank 0 of 1 if alone."""
 
     device: torch.device
     rank: int = 0
@@ -25,14 +25,14 @@ class Group:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+        """Whether this process is the one that writes results and logs."""
         return self.rank == 0
 
     def share(self, model: nn.Module) -> nn.Module:
-        """A model whose gradients are the mean over the group's.
+        """Wrap a model so that its gradients are averaged over the group.
 
-        On GPUs batches are normalised over the group, too, so the result does not depend on how
-        many there are; torch has that for no other device, and waits for the device to do it.
+        On GPUs, batch normalization also covers the group, so the result does not depend on the
+        number of GPUs. torch supports this on no other device, and it synchronizes with the GPU.
         """
         if self.size == 1:
             return model
@@ -42,11 +42,11 @@ class Group:
         return DistributedDataParallel(model)
 
     def own(self, rows: Tensor) -> Tensor:
-        """This process's part of a batch's rows."""
+        """Return this process's share of a batch's rows."""
         return rows[self.rank :: self.size]
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over the group."""
+        """Return the sum over the group."""
         if self.size > 1:
             distributed.all_reduce(values)
         return values
@@ -54,13 +54,13 @@ class Group:
 
 @contextmanager
 def join_group(device: str, timeout: float) -> Iterator[Group]:
-    """Join the group that torchrun started this process for.
+    """Join the group of processes that torchrun started.
 
-    Whoever waits for another for longer than `timeout` seconds gives up, with an error.
+    A process that waits for another for longer than `timeout` seconds fails with an error.
     """
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    here = int(os.environ["LOCAL_WORLD_SIZE"])
-    chosen = choose_device(device, int(os.environ["LOCAL_RANK"]), here)
+    local_size = int(os.environ["LOCAL_WORLD_SIZE"])
+    chosen = choose_device(device, int(os.environ["LOCAL_RANK"]), local_size)
     on_gpu = chosen.type == "cuda"
     distributed.init_process_group(
         "nccl" if on_gpu else "gloo",
@@ -68,6 +68,6 @@ def join_group(device: str, timeout: float) -> Iterator[Group]:
         device_id=chosen if on_gpu else None,
     )
     yield Group(chosen, rank, size)
-    # Not after an error: with NCCL that would wait for the others, who wait for this one.
-    distributed.barrier()  # nobody leaves while another still needs it
+    # Not after an error: with NCCL the processes would wait for each other forever.
+    distributed.barrier()  # no process leaves while another still needs it
     distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A network while it learns: one step per batch, and how well it does."""
+"""Train a network batch by batch, and measure it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlpo_kit.training.batches import Batches, mix_seeds
 from mlpo_kit.training.device import check_compiler, choose_precision
 from mlpo_kit.training.group import Group
 
-VALIDATION_BATCH = 512  # rows at most
+VALIDATION_BATCH = 512  # largest number of rows
 
 M = TypeVar("M", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -23,7 +23,7 @@ Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 
 class Learner(Generic[M]):
-    """A network with its optimizer, its learning rate and its best weights so far."""
+    """A network with its optimizer, its learning-rate schedule and its best weights so far."""
 
     def __init__(
         self,
@@ -35,18 +35,18 @@ class Learner(Generic[M]):
         steps: int,
         group: Group,
     ) -> None:
-        """Build the network, with what is random in it seeded; it will learn for `steps` steps.
+        """Build the network with a fixed seed, for a training of `steps` steps.
 
-        `loss` maps the network's outputs and the labels of a batch to the mean to be lowered.
-        `score` maps those of validation rows to sums over the rows: `loss`, which decides which
-        epoch is the best, and whatever else is worth a column. Raises PipelineError where
-        torch.compile lacks a compiler.
+        `loss` maps the network's outputs and the labels of a batch to the mean loss. `score` maps
+        those of validation rows to sums over the rows, by name: `loss`, which decides on the best
+        epoch, and any other metric to record. Raises PipelineError if torch.compile is asked for
+        but has no compiler.
         """
         torch.manual_seed(settings.seed)
         self.settings, self.group = settings, group
         self.model = build()
         self._loss, self._score = loss, score
-        # GPUs convolve with the channels of a pixel side by side; the weights tell what they are.
+        # Convolutions are faster on GPUs with channels last; 4-dimensional weights indicate them.
         has_pixels = any(parameter.dim() == 4 for parameter in self.model.parameters())
         on_gpu = group.device.type == "cuda"
         self._layout = torch.channels_last if on_gpu and has_pixels else torch.contiguous_format
@@ -54,7 +54,7 @@ class Learner(Generic[M]):
         self.model.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.dtype = choose_precision(settings.precision, group.device)
         self._run = group.share(self.model)
-        # What keeps the gradients of a batch's part from being shared before the others are there.
+        # Context that delays the averaging of gradients until the last part of a batch.
         self._unshared: Callable[[], AbstractContextManager[object]]
         self._unshared = getattr(self._run, "no_sync", nullcontext)
         if settings.compile:
@@ -64,7 +64,7 @@ class Learner(Generic[M]):
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, make_warmup_cosine(steps, settings)
         )
-        half = self.dtype == torch.float16  # whose small gradients would be zero
+        half = self.dtype == torch.float16  # small gradients would underflow to zero
         self._scaler = torch.amp.GradScaler(group.device.type, enabled=half)
         self._total = torch.zeros((), device=group.device)
         self._batches = 0
@@ -85,10 +85,9 @@ class Learner(Generic[M]):
         return float(self._schedule.get_last_lr()[0])
 
     def step(self, x: Tensor, y: Tensor, seed: tuple[int, ...]) -> None:
-        """Learn from one batch. Nothing in here waits for the device, where there is one.
+        """Train on one batch, without synchronizing with the device.
 
-        What is random in it depends on `seed` alone, so a training that was killed and goes on
-        repeats itself.
+        All randomness depends on `seed` only, so a resumed training repeats the same steps.
         """
         torch.manual_seed(mix_seeds(*seed))
         self._optimizer.zero_grad(set_to_none=True)
@@ -115,12 +114,13 @@ class Learner(Generic[M]):
 
     @torch.inference_mode()
     def measure(self, rows: Batches) -> dict[str, float]:
-        """Measure the network on a split: the mean over the rows of what `score` sums."""
+        """Measure the network on a split: the mean over its rows of each value of `score`."""
         self.model.eval()
         sums: dict[str, Tensor] = {}
         own = self.group.own(torch.arange(len(rows)))
-        fits = 4 * self.settings.batch_size // (self.group.size * self.settings.accumulate)
-        size = max(1, min(VALIDATION_BATCH, fits))  # there are no gradients here
+        # Without gradients, four times the batch of a training step fits into memory.
+        limit = 4 * self.settings.batch_size // (self.group.size * self.settings.accumulate)
+        size = max(1, min(VALIDATION_BATCH, limit))
         for x, y in rows.take(torch.split(own, size) if len(own) else []):
             with self._mixed_precision():
                 outputs = self.model(self._arrange(x)).float()
@@ -131,7 +131,7 @@ class Learner(Generic[M]):
         return dict(zip(sums, (value / len(rows) for value in total.tolist()), strict=True))
 
     def remember(self) -> None:
-        """Take the weights as they are for the best so far."""
+        """Save the current weights as the best so far."""
         self._best = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def recall(self) -> M:
@@ -140,7 +140,7 @@ class Learner(Generic[M]):
         return self.model
 
     def state(self) -> dict[str, Any]:
-        """Return all that `load` needs to go on from here."""
+        """Return the state from which `load` can resume."""
         return {
             "model": self.model.state_dict(),
             "best": self._best,
@@ -152,7 +152,7 @@ class Learner(Generic[M]):
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from a state that `state` returned."""
         self.model.load_state_dict(state["model"])
         self._best = state["best"]
         self._optimizer.load_state_dict(state["optimizer"])
@@ -162,7 +162,7 @@ class Learner(Generic[M]):
         self._batches = state["batches"]
 
     def _arrange(self, x: Tensor) -> Tensor:
-        """A batch in the memory layout that the device is quickest with."""
+        """Convert a batch to the memory layout that is fastest on the device."""
         is_pixels = x.dim() == 4
         return x.contiguous(memory_format=self._layout if is_pixels else torch.contiguous_format)
 
@@ -173,13 +173,13 @@ class Learner(Generic[M]):
 
 
 def make_warmup_cosine(steps: int, settings: TrainingSettings) -> Callable[[int], float]:
-    """Make the learning rate's factor at a step: up in a line, then down in half a cosine."""
+    """Make a function from step to learning-rate factor: linear warm-up, then cosine decay."""
     warmup = max(1, round(steps * settings.warmup_share))
 
-    def find_factor(step: int) -> float:
+    def compute_factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
-        done = (step - warmup) / max(1, steps - warmup)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        progress = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
-    return find_factor
+    return compute_factor

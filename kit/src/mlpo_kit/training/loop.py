@@ -1,6 +1,6 @@
-"""The training loop: epochs over batches, checkpoints, early stop, and what it came to.
+"""The training loop: epochs, checkpoints, early stopping, and a summary of the training.
 
-A training that was killed goes on from its last checkpoint, to the same weights.
+A killed training resumes from its last checkpoint and arrives at the same weights.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ OnEpoch = Callable[[Epoch], Any]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training came to. The weights of the best epoch are in the learner."""
+    """The summary of a training. The learner holds the weights of the best epoch."""
 
     history: list[Epoch]
     best: Epoch
     parameters: int
-    samples_per_second: float  # in the middle one of the epochs
+    samples_per_second: float  # median over the epochs
     device: str
     precision: str
-    data: str  # where the rows waited
+    data: str  # where the rows were kept
     usage: Usage
 
 
 @dataclass
 class Progress:
-    """How far a training is, and what it came to so far."""
+    """The progress of a training."""
 
     epoch: int = 1
-    step: int = 0  # of this epoch, that were done
-    rate: float = 0.0
+    step: int = 0  # steps done in this epoch
+    rate: float = 0.0  # the learning rate at the start of this epoch
     best: float = math.inf
     best_epoch: int = 0
     history: list[Epoch] = field(default_factory=list)
 
     def add(self, epoch: Epoch) -> bool:
-        """Go on to the next epoch; returns whether this one was the best so far."""
+        """Record a finished epoch; returns whether it is the best so far."""
         self.history.append(epoch)
         self.epoch, self.step = epoch["epoch"] + 1, 0
         if epoch["val_loss"] >= self.best:
@@ -70,7 +70,7 @@ class Progress:
         return True
 
     def is_over(self, settings: TrainingSettings) -> bool:
-        """Whether all epochs are done, or enough of them brought nothing."""
+        """Whether all epochs are done, or `patience` epochs brought no improvement."""
         stalled = self.epoch - 1 - self.best_epoch
         return self.epoch > settings.epochs or stalled >= settings.patience
 
@@ -83,18 +83,18 @@ def run_training(
     on_epoch: OnEpoch | None = None,
     launch: Launch = launch_processes,
 ) -> Any:
-    """Run `fit(settings, work, group, on_epoch, **inputs)` here, or in as many processes as asked.
+    """Run `fit(settings, work, group, on_epoch, **inputs)` here or in several processes.
 
-    `fit` is a function of a module, as other processes import it; the leading process returns the
-    stage's result, and the others None. `launch` starts the processes. Raises PipelineError when
-    the device that was asked for is not there, or a process fails.
+    `fit` must be a module-level function, because other processes import it. It returns the stage's
+    result in the leading process and None in the others. `launch` starts the processes. Raises
+    PipelineError if the device in the settings is not available or a process fails.
     """
     if settings.processes * settings.nodes == 1:
         result = fit(settings, work, Group(choose_device(settings.device)), on_epoch, **inputs)
     else:
         result = launch(work, fit, inputs, lambda epoch: on_epoch and on_epoch(epoch))
     if result is None:
-        raise RuntimeError("the leading process of a training returned nothing")
+        raise RuntimeError("the leading process of a training returned no result")
     return result
 
 
@@ -110,17 +110,17 @@ def fit_model(
     work: Workspace,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
-    """Train until all epochs are done or nothing gets better; the learner keeps the best weights.
+    """Train until all epochs are done or `patience` runs out; the learner keeps the best weights.
 
-    Raises PipelineError when the loss is no longer a number.
+    Raises PipelineError if the loss becomes infinite or NaN.
     """
     settings, group, progress = learner.settings, learner.group, Progress()
     checkpoints = Checkpoints(work, settings.checkpoint_seconds)
     if state := checkpoints.newest(group.device):
         progress = Progress(**state["progress"])
         learner.load(state["learner"])
-        state.clear()  # it would stay on the device
-        log.info("going on after epoch %d, step %d", progress.epoch - 1, progress.step)
+        state.clear()  # free the memory of the device
+        log.info("resuming after epoch %d, step %d", progress.epoch - 1, progress.step)
     precision = str(learner.dtype).removeprefix("torch.")
     device = describe_device(group.device)
     log.info("training on %s in %s, rows: %s", device, precision, rows.where)
@@ -141,7 +141,7 @@ def fit_model(
             _save_checkpoint(checkpoints, learner, progress)
         usage = measure_usage(rows.waited + validation.waited)
     if progress.epoch <= settings.epochs:
-        log.info("no better validation loss in %d epochs: done", settings.patience)
+        log.info("no better validation loss in %d epochs: stopping", settings.patience)
     return Fitted(
         history=progress.history,
         best=progress.history[progress.best_epoch - 1],
@@ -161,7 +161,7 @@ def _run_epoch(
     validation: Batches,
     checkpoints: Checkpoints,
 ) -> Epoch:
-    """One pass over the rows, or what is left of it, and a look at the validation split."""
+    """Train one epoch, or the rest of it after a resume, and measure the validation split."""
     settings, group = learner.settings, learner.group
     began = time.perf_counter()
     if progress.step == 0:
@@ -191,25 +191,25 @@ def _run_epoch(
 
 
 def _pick(epoch: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """The losses and scores of an epoch."""
+    """Pick the losses and scores of an epoch."""
     return [(name, value) for name, value in epoch.items() if name.startswith(("train_", "val_"))]
 
 
 def _make_order(settings: TrainingSettings, rows: int, epoch: int, processes: int) -> list[Tensor]:
-    """The batches of an epoch, as row numbers, for all processes."""
+    """Make the batches of an epoch, as row numbers, for all processes."""
     parts = processes * settings.accumulate
     return shuffle_batches(rows, settings.batch_size, settings.seed, epoch, parts)
 
 
 def _save_checkpoint(checkpoints: Checkpoints, learner: Learner[Any], progress: Progress) -> None:
-    """Write a checkpoint if it is time for one: after each step and each epoch."""
+    """Save a checkpoint if one is due."""
     if checkpoints.is_due() and learner.group.leads:
         state = {"learner": learner.state(), "progress": asdict(progress)}
         checkpoints.save(state, f"{progress.epoch}-{progress.step}")
 
 
 def save_history(work: Workspace, fitted: Fitted) -> Ref:
-    """Save the epochs as `history.jsonl`, a line of JSON for each."""
+    """Save the epochs as `history.jsonl`, one JSON document per line."""
     return work.save_text(
         "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in fitted.history)
     )

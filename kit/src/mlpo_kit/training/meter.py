@@ -1,7 +1,7 @@
-"""How well a stage used its device.
+"""Measure how well a stage used its device.
 
-torch asks NVML, NVIDIA's own library, in which share of the time a kernel ran on a GPU; a CPU's
-share is the time that its cores computed.
+For a GPU, torch asks NVML, NVIDIA's library, for the share of the time in which a kernel ran. For a
+CPU, the share is the process's CPU time divided by wall time and cores.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ import torch
 from mlpo_kit.runs.usage import Usage
 from mlpo_kit.training.device import describe_device
 
-PERIOD = 0.2  # seconds between two looks at a GPU
+PERIOD = 0.2  # seconds between two samples of a GPU
 
 
 @contextmanager
 def meter_usage(
     device: torch.device, cores: int = 1, gpus: int = 1
 ) -> Iterator[Callable[[float], Usage]]:
-    """Watch a device; what is yielded tells how well it was used so far.
+    """Meter a device; yields a function that returns its usage so far.
 
-    It takes the seconds that were waited for rows. Of `gpus` that do the same, one stands for all.
+    The function takes the seconds spent waiting for rows. If `gpus` GPUs do the same work, only
+    `device` is metered, and it stands for all.
     """
     gpus = gpus if device.type == "cuda" else 0
-    began, computed, looks = time.perf_counter(), time.process_time(), list[float]()
-    look = find_gpu_look(device) if gpus else None
+    began, computed, samples = time.perf_counter(), time.process_time(), list[float]()
+    read_share = find_gpu_reader(device) if gpus else None
     done = threading.Event()
 
-    def watch(look: Callable[[], float]) -> None:
+    def sample(read_share: Callable[[], float]) -> None:
         while not done.wait(PERIOD):
-            looks.append(look())
+            samples.append(read_share())
 
-    def usage(waited: float) -> Usage:
+    def measure_usage(waited: float) -> Usage:
         seconds = max(time.perf_counter() - began, 1e-9)
         if gpus:
-            share = sum(looks) / len(looks) if looks else None
+            share = sum(samples) / len(samples) if samples else None
             peak = torch.cuda.max_memory_allocated(device)
         else:
             share = (time.process_time() - computed) / seconds / cores
@@ -58,21 +59,21 @@ def meter_usage(
 
     if gpus:
         torch.cuda.reset_peak_memory_stats(device)
-    if look is not None:
-        threading.Thread(target=watch, args=[look], daemon=True).start()
+    if read_share is not None:
+        threading.Thread(target=sample, args=[read_share], daemon=True).start()
     try:
-        yield usage
+        yield measure_usage
     finally:
         done.set()
 
 
-def find_gpu_look(device: torch.device) -> Callable[[], float] | None:
-    """Find what tells the share of the last moments in which a kernel ran.
+def find_gpu_reader(device: torch.device) -> Callable[[], float] | None:
+    """Find a function that reads the share of the last moments in which a kernel ran.
 
-    None where NVML can't tell, as with a part of a GPU (MIG).
+    None if NVML does not support the device, for example a partition of a GPU (MIG).
     """
     try:
         torch.cuda.utilization(device)
-    except Exception:  # no such package, or one of NVML's many reasons
+    except Exception:  # the package is missing, or one of NVML's many errors
         return None
     return lambda: torch.cuda.utilization(device) / 100

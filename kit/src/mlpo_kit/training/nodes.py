@@ -1,7 +1,8 @@
-"""How the machines of one training find each other: through the store.
+"""Let the machines of one training find each other through the store.
 
-Machine 0 runs the stage. It leaves word of the port where it waits and of the work's cache key; the
-others wait for that word, and answer. Whoever is missing ends the training after `timeout_seconds`.
+Machine 0 runs the stage. It writes an invitation to the store, with the port where it waits and the
+cache key; the other machines wait for it and answer with a file each. If a machine is missing after
+`timeout_seconds`, the training fails.
 """
 
 from __future__ import annotations
@@ -31,24 +32,29 @@ from mlpo_kit.training.processes import (
 
 
 def lead_nodes(node: Node, attempt: int = 0) -> Launch:
-    """Return what the stage is to launch on machine 0; `attempt` numbers the tries of one run.
+    """Return the `launch` function for the stage on machine 0.
 
-    That raises PipelineError when a machine does not come, or one of the processes fails.
+    `attempt` numbers the attempts of one run. The function raises PipelineError if a machine does
+    not join or a process fails.
     """
 
     def launch(work: Workspace, fit: Callable[..., Any], inputs: Inputs, on_epoch: OnEpoch) -> Any:
         settings, place = _find_settings(work.run), _locate_meeting(work.run, attempt)
-        choose_device(settings.device, of=settings.processes)  # before anybody waits for it
+        choose_device(settings.device, of=settings.processes)  # fail before other machines wait
         port = find_free_port()
         clear_earlier_try(work)
-        word = {"key": work.key, "port": port, "fit": f"{fit.__module__}:{fit.__qualname__}"}
-        work.store.write_json(f"{place}/0.json", word)
-        others = {f"{number}.json" for number in range(1, node.count)}
+        invitation = {
+            "key": work.key,
+            "port": port,
+            "fit": f"{fit.__module__}:{fit.__qualname__}",
+        }
+        work.store.write_json(f"{place}/0.json", invitation)
+        expected = {f"{number}.json" for number in range(1, node.count)}
         try:
             _wait_for(
                 work.run,
-                lambda: others <= set(work.store.children(place)),
-                lambda: _name_missing(others - set(work.store.children(place))),
+                lambda: expected <= set(work.store.children(place)),
+                lambda: _name_missing(expected - set(work.store.children(place))),
             )
             return launch_processes(work, fit, inputs, on_epoch, replace(node, port=port))
         finally:
@@ -58,39 +64,39 @@ def lead_nodes(node: Node, attempt: int = 0) -> Launch:
 
 
 def follow_lead(run: Run, inputs: dict[str, Ref], node: Node, attempt: int = 0) -> None:
-    """Train as one of the other machines; where machine 0 reuses a result, there is nothing to do.
+    """Train as one of the other machines; return at once if machine 0 reuses a result.
 
-    Raises PipelineError when machine 0 does not begin, or one of the processes fails.
+    Raises PipelineError if machine 0 does not start or a process fails.
     """
     settings, place = _find_settings(run), _locate_meeting(run, attempt)
     choose_device(settings.device, of=settings.processes)
     _wait_for(
         run,
-        lambda: _read_word(run, place) is not None or _is_reused(run),
-        lambda: "machine 0 did not begin",
+        lambda: _read_invitation(run, place) is not None or _is_reused(run),
+        lambda: "machine 0 did not start",
     )
-    word = _read_word(run, place)
-    if word is None:
+    invitation = _read_invitation(run, place)
+    if invitation is None:
         return
     run.store.write_json(f"{place}/{node.number}.json", {})
-    work = Workspace(run, run.pipeline.training_stage, word["key"])
-    module, _, name = word["fit"].partition(":")
+    work = Workspace(run, run.pipeline.training_stage, invitation["key"])
+    module, _, name = invitation["fit"].partition(":")
     fit = getattr(import_module(module), name)
-    launch_processes(work, fit, inputs, None, replace(node, port=word["port"]))
+    launch_processes(work, fit, inputs, None, replace(node, port=invitation["port"]))
 
 
 def find_free_port() -> int:
-    """Find a port of this machine that nobody uses."""
+    """Find a free port of this machine."""
     with closing(socket.socket()) as sock:
         sock.bind(("", 0))
         port: int = sock.getsockname()[1]
         return port
 
 
-def _wait_for(run: Run, is_there: Callable[[], bool], describe_missing: Callable[[], str]) -> None:
+def _wait_for(run: Run, is_ready: Callable[[], bool], describe_missing: Callable[[], str]) -> None:
     timeout = _find_settings(run).timeout_seconds
     end = time.monotonic() + timeout
-    while not is_there():
+    while not is_ready():
         if time.monotonic() > end:
             raise PipelineError(
                 f"{describe_missing()} within {timeout:g} seconds "
@@ -108,20 +114,20 @@ def _locate_meeting(run: Run, attempt: int) -> str:
     return f"runs/{run.id}/{run.pipeline.training_stage}/meeting-{attempt}"
 
 
-def _read_word(run: Run, place: str) -> dict[str, Any] | None:
-    """What machine 0 left."""
+def _read_invitation(run: Run, place: str) -> dict[str, Any] | None:
+    """Read the invitation of machine 0; None if there is none yet."""
     with suppress(FileNotFoundError):
-        word: dict[str, Any] = run.store.read_json(f"{place}/0.json")
-        return word
+        invitation: dict[str, Any] = run.store.read_json(f"{place}/0.json")
+        return invitation
     return None
 
 
 def _is_reused(run: Run) -> bool:
-    """Whether machine 0 was served from the cache, where another run was quicker."""
+    """Whether machine 0 reused a cached result, because another run finished first."""
     record = read_record(run.store, run.id, run.pipeline.training_stage)
     return record is not None and record.state == "reused"
 
 
 def _name_missing(files: set[str]) -> str:
     names = ", ".join(sorted(name.removesuffix(".json") for name in files))
-    return f"machine {names} did not come"
+    return f"machine {names} did not join"

@@ -2,14 +2,14 @@
 
     python -m torch.distributed.run --nproc-per-node 8 -m mlpo_kit.training.worker JOB
 
-JOB is what `describe_job` wrote: it holds all that a process needs, on whichever machine. Process 0
-leaves what the stage returns in the store, and how far it is.
+JOB is the text from `describe_job`: everything that a process needs, on any machine. Process 0
+writes its progress and the stage's result to the store.
 
-torchrun is a process, and an error goes through the store, as torch 2.13 has nothing better here:
-`elastic_launch` blocks while epochs are to be reported, waits 300 seconds for a machine that is
-lost after the result is there, which no option changes, and unless told otherwise replaces the
-caller's signal handlers for good. `@record` leaves its file on one machine, dated in whole seconds:
-of processes that end as fast as ours it mostly names one whose peer was gone.
+torchrun runs as a subprocess, and errors go through the store, because torch 2.13 offers nothing
+better. `elastic_launch` blocks while epochs have to be reported, waits 300 seconds, which no option
+changes, for a machine that is lost after the result is written, and by default replaces the
+caller's signal handlers for good. `@record` writes its file on one machine only, with times in
+whole seconds: when processes end this quickly, it mostly names one whose peer had failed before.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from mlpo_kit.training.device import choose_device
 
 Inputs = Mapping[str, Ref]
 OnEpoch = Callable[[dict[str, Any]], Any]
-# Starts the processes: the workspace, the function that each runs, its inputs, who is told.
+# Starts the processes; takes the workspace, the function to run, its inputs, and a callback.
 Launch = Callable[[Workspace, Callable[..., Any], Inputs, OnEpoch], Any]
 
 LAUNCHER = "MLPO_KIT_LAUNCHER"  # the id of the process that waits for the result
-POLL_SECONDS = 0.5  # between two looks at how far it is
-GRACE_SECONDS = 20  # for all to end, once there is a result
+POLL_SECONDS = 0.5  # between two checks of the progress
+GRACE_SECONDS = 20  # for all processes to end after the result is written
 
 
 @dataclass(frozen=True)
 class Node:
-    """This machine among those that train together, and where they meet."""
+    """This machine's number among those that train together, and the address of machine 0."""
 
     count: int = 1
     number: int = 0
     address: str = "127.0.0.1"
-    port: int = 0  # 0: any free one, where there is one machine
+    port: int = 0  # 0: any free port, for a single machine
 
 
 def describe_job(work: Workspace, fit: Callable[..., Any], inputs: Inputs) -> str:
-    """Describe all that the processes need to know, as one line of JSON."""
+    """Describe everything that the processes need, as one line of JSON."""
     run = work.run
     return json.dumps(
         {
@@ -80,19 +80,19 @@ def launch_processes(
     on_epoch: OnEpoch | None = None,
     node: Node | None = None,
 ) -> Any:
-    """Start this machine's processes and wait; returns the stage's result, if process 0 ran here.
+    """Start this machine's processes and wait for them.
 
-    Each process calls `fit(settings, work, group, on_epoch, **inputs)`. `on_epoch` is told of each
-    epoch as it ends. Raises PipelineError when the device that the settings ask for is not there,
-    or a process fails or dies: torchrun then ends the others, and those of other machines give up
-    after `timeout_seconds`.
+    Each process calls `fit(settings, work, group, on_epoch, **inputs)`. `on_epoch` is called after
+    each epoch. Returns the stage's result if process 0 ran on this machine, else None. Raises
+    PipelineError if the device in the settings is not available, or a process fails or dies: then
+    torchrun ends the others, and those of other machines fail after `timeout_seconds`.
     """
     name = work.run.pipeline.training_stage
     settings, node = getattr(work.run.settings, name), node or Node()
     if settings.nodes != node.count:
         raise PipelineError(
-            f"{name}.nodes is {settings.nodes}, and this training was started on {node.count}: "
-            "README.md says what starts it on several machines"
+            f"{name}.nodes is {settings.nodes}, but this training was started on {node.count}: "
+            "README.md explains how to start it on several machines"
         )
     choose_device(settings.device, of=settings.processes)
     if node.number == 0:
@@ -105,11 +105,11 @@ def launch_processes(
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
     environment[LAUNCHER] = str(os.getpid())
-    if work.run.settings.is_remote:  # fetched once, for all processes of this machine
+    if work.run.settings.is_remote:  # download once for all processes of this machine
         for ref in inputs.values():
             work.open(ref)
         environment[SCRATCH] = str(work.store.folder(""))
-    if node.address == Node.address:  # no name of this machine has to resolve
+    if node.address == Node.address:  # works even if this machine's host name does not resolve
         environment = {"GLOO_SOCKET_IFNAME": "lo", **environment}
     process = subprocess.Popen(command, env=environment, cwd=find_project().root)
     reported = 0
@@ -117,7 +117,7 @@ def launch_processes(
         while process.poll() is None and not _has_result(work):
             time.sleep(POLL_SECONDS)
             reported = _report_epochs(work, on_epoch, reported)
-        with suppress(subprocess.TimeoutExpired):  # it waits for a machine that is lost meanwhile
+        with suppress(subprocess.TimeoutExpired):  # it may wait for a machine that was lost
             process.wait(GRACE_SECONDS)
     finally:
         with suppress(ProcessLookupError):
@@ -145,37 +145,37 @@ def _make_meeting_flags(node: Node, timeout: float) -> list[str]:
 
 
 def clear_earlier_try(work: Workspace) -> None:
-    """Delete what an earlier try of the same stage left."""
+    """Delete the files of an earlier attempt at the same stage."""
     work.store.delete([locate(work, name) for name in ("result.json", "epochs.json", "error.txt")])
 
 
 def read_result(work: Workspace) -> Any:
-    """Read what process 0 returned. Raises PipelineError where it left nothing."""
+    """Read the result of process 0; raises PipelineError if there is none."""
     result = work.run.pipeline[work.run.pipeline.training_stage].result
     try:
         document = work.store.read_json(locate(work, "result.json"))
     except FileNotFoundError:
         raise PipelineError(
-            f"the training ended well, and left no {locate(work, 'result.json')} in the store: do "
+            f"the training succeeded but left no {locate(work, 'result.json')} in the store: do "
             "all machines see the same store (storage_root)?"
         ) from None
     return TypeAdapter(result).validate_python(document)
 
 
 def read_failure(work: Workspace) -> str | None:
-    """Read the error of the process that failed first, if it could still write it."""
+    """Read the error of the process that failed first; None if it could not write one."""
     with suppress(FileNotFoundError):
         return work.store.read(locate(work, "error.txt")).decode()
     return None
 
 
 def locate(work: Workspace, name: str) -> str:
-    """Return the key of a file in which the processes report."""
+    """Return the key of a file that the processes write to the store."""
     return f"runs/{work.run.id}/{work.stage}/{name}"
 
 
 def _report_epochs(work: Workspace, on_epoch: OnEpoch | None, reported: int) -> int:
-    """Tell of the epochs that ended since; returns how many were told of in all."""
+    """Call `on_epoch` for new epochs; returns the number of epochs reported in total."""
     if on_epoch is None:
         return reported
     with suppress(FileNotFoundError):
@@ -187,7 +187,7 @@ def _report_epochs(work: Workspace, on_epoch: OnEpoch | None, reported: int) -> 
 
 
 def _has_result(work: Workspace) -> bool:
-    """Whether process 0 has left a result; then it no longer matters how the others end."""
+    """Whether process 0 has written the result; then it no longer matters how the others end."""
     with suppress(FileNotFoundError):
         return bool(work.store.read(locate(work, "result.json")))
     return False

@@ -1,4 +1,4 @@
-"""One of the processes that train one model: what torchrun starts."""
+"""The entry point of each training process that torchrun starts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from mlpo_kit.training.processes import LAUNCHER, POLL_SECONDS, locate, read_fai
 
 
 def main(text: str) -> None:
-    """Train with the others as a job says. What goes wrong is left in the store, too."""
+    """Run this process's share of the training that a job describes.
+
+    An error is raised, and also written to the store.
+    """
     threading.Thread(target=end_with_parents, args=[os.getppid()], daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     job = json.loads(text)
@@ -48,14 +51,14 @@ def main(text: str) -> None:
             if result is not None:
                 work.store.write_json(locate(work, "result.json"), asdict(result))
     except Exception as error:
-        if read_failure(work) is None:  # the others fail because the first did
+        if read_failure(work) is None:  # later errors are consequences of the first
             reason = str(error) if isinstance(error, PipelineError) else repr(error)
             work.store.write(locate(work, "error.txt"), reason[:500].encode())
         raise
 
 
 def end_with_parents(torchrun: int) -> None:
-    """End this process when torchrun or the stage was killed: nobody else would."""
+    """End this process when torchrun or the stage's process was killed."""
     stage = int(os.environ.get(LAUNCHER, os.getpid()))
     with suppress(ProcessLookupError):
         while os.getppid() == torchrun:
@@ -75,5 +78,5 @@ if __name__ == "__main__":
         traceback.print_exc()
     sys.stdout.flush()
     atexit._run_exitfuncs()
-    # At Python's own end, threads of torch abort the process now and then, or wait for others.
+    # Skip Python's shutdown: there, torch's threads sometimes abort the process or hang.
     os._exit(code)
