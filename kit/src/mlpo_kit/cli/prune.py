@@ -49,6 +49,6 @@ def prune_after_run(settings: BaseSettings) -> None:
         adapter = load_adapter()
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
         if not plan.is_empty:
-            write_line(view.summarize_plan(plan, is_done=True))
+            write_line(view.summarize_plan(plan, is_applied=True))
     except PipelineError as error:
         write_message(f"warning: nothing was pruned: {error}")
