@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Build the image and print its name."""
-    cluster = read_cluster(Cluster, device=chosen.device, others=True)
+    cluster = read_cluster(Cluster, device=chosen.device, ignore_unknown=True)
     if not chosen.name:
         with divert_output():
             build_image(cluster, chosen.base)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Push the image and print its name."""
-    image = name_image(read_cluster(Cluster, device=chosen.device, others=True))
+    image = name_image(read_cluster(Cluster, device=chosen.device, ignore_unknown=True))
     with divert_output():
         push_image(image)
     write_answer(chosen, {"schema_version": 1, "image": image}, image)
