@@ -51,7 +51,8 @@ def format_predictions(document: dict[str, Any]) -> str:
         values = {name: column[row] for name, column in predictions.items()}
         label = values.get("labels", next(iter(values.values()), None))
         probabilities = values.get("probabilities")
-        has_probabilities = isinstance(probabilities, list) and probabilities
-        confidence = f" ({max(probabilities):.1%})" if has_probabilities else ""
+        confidence = ""
+        if isinstance(probabilities, list) and probabilities:
+            confidence = f" ({max(probabilities):.1%})"
         lines.append(f"  {label}{confidence}, the truth is {truth}")
     return "\n".join(lines)

@@ -79,7 +79,7 @@ def _draw_lines(series: list[list[float]]) -> Document:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Split a column's name, such as val_loss into `val` and `loss`, or `rate` into "" and `rate`."""
+    """Split a column's name into split and measure: `val`, `loss`, or "" and the name itself."""
     split, _, measure = name.partition("_")
     return (split, measure) if split in COLOURS and measure else ("", name)
 
