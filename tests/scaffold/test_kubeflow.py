@@ -153,7 +153,7 @@ def test_a_second_run_uses_the_first_and_a_prune_leaves_what_it_uses(green):
     printed = green.make("prune").stdout
     assert re.search(rf"{second['run_id']} .* kept +one of the last 1", printed)
     assert re.search(
-        rf"{first['run_id']} .* rest stays  given up before; what is left of it is used", printed
+        rf"{first['run_id']} .* rest stays  pruned before; the rest is still in use", printed
     )
     assert green.champion() == 1
 

@@ -1,4 +1,4 @@
-"""A verb that only one orchestrator has."""
+"""A verb of one orchestrator only."""
 
 from __future__ import annotations
 

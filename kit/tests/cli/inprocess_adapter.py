@@ -1,6 +1,6 @@
-"""An adapter without an orchestrator: the stages are plain calls in this process.
+"""An adapter without an orchestrator: it calls the stages in this process.
 
-It stands where the project's adapter would, so that the command line is tried in milliseconds.
+It replaces the project's adapter, so that tests of the command line take milliseconds.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def compare_pipeline() -> list[str]:
 
 
 def install(patch: pytest.MonkeyPatch, project: Project) -> None:
-    """Put this module where the adapter of the project's orchestrator is looked for."""
+    """Install this module in place of the adapter of the project's orchestrator."""
     module = ModuleType("adapter")
     vars(module).update(globals(), CLUSTER=Cluster, PRUNE_COMMAND=None)
     module.VERBS = {"greet": "greeting"}  # type: ignore[attr-defined]
     patch.setitem(sys.modules, f"mlpo_kit.{project.orchestrator}.adapter", module)
-    for known in (KEPT, FORGOTTEN, PROBLEMS, OPTIONS):
-        known.clear()
+    for records in (KEPT, FORGOTTEN, PROBLEMS, OPTIONS):
+        records.clear()

@@ -1,4 +1,4 @@
-"""Each verb on the small project: its answer on stdout, talk on stderr, the exit code."""
+"""Each verb on the small project: its answer on stdout, its messages on stderr, its exit code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def call(
 
 
 def read(answer: tuple[int, str, str], code: int = 0) -> Any:
-    """The document of an answer, which stands alone on stdout."""
+    """Parse stdout, which holds one JSON document and nothing else."""
     assert answer[0] == code, answer
     return json.loads(answer[1])
 
@@ -54,7 +54,7 @@ def test_a_run_ends_with_its_table(call: Call) -> None:
 
 
 @pytest.mark.parametrize("verb", ["run", "sweep", "plan"])
-def test_settings_are_changed_alike(call: Call, verb: str) -> None:
+def test_run_sweep_and_plan_take_the_same_changes(call: Call, verb: str) -> None:
     code, _, err = call(verb, "--set", "train.epochs=none")
     assert code == 1
     assert "train.epochs: Input should be a valid integer" in err
@@ -86,7 +86,7 @@ def test_a_sweep_ends_with_its_trials(call: Call) -> None:
     assert call("sweep", "--sweep", "many")[0] == 1
 
 
-def test_a_run_answers_in_one_document_if_asked_to(call: Call) -> None:
+def test_run_json_prints_one_document(call: Call) -> None:
     answer = call("run", "--json")
     document = read(answer)
     assert (document["status"], document["sweep"]) == ("completed", None)
@@ -99,7 +99,7 @@ def test_a_run_answers_in_one_document_if_asked_to(call: Call) -> None:
     assert len(document["sweep"]["trials"]) == 3
 
 
-def test_a_run_that_fails_answers_in_one_document_too(call: Call) -> None:
+def test_run_json_prints_one_document_when_the_run_fails(call: Call) -> None:
     answer = call("run", "--json", "--set", "train.fail=true")
     document = read(answer, code=1)
     assert document["status"] == "failed"
@@ -135,21 +135,21 @@ def test_a_refused_candidate_is_an_outcome_unless_promotion_is_required(call: Ca
     assert ": refused" in out
     code, _, err = call("run", "--require-promotion", *refuse)
     assert code == 1
-    assert "was refused, and --require-promotion wants a model that is promoted" in err
+    assert "is refused, but --require-promotion requires a promoted model" in err
     assert call("run", "--require-promotion")[0] == 0
 
 
-def test_a_defect_in_a_stage_is_the_stages(call: Call) -> None:
+def test_an_error_in_a_stage_is_not_an_internal_error(call: Call) -> None:
     code, out, err = call("run", "--set", "train.fail=true")
     assert code == 1
     assert ": failed" in out
     assert "the training has a defect" in out
     assert "internal error" not in err
-    assert "Traceback" in err  # of use to who wrote the stage
+    assert "Traceback" in err  # for the author of the stage
 
 
 @pytest.mark.parametrize(("state", "code"), [("preempted", 75), ("interrupted", 130)])
-def test_scripts_are_told_what_a_run_ended_with(
+def test_the_exit_code_says_that_a_run_was_preempted_or_interrupted(
     call: Call, monkeypatch: pytest.MonkeyPatch, state: str, code: int
 ) -> None:
     def stop(options: Any) -> int:
@@ -187,7 +187,7 @@ def test_prune_shows_and_applies(call: Call) -> None:
     assert (code, err) == (1, "error: there is no run 'none': `make prune` lists them\n")
 
 
-def test_a_run_prunes_behind_itself(call: Call, toy: Project) -> None:
+def test_a_run_prunes_after_it_ends(call: Call, toy: Project) -> None:
     profile = toy.configs / "local.yaml"
     strict = "{keep_last: 1, keep_days: 2.0e-8, keep_failed_days: 1.0e-9, keep_versions: 1}"
     profile.write_text(f"retention: {strict}\ncaching: {{max_age_days: 1.0e-8}}\n")
@@ -199,35 +199,35 @@ def test_a_run_prunes_behind_itself(call: Call, toy: Project) -> None:
     assert read(call("prune", "--apply", "--json"))["applied"] is True
 
 
-def test_what_ends_with_an_answer_prints_one_document(
+def test_verbs_with_an_answer_print_one_document(
     call: Call, toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mlpo_kit.reports.page.build_report", lambda store, run_id: run_id)
     call("run", "--set", "train.epochs=2")
     call("run")
     assert read(call("graph", "--json"))["package"] == "toy"
-    taken = "dataset = preprocess.dataset, splits = preprocess.splits"
-    assert f"  train       {taken}" in call("graph")[1]
+    inputs = "dataset = preprocess.dataset, splits = preprocess.splits"
+    assert f"  train       {inputs}" in call("graph")[1]
     report = read(call("report", "--json"))
     assert report["path"] == str(toy.root / "report.html")
     assert (toy.root / "report.html").read_text() == report["run_id"]
     assert read(call("rollback", "--json"))["champion"]["number"] == 1
     assert "has no champion before version 1" in call("rollback")[2]
     assert read(call("check", "--json")) == {"schema_version": 1, "problems": []}
-    assert call("check")[1] == "the pipeline file does what PIPELINE says\n"
+    assert call("check")[1] == "the pipeline file matches PIPELINE\n"
     image = read(call("image", "--name", "--json"))["image"]
     assert image.startswith("registry.example.org/team/toy:")
 
 
-def test_a_check_names_what_disagrees(call: Call) -> None:
+def test_check_lists_the_differences(call: Call) -> None:
     inprocess_adapter.PROBLEMS.append("train takes other inputs")
     assert read(call("check", "--json"), code=1)["problems"] == ["train takes other inputs"]
     code, out, err = call("check")
     assert (code, out) == (1, "")
-    assert "does not do what PIPELINE says:\n  train takes other inputs\n" in err
+    assert "the pipeline file does not match PIPELINE:\n  train takes other inputs\n" in err
 
 
-def test_an_error_is_a_document_too(call: Call) -> None:
+def test_with_json_an_error_is_a_document(call: Call) -> None:
     answer = call("table", "--json")
     assert read(answer, code=1) == {
         "schema_version": 1,
@@ -236,7 +236,7 @@ def test_an_error_is_a_document_too(call: Call) -> None:
     assert answer[2] == "error: there is no run in . yet: `make run` starts one\n"
 
 
-def test_a_verb_of_the_orchestrator_is_one_of_ours(call: Call) -> None:
+def test_the_orchestrators_own_verbs_are_listed_and_run(call: Call) -> None:
     assert call("greet", "you")[1] == "hello you\n"
     out = call("--help")[1]
     assert "Metaflow only:\n  greet" in out

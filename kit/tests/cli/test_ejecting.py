@@ -13,7 +13,7 @@ from mlpo_kit.setup import vendored, wheel_builder
 KIT = Path(__file__).parents[2]
 
 
-def test_sources_come_and_go_and_edits_are_kept_until_discarded(
+def test_restore_deletes_the_ejected_sources_and_edited_ones_only_with_discard(
     toy: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (toy.root / vendored.VENDOR).mkdir()

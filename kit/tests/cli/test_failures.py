@@ -1,4 +1,4 @@
-"""What goes wrong is one sentence with the fix, and an exit code that scripts can rely on."""
+"""A failure is reported as one sentence with the fix, and an exit code for scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlpo_kit.config.project import Project
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that belongs to no project."""
+    """Change into an empty folder that belongs to no project."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLPO_KIT_PROJECT", raising=False)
     return tmp_path
@@ -54,33 +54,36 @@ def test_an_orchestrator_that_is_unknown_is_named(
     pyproject.write_text(pyproject.read_text().replace('"metaflow"', '"airflow"'))
     assert main([verb]) == 1
     err = capsys.readouterr().err
-    assert "[tool.mlpo] orchestrator is 'airflow'; it is one of: kubeflow, metaflow, zenml" in err
+    words = "[tool.mlpo] orchestrator is 'airflow'; it must be one of: kubeflow, metaflow, zenml"
+    assert words in err
     assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("argument", "words"),
     [
         ("paln", "error: there is no verb 'paln'; did you mean plan?"),
-        ("xyz", "error: there is no verb 'xyz': `mlpo-kit --help` lists them"),
-        ("--json", "error: the verb comes first, and then --json"),
+        ("xyz", "error: there is no verb 'xyz': `mlpo-kit --help` lists the verbs"),
+        ("--json", "error: name a verb before --json: `mlpo-kit --help` lists the verbs"),
     ],
 )
-def test_an_unknown_verb_is_usage(
-    nowhere: Path, given: str, words: str, capsys: pytest.CaptureFixture[str]
+def test_an_unknown_verb_is_a_usage_error(
+    nowhere: Path, argument: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([given]) == 2
+    assert main([argument]) == 2
     assert capsys.readouterr().err.startswith(words)
 
 
-def test_an_unknown_option_is_usage(toy: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_option_is_a_usage_error(
+    toy: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["table", "--jsn"])
     assert caught.value.code == 2
     assert "unrecognized arguments: --jsn" in capsys.readouterr().err
 
 
-def test_a_defect_of_ours_is_one_line_and_a_traceback_only_when_wanted(
+def test_an_internal_error_is_one_line_and_a_traceback_only_for_debugging(
     toy: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -98,7 +101,7 @@ def test_a_defect_of_ours_is_one_line_and_a_traceback_only_when_wanted(
     assert err.endswith(f"{line}\n")
 
 
-def test_a_defect_of_the_adapter_is_no_defect_of_a_stage(
+def test_an_error_in_the_adapter_is_an_internal_error(
     toy: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(options: object) -> int:
@@ -118,7 +121,7 @@ def test_a_defect_of_the_adapter_is_no_defect_of_a_stage(
         ("pipeline.py", "\nimport numpyy\n", "error: src/toy/pipeline.py:"),
     ],
 )
-def test_a_mistake_in_the_projects_code_is_placed_there(
+def test_an_error_in_the_projects_code_is_reported_with_its_file(
     toy: Project, file: str, text: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = toy.root / "src" / "toy" / file
@@ -140,7 +143,7 @@ def test_a_package_that_is_not_installed_is_named(
     assert "there is no package 'kfp' in the environment of" in capsys.readouterr().err
 
 
-def test_an_interrupt_is_no_error(
+def test_an_interrupt_writes_no_error(
     toy: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -162,7 +165,7 @@ def summary(status: str) -> dict[str, str]:
         (0, "completed", True, exit_codes.DONE),
         (0, "refused", False, exit_codes.DONE),
         (0, "refused", True, exit_codes.FAILED),
-        (0, None, False, exit_codes.DONE),  # it runs elsewhere, and its store is not this one
+        (0, None, False, exit_codes.DONE),  # it runs elsewhere, with another store
         (0, None, True, exit_codes.FAILED),
         (0, "running", True, exit_codes.FAILED),
         (0, "failed", False, exit_codes.FAILED),
@@ -199,7 +202,9 @@ print("loaded:", [name for name in {HEAVY!r} if name in sys.modules], file=sys.s
     [["--help"], ["table"], ["plan", "--help"], ["graph"], ["image", "--name"], ["run", "--help"]],
     ids=" ".join,
 )
-def test_starting_up_loads_nothing_heavy(toy: Project, arguments: list[str]) -> None:
+def test_starting_the_command_line_imports_no_heavy_package(
+    toy: Project, arguments: list[str]
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *arguments],
         cwd=toy.root,
@@ -222,13 +227,13 @@ def test_each_verb_explains_itself(
     assert text.startswith(f"usage: mlpo-kit {verb} ")
     options = text.partition("options:")[2].splitlines()
     lines = [line for line in options if line.startswith("  -")]
-    for number, line in enumerate(options):  # each has a line that says what it is for
+    for number, line in enumerate(options):  # each option has a help text
         if line.startswith("  -") and "  " not in line.strip():
             assert options[number + 1].startswith("       "), line
     assert lines
 
 
-def test_the_list_of_verbs_has_each_once(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_lists_each_verb_once(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     named = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
@@ -250,7 +255,7 @@ def test_the_list_of_verbs_has_each_once(nowhere: Path, capsys: pytest.CaptureFi
         (("prune",), "set MLFLOW_TRACKING_URI to the MLflow server"),
     ],
 )
-def test_only_what_asks_the_registry_needs_one(
+def test_only_verbs_that_use_the_registry_need_one(
     toy: Project,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

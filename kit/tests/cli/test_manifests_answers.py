@@ -1,4 +1,4 @@
-"""What the verbs about clusters answer, where no cluster is asked."""
+"""The answers of the cluster verbs that need no cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def adapter(toy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     inprocess_adapter.install(monkeypatch, toy)
 
 
-def test_manifests_names_the_files(toy: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_manifests_prints_the_paths_of_the_files(
+    toy: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["manifests", "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert str(toy.root / "build" / "manifests" / "own.yaml") in files

@@ -13,7 +13,7 @@ from mlpo_kit.cluster.pods import Manifest
 
 # The check, the file, the kind in it, where in that, what stands there, what is named then.
 Broken = tuple[str, str, str, str, Any, str]
-GONE = object()  # what is put there is deleted
+GONE = object()  # deletes the value at the place
 POD = "spec.template.spec"
 SERVER = f"{POD}.containers.0"
 WORK = "spec.templates.1.container"
@@ -22,7 +22,7 @@ _SHORT = {"app": "app.kubernetes.io/name", "nvidia/gpu": "nvidia.com/gpu"}
 
 
 def put(document: Any, place: str, value: Any) -> None:
-    """Set what stands at a place such as `spec.containers.0.name`."""
+    """Set the value at a place such as `spec.containers.0.name`."""
     *way, last = place.split(".")
     for name in way:
         document = document[int(name) if isinstance(document, list) else _find_key(document, name)]
@@ -34,12 +34,12 @@ def put(document: Any, place: str, value: Any) -> None:
 
 
 def _find_key(document: Manifest, name: str) -> str:
-    """A key of the document, given in short: app for app.kubernetes.io/name."""
+    """Find a key of the document by a short form: app for app.kubernetes.io/name."""
     return next((key for key in document if key in (name, _SHORT.get(name))), name)
 
 
 def break_manifests(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Break good manifests: the check names that, in the words, and no other check does."""
+    """Break good manifests; assert that the check reports it in the words, and no other check."""
     check, stem, kind, place, value, words = broken
     files = make_manifests()
     (document,) = (one for one in files[stem] if one["kind"] == kind)
@@ -56,5 +56,5 @@ def break_manifests(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def name_tests(broken: list[Broken]) -> list[str]:
-    """The names of the tests."""
+    """Return the names of the tests."""
     return [f"{check}-{number}" for number, (check, *_) in enumerate(broken)]

@@ -1,4 +1,4 @@
-"""A cluster, settings for one, and manifests of all sorts that are as they should be."""
+"""A valid cluster, settings for it, and valid manifests of all kinds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRAIN = Resources(cpu=4, memory_mb=16384, gpu=1)
 
 
 def make_settings(**changes: Any) -> Any:
-    """Settings of the small project for a cluster; what a test needs to be otherwise on top."""
+    """Make the small project's settings for a cluster, with a test's changes."""
     document = {
         "project": "digits",
         "compute": "kubernetes",
@@ -32,7 +32,7 @@ def make_settings(**changes: Any) -> Any:
 
 
 def make_cluster(**changes: Any) -> Cluster:
-    """A cluster that has all that a cluster may have."""
+    """Make a cluster with a value in every field."""
     values: dict[str, Any] = {
         "image": "registry.test/team/digits",
         "namespace": "team",
@@ -49,7 +49,7 @@ def make_cluster(**changes: Any) -> Cluster:
 
 
 def make_manifests() -> dict[str, list[Manifest]]:
-    """Manifests of all sorts, without a fault, and none that shares a part with another."""
+    """Make valid manifests of all kinds that share no objects, so that a test can break one."""
     made: dict[str, list[Manifest]] = json.loads(json.dumps(_render()))
     return made
 

@@ -1,4 +1,4 @@
-"""The services that answer for a cluster: Kubernetes, a registry of images, MLflow, a bucket."""
+"""An HTTP server that simulates a cluster: Kubernetes, an image registry, MLflow, a bucket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlpo_kit.cluster.schemas import check_document
 
 ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SPACE = "/api/v1/namespaces/team"
-RESOURCES = {  # how the API names the kinds that every project has manifests of
+RESOURCES = {  # the API's names of the kinds in every project's manifests
     "/api/v1": [
         {"name": "services/status", "kind": "Service", "namespaced": True},
         {"name": "services", "kind": "Service", "namespaced": True},
@@ -47,15 +47,15 @@ class Services:
 
     documents: dict[str, Any] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
-    users: dict[str, str] = field(default_factory=dict)  # of the images; none: everybody
-    bearer: bool = False  # a token is asked for at another place, as most registries do
-    messages: dict[str, str] = field(default_factory=dict)  # what the API says to those it refuses
+    users: dict[str, str] = field(default_factory=dict)  # of the image registry; empty: everybody
+    bearer: bool = False  # whether tokens come from another address, as with most registries
+    messages: dict[str, str] = field(default_factory=dict)  # the API's messages when it refuses
     asked: list[str] = field(default_factory=list)
-    sent: dict[str, str] = field(default_factory=dict)  # what proved who asks, by path
+    sent: dict[str, str] = field(default_factory=dict)  # the credentials of requests, by path
     url: str = ""
 
     def have_all(self) -> None:
-        """Be as `cluster` describes, and as a test before left nothing."""
+        """Reset: have everything that `cluster` describes, and nothing from earlier tests."""
         for left in (
             self.documents,
             self.refused,
@@ -83,17 +83,17 @@ class Services:
         }
 
     def cluster(self, **changes: Any) -> Cluster:
-        """The cluster whose services these are."""
+        """Make the cluster whose services these are."""
         values = {"image": f"{self.host}/team/digits", "mlflow_uri": self.url, **changes}
         return make_cluster(**values)
 
     @property
     def host(self) -> str:
-        """The name of the registry of images."""
+        """The host of the image registry."""
         return self.url.removeprefix("http://")
 
     def answer(self, method: str, path: str, query: str, sent: str) -> tuple[int, Any, str]:
-        """The status, the document, and what to prove first; `sent` proves who asks."""
+        """Return status, document and authentication challenge; `sent` holds the credentials."""
         self.asked.append(f"{method} {path}")
         self.sent[path] = sent
         if status := self.refused.get(path):
@@ -122,7 +122,7 @@ class Services:
         return 200, self.documents[path], ""
 
     def apply(self, path: str, query: str, document: Any) -> tuple[int, Any, str]:
-        """Take an object as the API server does, by its schemas; none is kept in a dry run."""
+        """Apply an object as the API server does, checked by its schemas; a dry run keeps none."""
         self.asked.append(f"PATCH {path}?{query}")
         if status := self.refused.get(path):
             return status, {"message": self.messages.get(path, "as the test says")}, ""
@@ -134,13 +134,13 @@ class Services:
 
 
 def quota(hard: dict[str, str], used: dict[str, str], **spec: Any) -> dict[str, Any]:
-    """A ResourceQuota of the name `gpus`."""
+    """Make a ResourceQuota named `gpus`."""
     status = {"hard": hard, "used": used}
     return {"metadata": {"name": "gpus"}, "spec": {"hard": hard, **spec}, "status": status}
 
 
 def configure(folder: Path, host: str, token: str = "good") -> None:
-    """Write a configuration of kubectl."""
+    """Write kubectl's configuration."""
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -180,7 +180,7 @@ def serving(services: Services) -> Iterator[None]:
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_request
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

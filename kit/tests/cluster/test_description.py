@@ -1,4 +1,4 @@
-"""What a cluster is described by, and what does not fit one."""
+"""deploy/cluster.yaml: its mistakes are listed by line, and profiles must fit a cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Describe = Callable[..., Cluster]
 
 @section
 class Own:
-    """What only an orchestrator needs to know."""
+    """Fields that only an orchestrator needs."""
 
     server: str
     queues: list[str] | None = None
@@ -32,14 +32,14 @@ class Own:
 
 @section
 class OwnCluster(Cluster):
-    """The cluster with an orchestrator's part, as adapters have it."""
+    """The cluster with an orchestrator's fields, as adapters have it."""
 
     own: Own | None = None
 
 
 @pytest.fixture
 def describe(toy: Project) -> Describe:
-    """Describes the cluster anew: `describe(device="cpu")`."""
+    """A function that rewrites deploy/cluster.yaml: `describe(device="cpu")`."""
     file = toy.root / "deploy" / "cluster.yaml"
 
     def write(**keys: Any) -> Cluster:
@@ -54,7 +54,7 @@ def load_profile(**changes: Any) -> Any:
     return check_settings(merge(base, changes))
 
 
-def test_all_that_is_wrong_is_named_at_once_by_line_with_what_was_meant(
+def test_all_mistakes_are_listed_at_once_by_line_with_suggestions(
     describe: Describe,
 ) -> None:
     with pytest.raises(PipelineError) as wrong:
@@ -69,19 +69,20 @@ def test_all_that_is_wrong_is_named_at_once_by_line_with_what_was_meant(
     title, *lines = str(wrong.value).splitlines()
     assert title == "deploy/cluster.yaml is wrong:"
     assert [line.strip().removeprefix("deploy/cluster.yaml:") for line in lines] == [
-        "1: image: 'Model:latest' is no name of an image without a tag, such as "
+        "1: image: 'Model:latest' is not a valid name of an image without a tag, such as "
         "registry.example.org/team/pets",
         "3: nodeselector: there is no such name; did you mean node_selector?",
         "6: tolerations.1.kee: there is no such name; did you mean key?",
-        "8: server: it asks for a GPU, and the model server computes on the CPU: leave gpu out",
-        "10: queue: 'A b' is no name in Kubernetes: small letters, digits, dashes and dots",
+        "8: server: the model server runs on the CPU: remove gpu",
+        "10: queue: 'A b' is not a valid name in Kubernetes: small letters, digits, dashes and "
+        "dots",
         "11: own.server: Field required",
         "12: own.servr: there is no such name; did you mean server?",
         "13: own.queues: Input should be a valid list",
     ]
 
 
-def test_the_profile_is_looked_at_in_the_same_pass(describe: Describe, toy: Project) -> None:
+def test_mistakes_in_the_profile_are_listed_too(describe: Describe, toy: Project) -> None:
     describe()
     (toy.root / "deploy" / "cluster.yaml").write_text("image: registry.test/team/model\n")
     with pytest.raises(PipelineError) as wrong:
@@ -98,42 +99,47 @@ def test_the_profile_is_looked_at_in_the_same_pass(describe: Describe, toy: Proj
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"image": "registry.test/team/model:1"}, "no name of an image without a tag"),
-        ({"image": "model"}, "no name of an image"),
-        ({"namespace": "a" * 64}, "no namespace: at most 63"),
-        ({"namespace": "a.b"}, "no namespace"),
-        ({"mlflow_uri": "sqlite:///x"}, "'sqlite:///x' is no address"),
-        ({"variables": {"1a": "x"}}, "'1a' is no name of a variable"),
-        ({"secrets": {"s3": {"key": "a-b"}}}, "cluster.yaml:5: secrets.s3.key: 'a-b' is no name"),
-        ({"secrets": {"S3": {}}}, "'S3' is no name in Kubernetes"),
+        ({"image": "registry.test/team/model:1"}, "not a valid name of an image without a tag"),
+        ({"image": "model"}, "not a valid name of an image"),
+        ({"namespace": "a" * 64}, "not a valid namespace: at most 63"),
+        ({"namespace": "a.b"}, "not a valid namespace"),
+        ({"mlflow_uri": "sqlite:///x"}, "'sqlite:///x' is not a valid address"),
+        ({"variables": {"1a": "x"}}, "'1a' is not a valid name of a variable"),
+        (
+            {"secrets": {"s3": {"key": "a-b"}}},
+            "cluster.yaml:5: secrets.s3.key: 'a-b' is not a valid name",
+        ),
+        ({"secrets": {"S3": {}}}, "'S3' is not a valid name in Kubernetes"),
     ],
 )
-def test_names_are_of_the_form_that_works(
+def test_names_that_kubernetes_would_refuse_are_refused(
     describe: Describe, keys: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(PipelineError, match=words):
         describe(**keys)
 
 
-def test_names_with_a_port_a_dot_or_the_longest_length_are_fine(describe: Describe) -> None:
+def test_names_with_a_port_a_dot_or_the_greatest_length_are_accepted(describe: Describe) -> None:
     cluster = describe(image="localhost:5000/a", namespace="a" * 63, queue="a.b", secrets={"a": {}})
     assert cluster.image == "localhost:5000/a"
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "[image]", None])
-def test_a_file_that_describes_nothing_is_one_sentence(toy: Project, text: str | None) -> None:
+def test_a_missing_or_invalid_file_is_reported_in_one_sentence(
+    toy: Project, text: str | None
+) -> None:
     file = toy.root / "deploy" / "cluster.yaml"
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(PipelineError, match=r"deploy/cluster\.yaml (can't be read|must hold)"):
         read_cluster(Cluster)
 
 
-def test_a_name_of_an_orchestrator_is_allowed_where_that_is_asked_for(
+def test_names_of_an_orchestrator_can_be_ignored(
     describe: Describe,
 ) -> None:
     describe(own={"server": "x"}, device="cpu")
-    assert read_cluster(Cluster, others=True).device == "cpu"
-    assert read_cluster(Cluster, device="cuda", others=True).device == "cuda"
+    assert read_cluster(Cluster, ignore_unknown=True).device == "cpu"
+    assert read_cluster(Cluster, device="cuda", ignore_unknown=True).device == "cuda"
     with pytest.raises(PipelineError, match="own: there is no such name"):
         read_cluster(Cluster)
 
@@ -141,11 +147,14 @@ def test_a_name_of_an_orchestrator_is_allowed_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"compute": "local"}, "compute is local: say compute: kubernetes"),
-        ({"storage_root": "/mnt/store"}, "name the volume there in volume_claim"),
+        ({"compute": "local"}, "compute is local: set compute: kubernetes"),
+        (
+            {"storage_root": "/mnt/store"},
+            "name the claim of the volume that is mounted there in volume_claim",
+        ),
     ],
 )
-def test_a_profile_that_does_not_fit_says_what_to_set(
+def test_a_profile_that_does_not_fit_is_reported_with_the_fix(
     describe: Describe, changes: dict[str, Any], words: str
 ) -> None:
     describe()
@@ -153,13 +162,13 @@ def test_a_profile_that_does_not_fit_says_what_to_set(
         read_cluster(Cluster, load_profile(**changes))
 
 
-def test_a_folder_of_this_machine_is_no_store_of_a_cluster(toy: Project) -> None:
+def test_a_local_folder_is_refused_as_a_clusters_store(toy: Project) -> None:
     with pytest.raises(PipelineError, match="a folder of this machine: set it to a bucket"):
         load_profile(storage_root=".")
 
 
 @pytest.mark.parametrize("named", [None, "sqlite:///registry/mlflow.db"])
-def test_stages_that_share_no_disk_refuse_a_registry_in_a_file(
+def test_stages_without_a_shared_disk_refuse_a_registry_in_a_file(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, toy: Project, named: str | None
 ) -> None:
     run = make_run(compute="kubernetes", storage_root=str(toy.root / "store"))
@@ -170,7 +179,7 @@ def test_stages_that_share_no_disk_refuse_a_registry_in_a_file(
     assert not list((toy.root / "store").glob("runs/*"))
 
 
-def test_examples_are_not_taken_for_a_cluster(describe: Describe) -> None:
+def test_example_values_are_found(describe: Describe) -> None:
     check_filled_in(describe(), load_profile())
     example = describe(
         image="registry.example.com/x", own={"server": "x", "queues": ["https://example.com"]}
@@ -187,7 +196,7 @@ def test_examples_are_not_taken_for_a_cluster(describe: Describe) -> None:
     }
 
 
-def test_the_description_of_a_new_project_is_one_with_examples(toy: Project) -> None:
+def test_a_new_projects_description_has_example_values(toy: Project) -> None:
     template = SCAFFOLDS / "core" / "deploy" / "cluster.yaml.jinja"
     text = template.read_text().replace("{{ package }}", "toy")
     (toy.root / "deploy" / "cluster.yaml").write_text(text)

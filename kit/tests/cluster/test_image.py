@@ -1,4 +1,4 @@
-"""The image: its tag, which its content decides, and the base that it is pinned to."""
+"""The image: its tag is a hash of its content, and its base image is pinned by digest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlpo_kit.errors import PipelineError
 
 @pytest.fixture
 def project(toy: Project) -> Path:
-    """The small project with all that an image is made of."""
+    """The small project with all files that determine the image."""
     for pattern in image.CONTENT:
         if not list(toy.root.glob(pattern)):
             file = toy.root / pattern.replace("**/", "").replace("*", "some")
@@ -26,7 +26,7 @@ def project(toy: Project) -> Path:
     return toy.root
 
 
-def test_the_tag_is_another_one_as_soon_as_the_content_is(project: Path) -> None:
+def test_the_tag_changes_with_the_content(project: Path) -> None:
     before = image.make_tag("cpu")
     assert image.make_tag("cuda") == before.replace("-cpu", "-cuda")
     for name in ("README.md", "configs/base.yaml", "src/notes.txt", "deploy/patches.py"):
@@ -61,7 +61,7 @@ def make_engine(folder: Path, known: dict[str, Any]) -> str:
     return str(command)
 
 
-def test_the_base_is_pinned_once_and_stays(project: Path) -> None:
+def test_the_base_image_is_pinned_once(project: Path) -> None:
     digest = f"sha256:{'a' * 64}"
     known = {"mirror:5000/python:3.11": {"RepoDigests": [f"python@{digest}"]}}
     engine = make_engine(project, known)
@@ -72,9 +72,9 @@ def test_the_base_is_pinned_once_and_stays(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "words"), [({}, "can't be pulled"), ({"mine:1": {}}, "was made on this machine")]
+    ("known", "words"), [({}, "can't be pulled"), ({"mine:1": {}}, "was built on this machine")]
 )
-def test_a_base_that_nobody_else_could_build_on_is_refused(
+def test_a_base_image_that_is_in_no_registry_is_refused(
     project: Path, known: dict[str, Any], words: str
 ) -> None:
     before = image.read_base_image()
@@ -83,7 +83,7 @@ def test_a_base_that_nobody_else_could_build_on_is_refused(
     assert image.read_base_image() == before
 
 
-def test_an_image_with_another_kit_than_the_one_that_started_a_run_says_what_to_do() -> None:
+def test_an_image_with_another_version_of_the_kit_is_refused_with_the_fix() -> None:
     for same in (None, "", find_kit_version()):
         image.check_kit_version(same)
     with pytest.raises(PipelineError, match=r"started with 9\.9: .*`make setup image push`"):

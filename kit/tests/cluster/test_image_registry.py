@@ -1,4 +1,4 @@
-"""Whether an image is in its registry, asked over HTTP as docker would ask."""
+"""The check that an image is in its registry sends the requests that docker would send."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def services(toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     ("status", "words"),
     [
         (404, "was not pushed: `make image push` builds and pushes it"),
-        (403, "does not let everybody pull"),
+        (403, "does not let anonymous users pull"),
         (503, "answers 503 Service Unavailable for 127.0.0.1"),
     ],
 )
@@ -43,7 +43,7 @@ def test_an_image_that_cannot_be_pulled(status: int, words: str, services: Servi
 
 
 @pytest.mark.parametrize("bearer", [False, True])
-def test_the_registry_of_images_is_asked_as_docker_would(
+def test_the_registry_gets_the_requests_and_logins_of_docker(
     bearer: bool, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = image.name_image(services.cluster())
@@ -69,7 +69,7 @@ def test_the_registry_of_images_is_asked_as_docker_would(
     unreadable = json.dumps({"auths": {host: {"auth": "!"}}})
     for broken in ("{", "[]", '{"auths": []}', unreadable):
         config.write_text(broken)
-        with pytest.raises(PipelineError, match="does not let everybody pull"):
+        with pytest.raises(PipelineError, match="does not let anonymous users pull"):
             check_image(name)
 
 
@@ -83,5 +83,7 @@ def test_the_registry_of_images_is_asked_as_docker_would(
         ("docker.io/team/digits:1", (HUB, "team/digits", "1")),
     ],
 )
-def test_the_name_of_an_image_says_where_it_is(name: str, parts: tuple[str, str, str]) -> None:
+def test_an_images_name_is_split_into_host_repository_and_tag(
+    name: str, parts: tuple[str, str, str]
+) -> None:
     assert parse_image(name) == parts

@@ -1,4 +1,4 @@
-"""The lint of rendered manifests: what fits Kubernetes and each other passes, the rest is named."""
+"""The lint of rendered manifests reports what Kubernetes would refuse, and what does not match."""
 
 from __future__ import annotations
 
@@ -32,10 +32,17 @@ BROKEN: list[Broken] = [
         "Deployment",
         "spec.replicas",
         "two",
-        "replicas: 'two' is no integer",
+        "replicas: 'two' is not of type integer",
     ),
     ("check_document", "serving", "Deployment", "spec.selector", GONE, "spec: selector is missing"),
-    ("check_document", "serving", "Deployment", f"{SERVER}.imagePullPolicy", 5, "5 is no string"),
+    (
+        "check_document",
+        "serving",
+        "Deployment",
+        f"{SERVER}.imagePullPolicy",
+        5,
+        "5 is not of type string",
+    ),
     (
         "check_document",
         "train",
@@ -54,7 +61,14 @@ BROKEN: list[Broken] = [
     ),
     ("check_document", "serving", "Service", "kind", "Servise", "has no Servise in apiVersion v1"),
     ("check_pod_spec", "argo", "WorkflowTemplate", f"{WORK}.comand", [], "did you mean command?"),
-    ("check_pod_spec", "set", "JobSet", f"{SET}.tolerations", {}, "tolerations: {} is no array"),
+    (
+        "check_pod_spec",
+        "set",
+        "JobSet",
+        f"{SET}.tolerations",
+        {},
+        "tolerations: {} is not of type array",
+    ),
     ("check_names", "train", "Job", "metadata.name", "Train_1", "'Train_1' is no name for a Job"),
     ("check_names", "train", "Job", "metadata.name", "t" * 64, "at most 63"),
     ("check_names", "prune", "CronJob", "metadata.name", "t" * 53, "at most 52"),
@@ -139,16 +153,16 @@ BROKEN: list[Broken] = [
 ]
 
 
-def test_nothing_is_wrong_with_good_manifests() -> None:
+def test_good_manifests_have_no_problems() -> None:
     assert find_problems(make_manifests(), make_cluster()) == []
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=name_tests(BROKEN))
-def test_each_check_names_what_is_broken(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_check_reports_its_problem(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
     break_manifests(broken, monkeypatch)
 
 
-def test_what_a_workflow_creates_is_checked_too() -> None:
+def test_manifests_that_a_workflow_creates_are_checked() -> None:
     files = make_manifests()
     created = files["argo"][0]["spec"]["templates"][2]["resource"]
     created["manifest"] = created["manifest"].replace("Policy: Never", "Policy: Always")
@@ -161,7 +175,7 @@ def test_every_check_has_a_broken_manifest() -> None:
     assert {check for check, *_ in BROKEN} == there | {"check_document", "check_pod_spec"}
 
 
-def test_all_documents_are_named_at_once() -> None:
+def test_problems_of_all_documents_are_reported_at_once() -> None:
     files = make_manifests()
     put(files["train"][0], "spec.parallelism", "one")
     put(files["train"][0], f"{SERVER}.image", "python")
@@ -170,7 +184,7 @@ def test_all_documents_are_named_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_whatever_stands_there_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_value_in_a_manifest_crashes_the_lint(monkeypatch: pytest.MonkeyPatch) -> None:
     def list_places(document: Any, way: str = "") -> list[str]:
         inner = document.items() if isinstance(document, dict) else enumerate(document)
         items = [(f"{way}{key}", value) for key, value in inner if "." not in str(key)]

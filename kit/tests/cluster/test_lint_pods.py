@@ -1,4 +1,4 @@
-"""The lint of one pod: what its schema lets pass, and the kit's policies."""
+"""The lint of one pod reports what its schema can't, and checks the kit's policies."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ BROKEN: list[Broken] = [
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=name_tests(BROKEN))
-def test_each_check_names_what_is_broken(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_check_reports_its_problem(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
     break_manifests(broken, monkeypatch)
 
 

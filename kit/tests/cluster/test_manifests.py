@@ -1,4 +1,4 @@
-"""Manifests: what a cluster is given, and what every pod of it gets."""
+"""The manifests of a project, and the parts that all its pods have in common."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.usefixtures("toy")
 
 @pytest.fixture
 def project(toy: Project) -> Project:
-    """The small project with a profile of a team."""
+    """The small project with a team's profile."""
     (toy.configs / "team.yaml").write_text(PROFILE)
     return toy
 
 
 def write(rendered: dict[str, list[Manifest]] | None = None, **options: Any) -> None:
-    """Write the manifests of an orchestrator that renders what the test says."""
+    """Write the manifests of an orchestrator that renders the given files."""
     settings, own = load_settings("team"), {"own": [OWN]} if rendered is None else rendered
     cluster = read_cluster(Cluster, settings)
     files = render_manifests(settings, cluster, "team", own, **options)
@@ -41,7 +41,7 @@ def write(rendered: dict[str, list[Manifest]] | None = None, **options: Any) -> 
 
 
 def read(project: Project, stem: str) -> dict[str, Manifest]:
-    """The documents of a file, by kind."""
+    """Read the documents of a file, by kind."""
     text = (project.root / "build" / "manifests" / f"{stem}.yaml").read_text(encoding="utf-8")
     return {document["kind"]: document for document in yaml.safe_load_all(text)}
 
@@ -51,7 +51,7 @@ def read_files(project: Project) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_same_settings_give_the_same_files_and_files_of_earlier_calls_go(
+def test_the_same_settings_give_the_same_files_and_stale_files_are_deleted(
     project: Project,
 ) -> None:
     write({"own": [OWN], "old": [OWN]})
@@ -75,7 +75,7 @@ def test_files_hold_what_was_rendered(project: Project) -> None:
     assert b"&id" not in read_files(project)["own.yaml"]
 
 
-def test_the_server_and_the_prune_get_the_settings_as_they_are_on_disk(project: Project) -> None:
+def test_the_server_and_the_prune_mount_the_settings_files(project: Project) -> None:
     write()
     before = read(project, "serving")
     data = before["ConfigMap"]["data"]
@@ -94,7 +94,7 @@ def test_the_server_and_the_prune_get_the_settings_as_they_are_on_disk(project: 
     assert "mlpo_kit.cli serve --profile team" in " ".join(pod["containers"][0]["command"])
 
 
-def test_the_prune_starts_what_the_orchestrator_says_or_is_left_to_it(project: Project) -> None:
+def test_the_prune_runs_the_orchestrators_command_or_is_not_rendered(project: Project) -> None:
     write(prune=("-m", "somewhere"))
     spec = read(project, "prune")["CronJob"]["spec"]
     (work,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
@@ -110,7 +110,7 @@ def test_a_profile_for_batch_has_no_manifests_of_kubernetes(project: Project) ->
     assert not (project.root / "build").exists()
 
 
-def test_a_check_names_what_is_wrong_in_each_document(project: Project) -> None:
+def test_a_check_reports_a_problem_of_each_document(project: Project) -> None:
     broken = {**OWN, "dat": {}}
     job = {"apiVersion": "batch/v1", "kind": "Jobb", "metadata": {"name": "x"}}
     argo = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}}
@@ -128,10 +128,10 @@ def test_a_check_names_what_is_wrong_in_each_document(project: Project) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.9", "1.24", "1.99", "1.100"])
-def test_a_release_without_schemas_is_an_error_that_names_those_that_are_there(
+def test_a_release_without_schemas_is_an_error_that_names_the_available_ones(
     version: str,
 ) -> None:
-    words = rf"no schemas of Kubernetes {version}: there are those of 1\.\d+ to 1\.\d+"
+    words = rf"no schemas of Kubernetes {version}, only of 1\.\d+ to 1\.\d+"
     with pytest.raises(PipelineError, match=words):
         check_manifests({"own": [OWN]}, version)
 
@@ -139,18 +139,18 @@ def test_a_release_without_schemas_is_an_error_that_names_those_that_are_there(
 @pytest.mark.parametrize(
     "name", ["digits", "My_Project", "a" * 70, "9lives", "-", "", "Zürich", "a/b: {c}", "a--b"]
 )
-def test_any_name_of_a_project_makes_names_that_kubernetes_takes(name: str) -> None:
+def test_any_project_name_gives_a_name_that_kubernetes_accepts(name: str) -> None:
     settings, cluster = make_settings(project=name), make_cluster()
     assert find_problems(render_workloads(settings, cluster, "local"), cluster) == []
 
 
-def test_names_that_differ_stay_different() -> None:
+def test_different_texts_give_different_names() -> None:
     names = ["digits", "Digits!", "digits?", "d" * 50, "d" * 51, "1", "p-1", "ä", "ö"]
     assert len({pods.object_name(name) for name in names}) == len(names)
     assert pods.object_name("my_project") == "my-project"
 
 
-def test_only_a_task_with_a_gpu_gets_what_belongs_to_gpus() -> None:
+def test_only_a_task_with_a_gpu_gets_shared_memory_and_tolerations() -> None:
     settings, cluster = make_settings(), make_cluster()
     for asked, gpu in ((TRAIN, True), (Resources(), False)):
         work = pods.container("work", ["work"], cluster, settings, asked)
@@ -172,7 +172,7 @@ def test_a_store_in_a_bucket_needs_no_volume() -> None:
     assert len(pods.volumes(cluster, settings, Resources())) == 1
 
 
-def test_variables_come_from_the_cluster_and_secrets_stay_there() -> None:
+def test_variables_have_values_and_secrets_are_references() -> None:
     cluster = make_cluster(variables={"OMP_NUM_THREADS": "3", "B": "b"})
     assert pods.environment(cluster, Resources(cpu=8)) == [
         {"name": "OMP_NUM_THREADS", "value": "3"},
@@ -183,7 +183,7 @@ def test_variables_come_from_the_cluster_and_secrets_stay_there() -> None:
     ]
 
 
-def test_who_a_pod_is_and_where_its_image_is_pulled_from() -> None:
+def test_a_pod_has_the_service_account_and_the_pull_secrets() -> None:
     settings, cluster = make_settings(), make_cluster()
     spec = pods.pod_spec({}, cluster, settings, Resources())
     assert spec["serviceAccountName"] == "trainer"

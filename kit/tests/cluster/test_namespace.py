@@ -1,4 +1,4 @@
-"""What a namespace must have for a run, asked of Kubernetes over HTTP by its own client."""
+"""The checks of a namespace, with Kubernetes' own client over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUOTAS = f"{SPACE}/resourcequotas"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Services]:
-    """One server for all tests."""
+    """A server for all tests of this module."""
     services = Services()
     with serving(services):
         yield services
@@ -30,7 +30,7 @@ def served() -> Iterator[Services]:
 def services(
     served: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Services:
-    """A namespace that has all that a run needs, and a user whom the API knows."""
+    """A namespace that has everything that a run needs, and a user who is logged in."""
     served.have_all()
     configure(tmp_path, served.url)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
@@ -39,12 +39,12 @@ def services(
 
 
 def find_problems(services: Services, **changes: Any) -> list[str]:
-    """What is wrong for settings with these changes."""
+    """Find the problems of settings with these changes."""
     answers = ask_kubernetes(make_settings(**changes), services.cluster())
     return [sentence for fine, sentence in answers if not fine]
 
 
-def test_nothing_is_wrong_with_a_namespace_that_has_all(services: Services) -> None:
+def test_a_complete_namespace_has_no_problems(services: Services) -> None:
     assert find_problems(services) == []
     (change,) = (one for one in services.asked if not one.startswith("GET"))
     assert change == f"POST {ACCESS}"
@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "no key": (
         lambda there: there.documents.update({f"{SPACE}/secrets/s3": {"data": {"id": ""}}}),
-        "the secret s3 has no key key, which secrets of deploy/cluster.yaml names; it has: id",
+        "the secret s3 has no key key, which deploy/cluster.yaml names under secrets; it has: id",
     ),
     "no pull secret": (
         lambda there: there.documents.pop(f"{SPACE}/secrets/registry"),
@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda there: there.documents.update(
             {f"{SPACE}/persistentvolumeclaims/store": {"status": {"phase": "Lost"}}}
         ),
-        "the volume of the claim store is lost",
+        "the claim store has lost its volume",
     ),
     "no account": (
         lambda there: there.documents.pop(f"{SPACE}/serviceaccounts/trainer"),
@@ -88,22 +88,22 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "no GPUs": (
         lambda there: put_quota(there, {"requests.nvidia.com/gpu": "0"}),
-        "the quota gpus of the namespace team leaves 0 of 0 requests.nvidia.com/gpu, and train "
-        "needs 1: ask for more, or say less in resources of the profile",
+        "the quota gpus of the namespace team leaves 0 of 0 requests.nvidia.com/gpu, but train "
+        "needs 1: ask for a larger quota, or lower resources in the profile",
     ),
     "GPUs taken": (
         lambda there: put_quota(
             there, {"limits.nvidia.com/gpu": "2"}, {"limits.nvidia.com/gpu": "2"}
         ),
-        "leaves 0 of 2 limits.nvidia.com/gpu, and train needs 1: wait until others are done",
+        "leaves 0 of 2 limits.nvidia.com/gpu, but train needs 1: wait until other pods have ended",
     ),
     "little memory": (
         lambda there: put_quota(there, {"limits.memory": "20Gi"}, {"limits.memory": "8Gi"}),
-        "leaves 12288Mi of 20480Mi limits.memory, and train needs 16384Mi: wait",
+        "leaves 12288Mi of 20480Mi limits.memory, but train needs 16384Mi: wait",
     ),
     "little CPU": (
         lambda there: put_quota(there, {"cpu": "4500m"}, {"cpu": "600m"}),
-        "leaves 3.9 of 4.5 cpu, and train needs 4: wait",
+        "leaves 3.9 of 4.5 cpu, but train needs 4: wait",
     ),
     "no pods": (lambda there: put_quota(there, {"pods": "0"}), "leaves 0 of 0 pods"),
 }
@@ -114,7 +114,7 @@ def put_quota(there: Services, hard: dict[str, str], used: dict[str, str] | None
 
 
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=list(WRONG))
-def test_what_is_missing_is_named(change: Change, words: str, services: Services) -> None:
+def test_missing_objects_are_reported(change: Change, words: str, services: Services) -> None:
     change(services)
     (problem,) = find_problems(services)
     assert words in problem
@@ -122,37 +122,35 @@ def test_what_is_missing_is_named(change: Change, words: str, services: Services
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "does not know you, or no longer: log in again"), (500, "answers 500")],
+    [(401, "does not accept your credentials: log in again"), (500, "answers 500")],
 )
-def test_an_api_that_refuses_ends_the_questions(
-    status: int, words: str, services: Services
-) -> None:
+def test_an_api_that_fails_ends_the_checks(status: int, words: str, services: Services) -> None:
     services.refused[ACCESS] = status
     with pytest.raises(PipelineError, match=words):
         find_problems(services)
 
 
-def test_what_this_user_may_not_know_is_no_problem(services: Services) -> None:
+def test_objects_that_this_user_may_not_read_are_not_reported(services: Services) -> None:
     for path in list(services.documents):
         if path.startswith((SPACE, "/api/v1/nodes")):
             services.refused[path] = 403
     assert find_problems(services) == []
 
 
-def test_quotas_of_some_pods_only_are_not_counted(services: Services) -> None:
+def test_quotas_for_some_pods_only_are_ignored(services: Services) -> None:
     some = [quota({"pods": "0"}, {}, scopes=["BestEffort"]), quota({"pods": "0"}, {})]
     some[1]["spec"]["scopeSelector"] = {"matchExpressions": []}
     services.documents[QUOTAS] = {"items": some}
     assert find_problems(services) == []
 
 
-def test_several_machines_need_room_for_all(services: Services) -> None:
+def test_a_quota_must_have_room_for_all_nodes_of_a_stage(services: Services) -> None:
     (problem,) = find_problems(services, train={"device": "cuda", "nodes": 2})
-    assert "leaves 1 of 1 requests.nvidia.com/gpu, and train needs 2" in problem
+    assert "leaves 1 of 1 requests.nvidia.com/gpu, but train needs 2" in problem
 
 
 @pytest.mark.parametrize(("offer", "words"), [("2", "1 of the nodes have"), ("0", "no node has")])
-def test_how_many_nodes_have_the_gpus(offer: str, words: str, services: Services) -> None:
+def test_the_nodes_with_enough_gpus_are_counted(offer: str, words: str, services: Services) -> None:
     node = {"status": {"allocatable": {"nvidia.com/gpu": offer}}}
     services.documents["/api/v1/nodes"] = {"items": [node, {"status": {}}]}
     answers = ask_kubernetes(make_settings(), services.cluster())
@@ -161,9 +159,7 @@ def test_how_many_nodes_have_the_gpus(offer: str, words: str, services: Services
     assert "1 nvidia.com/gpu and the labels gpu=yes" in fact
 
 
-def test_a_machine_without_a_configuration_of_kubectl_is_told_so(
-    services: Services, tmp_path: Path
-) -> None:
+def test_a_missing_configuration_of_kubectl_is_reported(services: Services, tmp_path: Path) -> None:
     for text in (None, "a: [", "a: 1"):
         (tmp_path / "kubeconfig").unlink(missing_ok=True)
         if text:
@@ -180,7 +176,7 @@ def find_refused(services: Services, files: Any) -> list[str]:
     return [sentence for fine, sentence in answers if not fine]
 
 
-def test_manifests_are_tried_on_the_server_and_none_is_made(services: Services) -> None:
+def test_manifests_are_checked_by_a_dry_run_that_creates_nothing(services: Services) -> None:
     files = render_workloads(make_settings(), services.cluster(), "local")
     before = set(services.documents)
     assert find_refused(services, files) == []
@@ -192,15 +188,15 @@ def test_manifests_are_tried_on_the_server_and_none_is_made(services: Services) 
     assert set(services.documents) == before
 
 
-def test_what_the_server_would_refuse_is_named(services: Services) -> None:
+def test_manifests_that_the_server_would_refuse_are_reported(services: Services) -> None:
     files = make_manifests()
     files["serving"][1]["spec"]["replicas"] = "two"
     problems = find_refused(services, {name: files[name] for name in ("serving", "set")})
     assert problems == [
         "serving.yaml: Kubernetes would refuse Deployment digits: Deployment is invalid: "
-        "spec.replicas: 'two' is no integer",
+        "spec.replicas: 'two' is not of type integer",
         f"set.yaml: Kubernetes would refuse JobSet train: {services.url} has no JobSet in "
-        "jobset.x-k8s.io/v1alpha2: install what brings it",
+        "jobset.x-k8s.io/v1alpha2: install the extension that provides it",
     ]
 
 
@@ -212,7 +208,7 @@ def test_what_the_server_would_refuse_is_named(services: Services) -> None:
         (400, 'admission webhook "team" does not support dry run', False),
     ],
 )
-def test_what_this_user_may_not_try_is_no_problem(
+def test_manifests_that_this_user_may_not_apply_are_not_reported(
     services: Services, status: int, message: str, is_a_problem: bool
 ) -> None:
     services.refused[SERVER], services.messages[SERVER] = status, message

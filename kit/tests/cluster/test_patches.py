@@ -34,7 +34,7 @@ def make_pod() -> dict[str, Any]:
 
 
 def find_specs() -> dict[str, dict[str, Any]]:
-    """The pods of the server and of the prune."""
+    """Render the pods of the server and the prune."""
     files = render_workloads(make_settings(), make_cluster(), "local")
     deployment, cronjob = files["serving"][1]["spec"], files["prune"][1]["spec"]["jobTemplate"]
     return {
@@ -43,12 +43,12 @@ def find_specs() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_a_project_without_patches_has_its_pods_as_they_are(toy: Project) -> None:
+def test_without_patches_pods_do_not_change(toy: Project) -> None:
     spec = make_pod()
     assert patch_pod(spec, "train") is spec
 
 
-def test_a_patch_sees_the_whole_pod_and_leaves_the_one_it_was_given(toy: Project) -> None:
+def test_a_patch_gets_a_copy_of_the_whole_pod(toy: Project) -> None:
     write_patch(toy, PATCH)
     spec = make_pod()
     patched = patch_pod(spec, "train")
@@ -73,15 +73,15 @@ def test_the_server_and_the_prune_are_patched_under_their_names(toy: Project) ->
     [
         (
             "def pod(spec, stage):\n    spec['prioritClassName'] = 'x'\n    return spec\n",
-            r"is no pod: there is no field prioritClassName; did you mean priorityClassName",
+            r"an invalid pod: there is no field prioritClassName; did you mean priorityClassName",
         ),
         (
             "def pod(spec, stage):\n    spec['containers'][0]['enf'] = []\n    return spec\n",
-            r"no pod: containers\.0: there is no field enf; did you mean env",
+            r"an invalid pod: containers\.0: there is no field enf; did you mean env",
         ),
         (
             "def pod(spec, stage):\n    spec['priority'] = 'high'\n    return spec\n",
-            r"no pod: priority: 'high' is no integer",
+            r"an invalid pod: priority: 'high' is not of type integer",
         ),
         ("def pod(spec, stage):\n    spec['a'] = 1\n", r"pod\(spec, 'train'\) returns no mapping"),
         (
@@ -93,22 +93,22 @@ def test_the_server_and_the_prune_are_patched_under_their_names(toy: Project) ->
         ("def pod(spec):\n    return spec\n", r"deploy/patches\.py: TypeError: .*pod\(\) takes 1"),
     ],
 )
-def test_what_is_wrong_with_a_patch_is_named(toy: Project, text: str, words: str) -> None:
+def test_a_mistake_in_a_patch_is_reported(toy: Project, text: str, words: str) -> None:
     write_patch(toy, text)
     with pytest.raises(PipelineError, match=words):
         patch_pod(make_pod(), "train")
 
 
-def test_a_part_of_a_pod_is_patched_too(toy: Project) -> None:
-    """As Argo and Kubeflow Trainer have them: their own containers are added later."""
+def test_a_part_of_a_pod_can_be_patched(toy: Project) -> None:
+    """Pods of Argo and Kubeflow Trainer get their containers later."""
     write_patch(toy, "def pod(spec, stage):\n    return {**spec, 'hostUsers': False}\n")
     assert patch_pod({"volumes": []}, "train") == {"volumes": [], "hostUsers": False}
 
 
-def test_without_the_schemas_a_patch_is_applied_unseen(
+def test_without_schemas_a_patch_is_applied_unchecked(
     toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An environment without what is for development has no schemas."""
+    """An environment without the packages for development has no schemas."""
     monkeypatch.setitem(sys.modules, "kubernetes_validate", None)
     write_patch(toy, PATCH)
     assert patch_pod(make_pod(), "train")["priorityClassName"] == "high-train"

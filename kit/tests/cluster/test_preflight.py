@@ -1,4 +1,4 @@
-"""A run that could not start is told why, before anything is made."""
+"""The preflight reports why a run could not start, before anything is created."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_bucket_settings(**changes: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Services]:
-    """Services at one place for all tests: what talks to a bucket remembers where that is."""
+    """Services at one address for all tests, because the bucket's client remembers the address."""
     services = Services()
     with serving(services):
         yield services
@@ -39,7 +39,7 @@ def served() -> Iterator[Services]:
 def services(
     served: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Services:
-    """Services that have all that a run needs, and a user whom they know."""
+    """Services that have everything that a run needs, and a user who is logged in."""
     served.have_all()
     configure(tmp_path, served.url)
     for name, value in {
@@ -59,7 +59,7 @@ def services(
     return served
 
 
-def test_a_run_that_could_start_is_told_so_and_nothing_is_left_behind(
+def test_a_preflight_without_problems_leaves_nothing_behind(
     services: Services, toy: Project
 ) -> None:
     written = {
@@ -74,14 +74,14 @@ def test_a_run_that_could_start_is_told_so_and_nothing_is_left_behind(
         "compute: kubernetes\nstorage_root: s3://bucket/digits\n"
     )
     settings = load_settings("team")
-    cluster = read_cluster(Cluster, settings, others=True)
+    cluster = read_cluster(Cluster, settings, ignore_unknown=True)
     there = set(services.documents)
     files = render_workloads(settings, cluster, "team")
     answers = list(ask_all(settings, cluster, files=files))
     assert answers == [
         (True, "the store at s3://bucket/digits can be written"),
         (True, f"the model registry at {services.url} answers"),
-        (True, f"the namespace team at {services.url} takes jobs, and has what they need"),
+        (True, f"the namespace team at {services.url} has everything that a run needs"),
         (True, f"the image {image.name_image(services.cluster())} is in its registry"),
     ]
     assert set(services.documents) == there
@@ -90,7 +90,7 @@ def test_a_run_that_could_start_is_told_so_and_nothing_is_left_behind(
     assert changes == {f"POST {ACCESS}", probe, "POST /bucket"}
 
 
-def test_all_problems_are_named_at_once(
+def test_all_problems_are_reported_at_once(
     services: Services, toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
@@ -110,7 +110,7 @@ def test_all_problems_are_named_at_once(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (404, "is no MLflow server: 404"),
+        (404, "is not an MLflow server: 404"),
         (401, "refuses access: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_model_registry_that_does_not_answer(status: int, words: str, services
     assert words in problem
 
 
-def test_the_model_registry_is_told_who_asks(
+def test_the_model_registry_gets_the_users_credentials(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variables, sent in (
@@ -134,14 +134,14 @@ def test_the_model_registry_is_told_who_asks(
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "refuses access"), (404, "no bucket")])
-def test_a_store_that_may_not_be_written(status: int, words: str, services: Services) -> None:
+def test_a_store_that_refuses_writing(status: int, words: str, services: Services) -> None:
     services.refused["/locked"] = status
     asked = make_settings(storage_root=f"s3://locked/{status}")
     (problem,) = find_obstacles(asked, services.cluster())
     assert words in problem
 
 
-def test_batch_and_whom_nobody_asks(services: Services) -> None:
+def test_kubernetes_is_not_checked_for_batch_and_checks_can_be_skipped(services: Services) -> None:
     services.documents.clear()
     services.documents["/bucket"] = {}
     batch = make_settings(compute="batch", storage_root="s3://bucket/digits")
@@ -150,7 +150,7 @@ def test_batch_and_whom_nobody_asks(services: Services) -> None:
     assert not [one for one in services.asked if "/api/v1" in one or "/apis" in one]
 
 
-def test_examples_of_a_new_project_are_named_and_not_asked(services: Services) -> None:
+def test_example_values_are_reported_and_not_contacted(services: Services) -> None:
     settings = make_settings(storage_root="s3://example-bucket/digits")
     fresh = make_cluster(image="registry.example.com/d", mlflow_uri="http://mlflow.example.com")
     problems = find_obstacles(settings, fresh, skip=["kubernetes"])

@@ -294,7 +294,10 @@ def test_all_that_is_wrong_with_the_cluster_is_named(toy: Project) -> None:
     ("sections", "words"),
     [
         ({"compute": "batch"}, "compute is batch, and Kubeflow runs on kubernetes"),
-        ({"storage_root": "/mnt/store"}, "name the volume there in volume_claim"),
+        (
+            {"storage_root": "/mnt/store"},
+            "name the claim of the volume that is mounted there in volume_claim",
+        ),
     ],
 )
 def test_a_profile_that_does_not_fit_is_refused(

@@ -141,7 +141,7 @@ def test_each_pod_is_as_the_cluster_is_described(team: Path, workflow: dict[str,
     assert cron["schedule"] == "0 3 * * ?"
     name_image = (
         "from mlpo_kit.cluster.description import *; from mlpo_kit.cluster.image import *;"
-        "print(name_image(read_cluster(Cluster, others=True)))"
+        "print(name_image(read_cluster(Cluster, ignore_unknown=True)))"
     )
     tag = call(team, "-c", name_image).stdout.strip()
     steps = {name: one for name, one in workflow["templates"].items() if "container" in one}

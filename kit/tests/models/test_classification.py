@@ -19,11 +19,12 @@ def test_the_measures_are_right() -> None:
     assert report["metrics"]["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
     likelihood = np.array([0.9, 0.8, 0.7, 0.4])
     assert report["metrics"]["log_loss"] == pytest.approx(-np.log(likelihood).mean(), abs=1e-6)
-    # Bins .9, .8, .7 are right and .1, .2, .3 too timid; bin .6 is wrong and .6 too bold.
+    # Bins .9, .8, .7 are right and underconfident by .1, .2, .3; bin .6 is wrong and overconfident
+    # by .6.
     assert report["metrics"]["calibration_error"] == pytest.approx((0.1 + 0.2 + 0.3 + 0.6) / 4)
 
 
-def test_a_class_that_nothing_has_counts_with_zero() -> None:
+def test_a_class_without_rows_scores_zero() -> None:
     report = measure_classes(np.eye(3, dtype=np.float32)[[0, 1]], np.array([0, 1]), list("abc"))
     assert report["per_class"][2] == {
         "class": "c",

@@ -1,4 +1,4 @@
-"""From a candidate to the champion: only what answers as it did offline."""
+"""A candidate becomes the champion only if the served model predicts what it did offline."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from mlpo_kit.models.registry import open_registry
 from mlpo_kit.runs.summary import LATEST, summarize
 
 
-def test_answers_are_compared_number_by_number() -> None:
+def test_predictions_are_compared_number_by_number() -> None:
     offline = np.array([[0.9, 0.1], [0.2, 0.8]])
     assert compare_predictions(offline, offline, 1e-3) == 0
     assert compare_predictions(offline + 5e-4, offline, 1e-3) == pytest.approx(5e-4)
-    with pytest.raises(PipelineError, match=r"1 of 2 rows by more than 0\.001, most in row 1"):
+    with pytest.raises(PipelineError, match=r"1 of 2 rows by more than 0\.001, row 1 most"):
         compare_predictions(offline, offline + np.array([[0, 0], [0, 0.1]]), 1e-3)
     with pytest.raises(PipelineError, match="2 of 2 rows"):
         compare_predictions(np.full((2, 2), np.nan), offline, 1e-3)
-    with pytest.raises(PipelineError, match=r"answers with \(1, 2\), the evaluation with \(2, 2\)"):
+    words = r"answers with shape \(1, 2\), the evaluation with \(2, 2\)"
+    with pytest.raises(PipelineError, match=words):
         compare_predictions(offline[:1], offline, 1e-3)
     assert compare_predictions(np.array([1.0, 2.0]), np.array([1.0, 2.5]), 1) == 0.5  # a regression
 

@@ -1,4 +1,4 @@
-"""The registry: one version per model, what holds weights, and what it leaves alone."""
+"""The registry: versions and rollback, which versions hold their weights, and older projects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_model(number: int) -> Ref:
 
 
 def add_old_version(registry: Any, name: str) -> None:
-    """Enter a version as projects did that held the kit's sources: without a schema."""
+    """Register a version without a schema, as older projects did."""
     client = connect(registry)
     run = client.create_run(client.create_experiment(name), run_name="1795890303807212")
     client.create_registered_model(name)
@@ -53,7 +53,7 @@ def read_everything(registry: Any, name: str) -> Any:
     return model.aliases, model.tags, version.tags, version.last_updated_timestamp
 
 
-def test_what_an_older_project_registered_is_told_apart_and_left_alone(make_run: MakeRun) -> None:
+def test_versions_of_an_older_project_are_recognized_and_left_alone(make_run: MakeRun) -> None:
     run = make_run()
     place = run.settings.local_root / "registry"
     add_old_version(place, "toy")
@@ -63,7 +63,7 @@ def test_what_an_older_project_registered_is_told_apart_and_left_alone(make_run:
     assert registry.champion() is None
     assert registry.find(make_model(1).sha256) is None
     assert registry.list_versions() == []
-    with pytest.raises(PipelineError, match=r"an older project did.*register\.model_name"):
+    with pytest.raises(PipelineError, match=r"an older project or .*register\.model_name"):
         run_pipeline(run)
     assert read_everything(place, "toy") == before
 
@@ -88,18 +88,18 @@ def test_rollback_brings_the_previous_champion_back(make_run: MakeRun) -> None:
         registry.rollback(second.store)
 
 
-def test_there_is_no_way_back_to_weights_that_are_gone(make_run: MakeRun) -> None:
+def test_rollback_refuses_a_version_whose_weights_are_gone(make_run: MakeRun) -> None:
     first = make_run("1")
     second = make_run("2", train={"learning_rate": 0.004}, register={"max_regression": 1})
     run_pipeline(first)
     run_pipeline(second)
     registry, champion = open_registry(second.settings), find_champion(second)
     registry.mark_pruned("toy", 1)
-    with pytest.raises(PipelineError, match="has no weights any more"):
+    with pytest.raises(PipelineError, match=r"the weights of version 1.* are gone"):
         registry.rollback(second.store)
     assert find_champion(second) == champion
 
-    # A run that trains the same again brings them back.
+    # A run that trains the same model again restores them.
     third = make_run("3", use_cache=False, register={"max_regression": 1})
     assert run_pipeline(third)["register"].is_new is False
     version = registry.find(run_pipeline(first)["train"].model.sha256)
@@ -107,7 +107,7 @@ def test_there_is_no_way_back_to_weights_that_are_gone(make_run: MakeRun) -> Non
     assert not version.is_pruned
 
 
-def test_aliases_marks_and_the_champion_before_hold_their_weights(make_run: MakeRun) -> None:
+def test_aliases_marks_and_the_previous_champion_hold_their_weights(make_run: MakeRun) -> None:
     run = make_run()
     registry = Registry("toy", run.settings.local_root)
     for number in range(1, 6):

@@ -1,4 +1,4 @@
-"""The server answers, refuses with a reason, and is reported where it dies."""
+"""The server answers, refuses bad rows with a reason, and its failure to start is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 16), (5,)])
-def test_it_answers_as_the_model_does_and_refuses_with_a_reason(
+def test_the_server_predicts_as_the_model_does_and_refuses_with_a_reason(
     tmp_path: Path, shape: tuple[int, ...]
 ) -> None:
     from pets.model import Classifier, ModelSpec, load, save
@@ -55,7 +55,7 @@ def test_it_answers_as_the_model_does_and_refuses_with_a_reason(
         assert health["classes"] == ["a", "b", "c"]
 
 
-def test_a_model_without_classes_is_served_too(
+def test_a_model_without_classes_can_be_served(
     toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = os.pathsep.join([str(toy.root / "src"), os.environ.get("PYTHONPATH", "")])
@@ -70,7 +70,7 @@ def test_a_model_without_classes_is_served_too(
 
 
 @pytest.mark.usefixtures("project")
-def test_a_server_that_dies_is_reported_with_its_words(tmp_path: Path) -> None:
+def test_a_server_that_stops_is_reported_with_its_output(tmp_path: Path) -> None:
     with (
         pytest.raises(PipelineError, match="the model server stopped"),
         serving(tmp_path / "missing.safetensors", tmp_path / "log", 60),
@@ -78,19 +78,19 @@ def test_a_server_that_dies_is_reported_with_its_words(tmp_path: Path) -> None:
         pass
 
 
-def test_the_champion_is_asked_about_test_rows(make_project_run: MakeRun) -> None:
+def test_the_champion_predicts_test_rows(make_project_run: MakeRun) -> None:
     from mlpo_kit.execution.inprocess import run_pipeline
 
     run = make_project_run()
     run_pipeline(run)
     champion = open_registry(run.settings).champion()
     assert champion is not None
-    found = predict_test_rows(run.store, champion, 5)
-    assert len(found["predictions"]["labels"]) == len(found["truth"]) == 5
-    assert "it is " in format_predictions(found)
+    document = predict_test_rows(run.store, champion, 5)
+    assert len(document["predictions"]["labels"]) == len(document["truth"]) == 5
+    assert "the truth is " in format_predictions(document)
 
 
-def test_a_classifier_refuses_rows_that_are_no_numbers() -> None:
+def test_a_classifier_refuses_rows_that_are_not_numbers() -> None:
     def classify(x: np.ndarray) -> Any:
         return np.tile([0.25, 0.75], (len(x), 1))
 
@@ -98,7 +98,7 @@ def test_a_classifier_refuses_rows_that_are_no_numbers() -> None:
     assert predictor.predict([[1, 2]]) == {"labels": ["yes"], "probabilities": [[0.25, 0.75]]}
     for rows, reason in (
         ([[1, float("nan")]], "finite"),
-        ([[1, 2], [1]], "all rows of one shape"),
+        ([[1, 2], [1]], "all rows must have one shape"),
         ([[1, 2, 3]], r"a row must have the shape \(2,\)"),
     ):
         with pytest.raises(ValueError, match=reason):

@@ -1,4 +1,4 @@
-"""What a tracked run holds of a training: all of it, however long it was."""
+"""A tracking run holds the whole history of a training, however long it was."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlpo_kit.models.tracking import Lineage, connect, log_run
 EPOCHS = 300  # with six columns 1,800 metrics; MLflow takes 1,000 at a time
 
 
-def test_the_whole_history_and_the_test_metrics_arrive(tmp_path: Path) -> None:
+def test_a_run_logs_the_whole_history_and_the_test_metrics(tmp_path: Path) -> None:
     columns = ("train_loss", "val_loss", "val_accuracy", "learning_rate", "seconds", "rate")
     history = [
         {"epoch": epoch, **dict.fromkeys(columns, epoch / 7)} for epoch in range(1, EPOCHS + 1)

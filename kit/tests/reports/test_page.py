@@ -1,4 +1,4 @@
-"""A run's page: of any pipeline, of as far as it came, and with sections of the project's own."""
+"""The page of a run: for any pipeline, for an unfinished run, and with a project's sections."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ pytestmark = pytest.mark.usefixtures("registry")
 
 
 class Headings(HTMLParser):
-    """The texts of the page's headings."""
+    """Parses the texts of the page's headings."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.texts: list[str] = []
         self._is_inside = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         if tag == "h2":
             self._is_inside = True
-            self.found.append("")
+            self.texts.append("")
         elif tag in ("span", "i"):
             self._is_inside = False
 
@@ -46,11 +46,11 @@ class Headings(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._is_inside:
-            self.found[-1] += data
+            self.texts[-1] += data
 
 
 def read_headings(page: str) -> list[str]:
-    return [text.strip() for text in Headings(page).found]
+    return [text.strip() for text in Headings(page).texts]
 
 
 def build(run: Run) -> str:
@@ -58,7 +58,7 @@ def build(run: Run) -> str:
 
 
 def add_section(toy: Project, source: str) -> None:
-    """Name a function in PIPELINE, as a user does."""
+    """Write the function `make_sections` and name it in PIPELINE, as a user does."""
     (toy.root / "src" / "toy" / "report.py").write_text(source)
     path = toy.root / "src" / "toy" / "pipeline.py"
     text = path.read_text()
@@ -68,7 +68,7 @@ def add_section(toy: Project, source: str) -> None:
         del sys.modules[name]
 
 
-def test_a_model_that_is_no_classifier_has_a_page_without_classes(make_run: MakeRun) -> None:
+def test_the_page_of_a_model_that_is_not_a_classifier_has_no_classes(make_run: MakeRun) -> None:
     run = make_run()
     run_pipeline(run)
     page = build(run)
@@ -77,7 +77,7 @@ def test_a_model_that_is_no_classifier_has_a_page_without_classes(make_run: Make
     assert not re.search(r'(src|href)="', page)  # it opens offline
 
 
-def test_all_numbers_of_a_history_are_drawn() -> None:
+def test_all_numeric_columns_of_a_history_are_drawn() -> None:
     history = [
         {"epoch": n, "train_loss": 1 / n, "val_loss": 2 / n, "rate": 0.1, "note": "x", "bad": None}
         for n in (3, 4, 5)
@@ -92,7 +92,7 @@ def test_all_numbers_of_a_history_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(ENDINGS))
-def test_a_stage_that_did_not_succeed_says_how_it_ended(make_run: MakeRun, state: State) -> None:
+def test_the_page_says_how_a_failed_stage_ended(make_run: MakeRun, state: State) -> None:
     run = make_run(retention={"auto": False})
     run_pipeline(run, last="evaluate")
     record = read_record(run.store, run.id, "evaluate")
@@ -106,14 +106,14 @@ def test_a_stage_that_did_not_succeed_says_how_it_ended(make_run: MakeRun, state
     assert f'<span class="badge {state}">{state}</span>' in page
 
 
-def test_every_state_that_is_no_success_has_words() -> None:
+def test_every_state_except_success_has_a_description() -> None:
     from typing import get_args
 
     assert set(ENDINGS) == {*get_args(State)} - {"running", "completed", "reused"}
     assert "refused" in ENDED
 
 
-def test_a_refused_candidate_is_told_with_its_reason(make_run: MakeRun) -> None:
+def test_the_page_says_why_a_candidate_was_refused(make_run: MakeRun) -> None:
     run = make_run(register={"min_accuracy": 0.999})
     run_pipeline(run)
     page = build(run)
@@ -121,12 +121,12 @@ def test_a_refused_candidate_is_told_with_its_reason(make_run: MakeRun) -> None:
     assert "is below register.min_accuracy (0.999)" in page
 
 
-def test_where_no_page_can_be_made_one_says_why(make_run: MakeRun) -> None:
-    run = make_run()
-    assert "There is no report of run 2: PipelineError" in build_report_or_reason(run.store, "2")
+def test_a_report_that_fails_is_replaced_by_the_error(make_run: MakeRun) -> None:
+    page = build_report_or_reason(make_run().store, "2")
+    assert "The report of run 2 could not be built: PipelineError" in page
 
 
-def test_a_run_has_a_page_of_as_far_as_it_came(make_run: MakeRun) -> None:
+def test_a_failed_run_has_a_page(make_run: MakeRun) -> None:
     run = make_run(train={"fail": True})
     with pytest.raises(PipelineError, match="no run 2"):
         build_report(run.store, "2")
@@ -137,7 +137,7 @@ def test_a_run_has_a_page_of_as_far_as_it_came(make_run: MakeRun) -> None:
     assert "the training has a defect" in page
 
 
-def test_a_section_of_ones_own_is_on_the_page(toy: Project, make_run: MakeRun) -> None:
+def test_a_projects_section_is_on_the_page(toy: Project, make_run: MakeRun) -> None:
     add_section(
         toy,
         "from mlpo_kit.reports.sections import RunResults, Section, format_table\n"
@@ -157,7 +157,7 @@ def test_a_section_of_ones_own_is_on_the_page(toy: Project, make_run: MakeRun) -
     assert "<tr><td>accuracy</td><td>0.9667</td></tr>" in page
 
 
-def test_a_section_that_fails_costs_no_model(toy: Project, make_run: MakeRun) -> None:
+def test_a_section_that_fails_does_not_fail_the_run(toy: Project, make_run: MakeRun) -> None:
     add_section(toy, "def make_sections(results):\n    raise KeyError('<errors>')\n")
     run = make_run()
     assert run_pipeline(run)["deploy"].version == 1
@@ -175,7 +175,7 @@ def test_text_in_a_table_is_escaped() -> None:
 
 
 @pytest.mark.slow
-def test_a_classifier_has_its_classes_on_the_page(make_project_run: MakeRun) -> None:
+def test_the_page_of_a_classifier_shows_its_classes(make_project_run: MakeRun) -> None:
     run = make_project_run()
     run_pipeline(run)
     page = build(run)

@@ -1,4 +1,4 @@
-"""What a made-up history of a store is built of: stages without work, a store that crashes."""
+"""Parts of a generated history of a store: stages that do no work, and a store that crashes."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ OLDER_RUN = "1795890303807212"  # in tests/data/older-project.tar.xz
 
 
 class Crash(BaseException):
-    """The process is killed, as far as the program can tell."""
+    """Simulates that the process is killed."""
 
 
 class Fragile(FolderStore):
-    """A folder whose user dies after so many changes."""
+    """A folder whose user crashes after `left` changes; None: never."""
 
     left: int | None = None
 
     @classmethod
     def count(cls) -> bool:
-        """One change more; whether it is the last."""
+        """Count a change; returns whether the process crashes at it."""
         if cls.left is not None:
             cls.left -= 1
         return cls.left == 0
 
     def write(self, key: str, content: bytes) -> None:
-        """Write, or die before."""
+        """Write, or crash before it."""
         if self.count():
             raise Crash
         super().write(key, content)
 
     def delete(self, keys: Any) -> None:
-        """Delete one by one, and perhaps not all."""
+        """Delete one by one; a crash leaves the rest."""
         for key in keys:
             if self.count():
                 raise Crash
             super().delete([key])
 
     def delete_tree(self, prefix: str) -> None:
-        """Delete a folder, or a part of it."""
+        """Delete a folder; a crash leaves all but one file."""
         if self.count():
             for item in list(self.files(prefix))[:1]:
                 super().delete([item.key])
@@ -55,7 +55,7 @@ class Fragile(FolderStore):
 
 
 def write_payload(work: Workspace, name: str, section: Any, inputs: dict[str, Any]) -> Any:
-    """A payload of the size that its stage's has: a line of JSON, as a history is."""
+    """Write a payload of the stage's size: a line of JSON, so that it can stand for a history."""
     text = f"{work.stage} {section} {[getattr(ref, 'sha256', '') for ref in inputs.values()]}"
     line = json.dumps({"epoch": 1, "val_loss": 0.1, "of": 0.0})
     digest = hash_text(text)
@@ -88,12 +88,12 @@ RESULTS: dict[str, Any] = {
 
 
 def hash_text(text: str) -> int:
-    """A number that tells texts apart."""
+    """Return a number that differs for different texts."""
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
 
 
 def read_older(folder: Path) -> dict[str, bytes]:
-    """All that an older project left in the store: its runs, entries, checkpoints."""
+    """Read the files of the older project in the store: its runs, entries and checkpoints."""
     paths = [path for path in folder.glob(f"runs/{OLDER_RUN}/**/*") if path.is_file()]
     for path in [*folder.glob("cache/*/*.json"), *folder.glob("checkpoints/*/index.json")]:
         if f'"{OLDER_RUN}' in path.read_text():
@@ -102,12 +102,12 @@ def read_older(folder: Path) -> dict[str, bytes]:
 
 
 def read_raw_records(folder: Path) -> dict[str, dict[str, Any]]:
-    """The records of a run as they are in the files; damaged ones left out."""
+    """Read the records of a run from its files."""
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
 def find_references(records: dict[str, dict[str, Any]]) -> set[str]:
-    """The files that records name."""
+    """Find the files that records name."""
     return {
         ref["uri"].removeprefix("store://")
         for record in records.values()
@@ -121,7 +121,7 @@ def get_end(record: dict[str, Any]) -> float:
 
 
 def make_earlier(document: Any, days: float) -> Any:
-    """A record, cache entry or tombstone, with its times so many days ago."""
+    """Move the times in a record, cache entry or tombstone back by `days`."""
     for name in ("started", "ended", "created", "pruned"):
         if isinstance(document.get(name), float):
             document[name] -= days * DAY

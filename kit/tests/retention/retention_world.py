@@ -1,7 +1,7 @@
-"""Act out histories of a store, and look whether retention kept its word after each.
+"""Act out histories of a store, and check after each that retention kept what it must.
 
-Store, registry, records, cache and prune are real; what the stages do is made up, for it takes no
-time. In each store there is also what an older project left.
+Store, registry, records, cache and prune are real; the stages only write small files, to be fast.
+Each store also contains the files of an older project.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from mlpo_kit.runs.pipeline import Stage, load_pipeline
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import open_store
 
-MADE_UP = (*SIZES, "deploy")  # register is the project's own
+REPLACED = (*SIZES, "deploy")  # stages whose work is replaced; `register` is the project's own
 GOOD = ("completed", "reused")
 
 
@@ -54,19 +54,19 @@ class World:
         self.folder = folder
         self.policy = policy
         self.number = 0
-        self.first: dict[str, int] = {}  # what the first run trained with
-        self.fails = ""
-        self.tagged: set[str] = set()  # in the orchestrator
-        self.forgotten: set[str] = set()
+        self.first: dict[str, int] = {}  # the seeds of the first run
+        self.fails = ""  # the stage that fails
+        self.tagged: set[str] = set()  # runs that are marked in the orchestrator
+        self.forgotten: set[str] = set()  # runs that the orchestrator was asked to forget
         self.in_flight: dict[str, Iterator[str]] = {}
         self.removed: set[str] = set()  # runs that were deleted by hand
-        self.spoilt: set[str] = set()  # files that were deleted or cut by hand
+        self.spoilt: set[str] = set()  # files that were deleted or truncated by hand
         self.pipeline = load_pipeline()
         self.names = self.pipeline.names
         self.older = read_older(folder)
         self.registry = open_registry(self.settings())
 
-    # What can happen
+    # Events
 
     def run(
         self,
@@ -76,7 +76,7 @@ class World:
         refuse: bool = False,
         **seeds: int,
     ) -> str | None:
-        """Start a run; None when it fails. It goes on later if `stop` stages are few."""
+        """Start a run; returns None if it fails. After `stop` stages it pauses, in flight."""
         self.number += 1
         self.first = self.first or seeds
         settings = self.settings(0.99 if refuse else 0.0, **seeds)
@@ -95,13 +95,13 @@ class World:
         return run.id
 
     def finish(self) -> None:
-        """The run that was started first goes on to its end, which must be a good one."""
+        """Continue the first paused run to its end, which must succeed."""
         for run_id in list(self.in_flight)[:1]:
             for _ in self.in_flight.pop(run_id):
                 pass
 
     def end(self, state: str) -> None:
-        """The run that was started last ends in the stage that it was in, or dies there."""
+        """End the last paused run in the stage that it was in, with this state."""
         for run_id in list(self.in_flight)[-1:]:
             del self.in_flight[run_id]
             records = self.records(run_id)
@@ -112,7 +112,7 @@ class World:
                 path.write_text(json.dumps({**last, "state": state, "ended": ended}))
 
     def age(self, days: float) -> None:
-        """Time goes by."""
+        """Let days pass."""
         for path in self.folder.rglob("*"):
             if str(path.relative_to(self.folder)) in self.older:
                 continue
@@ -127,7 +127,7 @@ class World:
                 del self.in_flight[run_id]
 
     def spoil(self, which: int, how: str) -> None:
-        """Somebody deletes or cuts a file, or deletes a run, by hand."""
+        """Delete or truncate a file, or delete a run or a record, as a person would by hand."""
         paths = sorted(self.payloads())
         if not paths:
             return
@@ -147,16 +147,16 @@ class World:
             path.unlink()
         self.in_flight.pop(run_id, None)
         self.spoilt |= {str(p.relative_to(self.folder)) for p in gone}
-        # A run in flight that needs it can't go on; that is not retention's doing.
+        # A run in flight that needs such a file can't continue; retention is not the cause.
         for other in list(self.in_flight):
             if find_references(self.records(other)) & {str(p) for p in self.spoilt}:
                 del self.in_flight[other]
 
     def mark(self, which: int, how: str) -> None:
-        """Mark a run or a version to be kept, or take the mark off."""
+        """Mark a run or a version as kept, remove a run's mark, or roll back."""
         ids = sorted(child.name for child in (self.folder / "runs").glob("r*"))
         if ids and how in ("keep", "undo"):
-            with contextlib.suppress(PipelineError):  # given up before, or no record
+            with contextlib.suppress(PipelineError):  # pruned before, or no record
                 keep_run(self.store, ids[which % len(ids)], how == "undo")
         elif ids and how == "tag":
             self.tagged.add(ids[which % len(ids)])
@@ -172,13 +172,13 @@ class World:
                 client.set_model_version_tag(name, number, "keep", "yes")
 
     def checkpoint(self) -> None:
-        """A training that stopped leaves a place to go on from."""
+        """Leave the checkpoint of an interrupted training."""
         path = self.folder / "checkpoints" / str(self.number) / "state"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"0" * 3000)
 
     def prune(self, crash: int | None = None, unreachable: bool = False) -> None:
-        """Prune, perhaps not to the end; nothing alive may be gone then, and all else must."""
+        """Prune, perhaps with a crash; check that needed files exist and nothing else is left."""
         alive, needed = self.alive()
         waiting = bool(self.in_flight) or any(self.is_fresh(r) for r in self.ids())
         entries = self.entries()
@@ -190,9 +190,9 @@ class World:
             self.forgotten |= set(run_ids)
 
         Fragile.left = crash
-        made = None
+        plan = None
         try:
-            made = prune.apply_plan(self.settings(), forget, lambda _: self.tagged)
+            plan = prune.apply_plan(self.settings(), forget, lambda _: self.tagged)
         except (Crash, PipelineError):
             pass
         finally:
@@ -205,13 +205,13 @@ class World:
             left = self.entries()
             assert entries == left, f"a run is in flight and {entries - left} went"
         assert read_older(self.folder) == self.older, "what an older project wrote was touched"
-        if made is not None:
-            self.check(made, waiting)
+        if plan is not None:
+            self.check(plan, waiting)
 
-    # What must be true
+    # Checks
 
-    def check(self, made: Any, waiting: bool) -> None:
-        """Cache, registry and disk agree, and nothing is left that nobody needs."""
+    def check(self, plan: Any, waiting: bool) -> None:
+        """Check that cache, registry and disk agree, and that no file is left without need."""
         for entry in self.entries():
             for ref in json.loads(entry.read_text())["outputs"].values():
                 path = self.folder / ref["uri"].removeprefix("store://")
@@ -221,29 +221,29 @@ class World:
         for version in self.registry.list_versions():
             path = self.folder / version.model.key
             whole = path.is_file() and path.stat().st_size == version.model.size
-            lost = not whole and version.number in held  # people are told
+            lost = not whole and version.number in held  # reported as a problem
             assert lost or version.is_pruned != whole, f"{version} and its weights: {whole}"
         gone = {f"r{number + 1}" for number in range(self.number)} - set(self.ids())
         unknown = gone - self.removed - self.forgotten
-        assert not unknown, f"the orchestrator was never told of {unknown}"
+        assert not unknown, f"the orchestrator was never asked to forget {unknown}"
         again = prune.plan_prune(self.settings(), lambda _: self.tagged)
         assert again.is_empty, f"after a prune there is more to do: {again}"
         if waiting:
             return
         alive, _ = self.alive()
-        young = {run.run_id for run in made.runs if run.kept}
+        kept = {run.run_id for run in plan.runs if run.kept}
         needed = {
-            "/".join(key.split("/")[:3]) for key in self.reach(alive | young) | set(held.values())
+            "/".join(key.split("/")[:3]) for key in self.reach(alive | kept) | set(held.values())
         }
         there = {"/".join(p.relative_to(self.folder).parts[:3]) for p in self.payloads()}
-        assert there <= needed, f"{there - needed} is left and nobody needs it"
+        assert there <= needed, f"{there - needed} is left and nothing needs it"
         files = [*self.payloads(), *(self.folder / "checkpoints").rglob("state")]
         size = sum(path.stat().st_size for path in files)
         fits = size <= self.policy["max_gib"] * 2**30
-        assert fits or any("max_gib" in problem for problem in made.problems), f"{size} bytes"
+        assert fits or any("max_gib" in problem for problem in plan.problems), f"{size} bytes"
 
     def alive(self) -> tuple[set[str], set[str]]:
-        """The runs that neither age nor size may take, and the files that must stay as they are."""
+        """Return the runs that must be kept at any age and size, and the files that must stay."""
         ends = {
             run_id: max(map(get_end, records.values()), default=0.0)
             for run_id in self.ids()
@@ -261,21 +261,21 @@ class World:
         return alive, {key for key in needed if (self.folder / key).is_file()}
 
     def held(self) -> dict[int, str]:
-        """The versions that keep their weights, by number, and where those are."""
+        """Return the keys of the weights that must be kept, by version number."""
         client, name = self.registry._client, self.registry.name
-        found = {int(v.version): v for v in client.search_model_versions(f"name = '{name}'")}
-        if not found:
+        versions = {int(v.version): v for v in client.search_model_versions(f"name = '{name}'")}
+        if not versions:
             return {}
         model = client.get_registered_model(name)
         numbers = {int(number) for number in model.aliases.values()}
-        numbers |= set(sorted(found)[-self.policy["keep_versions"] :])
-        numbers |= {number for number in found if "keep" in found[number].tags}
+        numbers |= set(sorted(versions)[-self.policy["keep_versions"] :])
+        numbers |= {number for number in versions if "keep" in versions[number].tags}
         history = [int(n) for n in model.tags.get("champion_history", "").split(",") if n]
         if "champion" in model.aliases:
             champion = int(model.aliases["champion"])
             place = len(history) - 1 - history[::-1].index(champion)
             numbers |= set(history[place - 1 : place]) if place else set()
-        return {n: found[n].tags["uri"].removeprefix("store://") for n in numbers}
+        return {n: versions[n].tags["uri"].removeprefix("store://") for n in numbers}
 
     def records(self, run_id: str) -> dict[str, dict[str, Any]]:
         return read_raw_records(self.folder / "runs" / run_id)
@@ -290,19 +290,19 @@ class World:
         return "completed" if len(states) == len(self.names) else "incomplete"
 
     def is_fresh(self, run_id: str) -> bool:
-        """Whether it may be between two stages."""
+        """Whether the next stage of the run may start soon."""
         records = self.records(run_id)
         limit = time.time() - self.policy["max_run_hours"] * 3600
         fresh = any(get_end(record) > limit for record in records.values())
         return self.status(run_id) == "incomplete" and fresh and not self.is_dead(run_id)
 
     def is_dead(self, run_id: str) -> bool:
-        """Whether an earlier prune has given it up."""
+        """Whether an earlier prune has pruned the run."""
         stone = self.folder / "retention" / "pruned" / f"{run_id}.json"
         return stone.exists()
 
     def reach(self, run_ids: set[str]) -> set[str]:
-        """The files that runs have made or were handed."""
+        """Find the files that runs wrote or reused."""
         own = {
             str(path.relative_to(self.folder))
             for run_id in run_ids
@@ -314,7 +314,7 @@ class World:
         return [path for path in (self.folder / "runs").glob("r*/*/*") if path.is_file()]
 
     def entries(self) -> set[Path]:
-        """The cache entries of these runs."""
+        """List the cache entries, without those of the older project."""
         paths = set((self.folder / "cache").glob("*/*.json"))
         return {path for path in paths if str(path.relative_to(self.folder)) not in self.older}
 
@@ -335,10 +335,10 @@ class World:
         return check_settings(merge(parse_profile(""), sections))
 
     def steps(self, run: Run) -> Iterator[str]:
-        """The stages of a run, one at a time; none after a refusal."""
+        """Run the stages one by one; stops after a refusal."""
         results: dict[str, Any] = {}
         for stage in self.pipeline.values():
-            body = stage.running(self.body(stage)) if stage.name in MADE_UP else stage
+            body = stage.running(self.body(stage)) if stage.name in REPLACED else stage
             result = run_stage(run, body, **collect_inputs(stage, results))
             results[stage.name] = result
             verdict = getattr(result, "verdict", None)
@@ -348,7 +348,7 @@ class World:
                 yield stage.name
 
     def body(self, stage: Stage[Any]) -> Any:
-        """What stands for the stage's work: files that depend on all that it was given."""
+        """Replace the stage's work: write files whose content depends on settings and inputs."""
 
         def make(section: Any, work: Workspace, **inputs: Any) -> Any:
             if self.fails == stage.name:
@@ -368,7 +368,7 @@ class World:
 
 
 def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:
-    """Act out a history; returns what was wrong in the end, or at some point before."""
+    """Act out a history; returns the first error, or None."""
     world = World(folder, template, history["policy"])
     try:
         for name, arguments in history["events"]:
@@ -376,7 +376,7 @@ def act(history: dict[str, Any], folder: Path, template: Path) -> str | None:
         world.prune()
         while world.in_flight:
             world.finish()
-        # Two other models, a month without a run, and then the first one again.
+        # Train two other models, wait a month, and train the first one again.
         for seeds in ({"seed": 8}, {"seed": 9}, world.first):
             assert world.run(**seeds) is not None, "the next run is not green"
             assert world.status(f"r{world.number}") == "completed", "the next run is not green"

@@ -1,4 +1,4 @@
-"""A prune of a store without locks: given up in one pass, deleted in a later one."""
+"""A prune of a store without locks announces what it will delete; a later prune deletes it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ STRICT = {
 
 @pytest.fixture
 def memory_url(tmp_path: Path) -> str:
-    """A bucket in memory: the same code, without a server."""
+    """The URL of a bucket in memory, which needs no server."""
     return f"memory://{tmp_path.name}/bucket"
 
 
 @pytest.fixture
 def s3_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of a real S3 server."""
+    """The URL of a bucket on a real S3 server."""
     (tmp_path / "server").mkdir()
     with serve_bucket(tmp_path / "server", "models") as variables:
         for name, value in variables.items():
@@ -49,16 +49,16 @@ def list_keys(run: Run) -> list[str]:
     return sorted(item.key for item in run.store.files("runs"))
 
 
-def test_what_is_given_up_is_announced_and_goes_later(
+def test_pruned_runs_are_announced_first_and_deleted_later(
     url: str, make_run: MakeRun, toy: Project, registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(run_id: str, seed: int) -> Run:
-        # The first stages are served from run 1, each training is its own.
+        # The first stages are reused from run-0; each run trains anew.
         return make_run(run_id, storage_root=url, train={"seed": seed, "epochs": 3 + seed})
 
     for number in range(4):
         run_pipeline(make(f"run-{number}", number))
-    assert not (toy.root / "runs").exists()  # nothing stayed on the machine
+    assert not (toy.root / "runs").exists()  # nothing was written to this machine's disk
     forgotten: list[str] = []
     strict = make_run("x", storage_root=url, **STRICT)
 
@@ -68,17 +68,17 @@ def test_what_is_given_up_is_announced_and_goes_later(
     before = list_keys(strict)
     monkeypatch.setattr(BucketStore, "grace", 3600.0)
     plan = apply_plan(strict.settings, forget, lambda _: ())
-    assert (forgotten, [run.run_id for run in plan.dropped]) == ([], [])
+    assert (forgotten, [run.run_id for run in plan.losing_files]) == ([], [])
     assert list_keys(strict) == before
-    assert plan.entries  # what leads to it goes first
+    assert plan.entries  # the cache entries are deleted first
 
     monkeypatch.setattr(BucketStore, "grace", 0.0)
     apply_plan(strict.settings, forget, lambda _: ())
     assert forgotten == ["run-0", "run-1", "run-2"]
     left = list_keys(strict)
     assert not [key for key in left if key.startswith("runs/run-1/train/")]
-    assert "runs/run-2/train/model.json" in left  # of the champion before
-    assert "runs/run-0/preprocess/splits.json" in left  # run-3 was served it
+    assert "runs/run-2/train/model.json" in left  # the previous champion
+    assert "runs/run-0/preprocess/splits.json" in left  # run-3 reused it
     assert "runs/run-0/evaluate/evaluation.json" not in left
     champion = open_registry(strict.settings).champion()
     assert champion is not None

@@ -1,4 +1,4 @@
-"""What a stage hands on, as `preprocess` does the dataset, lives as long as its result."""
+"""An input that a stage returns as an output (`preprocess`: the dataset) stays with its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store.bucket import BucketStore
 
-# The size limit takes all completed runs but the last.
+# The size limit removes all completed runs except the last.
 STRICT = {"retention": {"keep_last": 1, "max_gib": 1e-9, "keep_versions": 1}}
 DATASET = "runs/first/ingest/numbers.json"
 
@@ -26,7 +26,7 @@ def prune(run: Run) -> set[str]:
 
 
 @pytest.mark.parametrize("storage", [".", "memory://handed/bucket"])
-def test_a_dataset_stays_while_a_later_run_has_the_splits_of_it(
+def test_a_dataset_stays_while_a_later_run_uses_its_splits(
     storage: str, make_run: MakeRun, registry: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(run_id: str, seed: int, **sections: Any) -> Run:
@@ -35,7 +35,7 @@ def test_a_dataset_stays_while_a_later_run_has_the_splits_of_it(
 
     monkeypatch.setattr(BucketStore, "grace", 0.0)
     run_pipeline(make("first", 1))
-    # It reads its source itself, so nothing but the splits that it reuses leads to the dataset.
+    # This run reads its source again, so that it reaches the dataset only through the splits.
     later = make("later", 2, caching={"always_run": ["ingest"]})
     results = run_pipeline(later)
     assert results["ingest"].dataset.key == "runs/later/ingest/numbers.json"
@@ -43,11 +43,11 @@ def test_a_dataset_stays_while_a_later_run_has_the_splits_of_it(
 
     strict = make("x", 1, **STRICT)
     prune(strict)
-    left = prune(strict)  # in a bucket what the first pass announced
+    left = prune(strict)  # in a bucket the second prune deletes what the first one announced
     assert "runs/first/evaluate/evaluation.json" not in left
     assert {DATASET, "runs/first/preprocess/splits.json"} <= left
 
-    # Another training of the later run's data, and a run after that: both read the samples.
+    # Two more runs train on the later run's data: both read the samples.
     for run_id, seed in (("resumed", 3), ("next", 4)):
         run = make(run_id, seed)
         trained = run_pipeline(run)["train"]
@@ -70,7 +70,7 @@ def test_the_size_of_a_dataset_counts_for_the_stage_that_made_it(
     )
 
 
-def test_without_its_dataset_a_split_is_made_again(make_run: MakeRun) -> None:
+def test_splits_whose_dataset_is_gone_are_not_reused(make_run: MakeRun) -> None:
     first = make_run("first")
     run_pipeline(first, last="preprocess")
     first.store.delete([DATASET])

@@ -24,7 +24,7 @@ from mlpo_kit.execution import runner
 
 OLDER = Path(__file__).parents[1] / "data" / "older-project.tar.xz"
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
-# The code does not change while this runs.
+# Cached during the tests, because the code does not change meanwhile.
 PURE = ("find_all", "hash_project_code", "_list_data_files", "was_edited")
 
 
@@ -73,7 +73,7 @@ Act = Callable[[dict[str, Any]], str | None]
 
 @pytest.fixture(scope="module")
 def act_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
-    """Acts out histories over stores with a registry, in which an older project has run."""
+    """A function that acts out a history in a store with a registry and an older project's run."""
     project = copy_toy(tmp_path_factory.mktemp("histories"), "metaflow")
     template = tmp_path_factory.mktemp("template")
     with tarfile.open(OLDER) as archive:
@@ -85,7 +85,7 @@ def act_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
         patch.setattr("mlpo_kit.store.folder.FolderStore", Fragile)
         for module in (key, runner):
             for name in PURE:
-                if hasattr(module, name):  # the runner has some of them by name
+                if hasattr(module, name):  # the runner imports some of them
                     patch.setattr(module, name, functools.cache(getattr(module, name)))
         forget_toy()
         logging.disable()
@@ -110,7 +110,7 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 @pytest.mark.slow
 @settings(max_examples=6, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
-def test_after_some_histories_what_lives_is_whole(
+def test_after_a_few_histories_needed_files_exist_and_others_are_deleted(
     act_out: Act, events: Any, policy: dict[str, Any]
 ) -> None:
     check_history(act_out, events, policy)
@@ -120,7 +120,7 @@ def test_after_some_histories_what_lives_is_whole(
 @pytest.mark.slow
 @settings(max_examples=200, **QUIET)
 @given(st.lists(events, min_size=3, max_size=14), policies)
-def test_after_every_history_what_lives_is_whole_and_what_is_left_is_needed(
+def test_after_many_histories_needed_files_exist_and_others_are_deleted(
     act_out: Act, events: Any, policy: dict[str, Any]
 ) -> None:
     check_history(act_out, events, policy)

@@ -1,7 +1,7 @@
-"""What an older project left in a store: shown in a plan, and never touched.
+"""The files of an older project in a store are shown in a plan and never touched.
 
-The store in tests/data was written by a project that held the kit's sources; its large payloads
-are zeros now.
+An older project, which held the kit's sources, wrote the store in tests/data; its large payloads
+were replaced by zeros.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STRICT = {
 
 @pytest.fixture
 def older(toy: Project) -> dict[str, bytes]:
-    """The files of an older project, a month old, in the store of the small one."""
+    """The files of an older project, a month old, in the small project's store."""
     with tarfile.open(STORE) as archive:
         archive.extractall(toy.root, filter="data")
     folder = toy.root / "checkpoints" / ("a" * 64)
@@ -63,7 +63,7 @@ def older(toy: Project) -> dict[str, bytes]:
 
 
 def read_files(root: Path) -> dict[str, bytes]:
-    """All that lies in the folders that an older project writes to, but the newest summary."""
+    """Read all files in the folders that an older project writes to, without the newest summary."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for name in ("runs", "cache", "checkpoints", "registry/artifacts")
@@ -80,12 +80,14 @@ def find_kept_runs(settings: Any) -> tuple[str, ...]:
     return ()
 
 
-def test_no_prune_touches_or_counts_it(older: dict[str, bytes], make_run: MakeRun) -> None:
+def test_a_prune_neither_touches_nor_counts_an_older_projects_files(
+    older: dict[str, bytes], make_run: MakeRun
+) -> None:
     for number in range(1, 5):  # the rows differ, so they share nothing
         run_pipeline(make_run(str(number), ingest={"rows": 100 + 10 * number}))
     settings = make_run(**STRICT).settings
     plan = apply_plan(settings, forget_runs, find_kept_runs)
-    assert set(plan.given_up) == {"1", "2", "3"}
+    assert set(plan.newly_pruned) == {"1", "2", "3"}
     assert [run.id for run in plan.older] == [RUN]
     left = read_files(settings.local_root)
     assert {name: left.get(name) for name in older} == older
@@ -99,7 +101,7 @@ def test_no_prune_touches_or_counts_it(older: dict[str, bytes], make_run: MakeRu
     assert not facts.checkpoints
 
 
-def test_a_plan_shows_it_in_the_words_that_say_why(
+def test_a_plan_shows_an_older_projects_run_with_the_reason(
     older: dict[str, bytes], make_run: MakeRun
 ) -> None:
     plan = plan_prune(make_run(**STRICT).settings, find_kept_runs)
@@ -113,7 +115,7 @@ def test_a_plan_shows_it_in_the_words_that_say_why(
     assert plan.is_empty
 
 
-def test_it_can_be_neither_marked_nor_summarized(
+def test_an_older_projects_run_can_be_neither_marked_nor_summarized(
     older: dict[str, bytes], make_run: MakeRun
 ) -> None:
     store = make_run().store
@@ -129,7 +131,7 @@ def test_it_can_be_neither_marked_nor_summarized(
 def test_a_run_that_lost_its_records_stays_while_an_older_run_names_it(
     older: dict[str, bytes], make_run: MakeRun, toy: Project
 ) -> None:
-    """It was served from another run, whose records are damaged."""
+    """The older run reused a result of run 179, whose records are damaged."""
     record = toy.root / "runs" / RUN / "train.json"
     document = json.loads(record.read_text())
     document["outputs"]["model"]["uri"] = "store://runs/179/train/model.safetensors"
@@ -146,7 +148,7 @@ def test_a_run_that_lost_its_records_stays_while_an_older_run_names_it(
     assert not stray.exists()
 
 
-def test_its_tombstones_stay(older: dict[str, bytes], make_run: MakeRun) -> None:
+def test_an_older_projects_tombstones_stay(older: dict[str, bytes], make_run: MakeRun) -> None:
     store = make_run().store
     stone = f"retention/pruned/{RUN}.json"
     store.write_json(stone, {"pruned": 1.0, "forgotten": False})

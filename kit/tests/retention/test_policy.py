@@ -1,4 +1,4 @@
-"""The retention policy against a plain model of it, over thousands of made-up stores."""
+"""The retention policy agrees with a simple model of it, over thousands of generated stores."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -87,7 +87,7 @@ def is_in_flight(run):
 
 
 def must_stay(facts, policy) -> set[str]:
-    """The runs that neither age nor size may take, in other words than the policy's own."""
+    """The runs that must be kept at any age and size, computed independently of the policy."""
     live = [run for run in facts.runs if run.status not in ("pruned", "lost")]
     live.sort(key=lambda run: run.last_sign, reverse=True)
     stay = {run.id for run in live[:1]}
@@ -100,7 +100,7 @@ def must_stay(facts, policy) -> set[str]:
 
 
 def may_stay(facts) -> set[str]:
-    """The green runs that age keeps, if the size allows."""
+    """The completed runs that are young enough to be kept, if the size limit allows it."""
     limit = NOW - 30 * DAY
     return {run.id for run in facts.runs if run.status == "completed" and run.last_sign > limit}
 
@@ -109,8 +109,8 @@ def held(facts, policy):
     """The versions that keep their weights."""
     kept = [version for version in facts.versions if version.held]
     for model in {version.model for version in facts.versions}:
-        mine = [version for version in facts.versions if version.model == model]
-        kept += sorted(mine, key=lambda version: version.number)[-policy.keep_versions :]
+        versions = [version for version in facts.versions if version.model == model]
+        kept += sorted(versions, key=lambda version: version.number)[-policy.keep_versions :]
     return kept
 
 
@@ -125,7 +125,7 @@ def there(facts):
 
 
 def after(facts, plan):
-    """The store once the plan was applied."""
+    """The store after the plan was applied."""
     vanished = {run.run_id for run in plan.runs if run.vanishes}
     marked = {(v.model, v.number): True for v in plan.versions}
     marked |= {(v.model, v.number): False for v in plan.restored}
@@ -134,7 +134,7 @@ def after(facts, plan):
         runs=[
             dataclasses.replace(
                 run,
-                status="pruned" if run.id in plan.given_up else run.status,
+                status="pruned" if run.id in plan.newly_pruned else run.status,
                 sizes={s: size for s, size in run.sizes.items() if (run.id, s) in left},
             )
             for run in facts.runs
@@ -162,7 +162,7 @@ def after(facts, plan):
 
 @EXAMPLES
 @given(stores(), policies)
-def test_nothing_alive_is_deleted(facts, policy):
+def test_nothing_that_must_stay_is_deleted(facts, policy):
     plan = make_plan(facts, policy)
     kept = {run.run_id for run in plan.runs if run.kept}
     assert must_stay(facts, policy) <= kept
@@ -175,7 +175,7 @@ def test_nothing_alive_is_deleted(facts, policy):
 
 @EXAMPLES
 @given(stores(), policies)
-def test_beside_a_running_pipeline_the_cache_and_what_it_names_stay(facts, policy):
+def test_while_a_pipeline_runs_cache_entries_and_their_outputs_stay(facts, policy):
     plan = make_plan(facts, policy)
     if any(is_in_flight(run) for run in facts.runs):
         assert not plan.entries
@@ -185,7 +185,7 @@ def test_beside_a_running_pipeline_the_cache_and_what_it_names_stay(facts, polic
 
 @EXAMPLES
 @given(stores(calm), policies)
-def test_all_that_nobody_needs_is_deleted(facts, policy):
+def test_everything_that_is_not_needed_is_deleted(facts, policy):
     plan = make_plan(facts, policy)
     kept = {run.run_id for run in plan.runs if run.kept}
     assert kept <= must_stay(facts, policy) | may_stay(facts)
@@ -199,7 +199,7 @@ def test_all_that_nobody_needs_is_deleted(facts, policy):
 
 @EXAMPLES
 @given(stores(calm), policies)
-def test_size_beats_age_and_nothing_else_oldest_first(facts, policy):
+def test_the_size_limit_overrides_only_age_and_removes_the_oldest_runs(facts, policy):
     plan = make_plan(facts, policy)
     kept = {run.run_id for run in plan.runs if run.kept}
     surplus = may_stay(facts) - must_stay(facts, policy)
@@ -212,7 +212,7 @@ def test_size_beats_age_and_nothing_else_oldest_first(facts, policy):
     assert kept == must_stay(facts, policy) | (surplus & kept)
     dropped = surplus - kept
     seen = {run.id: run.last_sign for run in facts.runs}
-    if dropped:  # no more than it takes, and no younger one before an older one
+    if dropped:  # no more runs than needed, and the oldest ones
         last = max(dropped, key=seen.__getitem__)
         assert size(kept | {last}) > policy.max_gib * GIB
         assert all(seen[run_id] > seen[last] for run_id in surplus & kept)
@@ -224,14 +224,14 @@ def test_size_beats_age_and_nothing_else_oldest_first(facts, policy):
 
 @EXAMPLES
 @given(stores(calm), policies)
-def test_cache_and_registry_agree_with_what_is_left(facts, policy):
+def test_cache_and_registry_agree_with_the_remaining_files(facts, policy):
     later = after(facts, make_plan(facts, policy))
     left = there(later).keys()
     for entry in later.entries:
         assert entry.places <= left
         assert entry.created >= NOW - 14 * DAY
     for version in later.versions:
-        if version not in held(later, policy) or version.whole:  # the others are told to people
+        if version not in held(later, policy) or version.whole:  # the others are reported
             assert version.pruned == (version.place not in left)
 
 
@@ -247,19 +247,19 @@ def test_a_second_prune_has_nothing_to_do(facts, policy):
 
 @EXAMPLES
 @given(stores(), policies, st.data())
-def test_what_is_only_announced_stays_and_goes_in_the_end(facts, policy, data):
+def test_announced_places_stay_until_they_are_due(facts, policy, data):
     whole = make_plan(facts, policy)
     due = data.draw(st.sets(st.sampled_from(sorted(whole.places)))) if whole.places else set()
     part = make_plan(facts, policy, due)
     assert part.places <= due
     kept = {run.run_id for run in part.runs if run.kept}
     assert not part.places & reach(facts, kept)
-    assert set(whole.entries) == set(part.entries)  # what leads to it goes first
+    assert set(whole.entries) == set(part.entries)  # the cache entries are deleted first
     assert {v.place for v in part.versions if v.whole} <= part.places
     assert make_plan(facts, policy, whole.places) == whole
     rest = whole.places - part.places
     last = make_plan(after(facts, part), policy).places
-    # What went has made room: the size may then leave a run that it gave up before.
+    # The first prune has made room, so the size limit may keep a run that it removed at first.
     for_size = {run.run_id for run in whole.runs if not run.kept} & may_stay(facts)
     assert rest - reach(facts, for_size) <= last <= rest
 

@@ -125,7 +125,7 @@ def test_two_more_stages_and_a_step_of_ones_own_are_a_few_lines(tmp_path: Path) 
     """Started as the file says; then refused, which stops the stages behind the gate."""
     zen = Zen(tmp_path)
     add_stages(zen)
-    assert zen.kit("check").stdout == "the pipeline file does what PIPELINE says\n"
+    assert zen.kit("check").stdout == "the pipeline file matches PIPELINE\n"
 
     done = zen.python("pipeline/training.py", *set_values("augment.times=3"))
     assert done.returncode == 0, done.stdout + done.stderr

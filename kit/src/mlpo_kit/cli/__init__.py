@@ -1,1 +1,1 @@
-"""The command line of a project: one verb, one file."""
+"""The command line of a project: each verb is a module of this package."""

@@ -1,4 +1,4 @@
-"""The command line of a project: `mlpo-kit VERB`, which `make` calls."""
+"""The command line of a project, `mlpo-kit VERB`, which the Makefile's targets call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpo_kit.cli.options import add_require_promotion
 from mlpo_kit.cli.output import add_json, write_line, write_message
 from mlpo_kit.errors import PipelineError, suggest
 
-# By what they are about. Each is the module of the same name beside this one.
+# The verbs by topic. Each verb is the module of the same name in this package.
 GROUPS = {
     "Runs": ("run", "sweep", "plan", "table", "report", "keep", "prune"),
     "Models": ("predict", "serve", "rollback"),
@@ -26,33 +26,34 @@ VERBS = {
 }
 USAGE_LINE = "usage: mlpo-kit VERB [OPTIONS]\n\nThe command line of a project.\n"
 HELP_END = """
-`mlpo-kit VERB --help` explains one. Run it anywhere in a project; MLPO_KIT_PROJECT names another.
-With --json a verb answers in one document on stdout, and all else goes to stderr.
+`mlpo-kit VERB --help` explains a verb. mlpo-kit works on the project that contains the working
+folder, or on the folder in MLPO_KIT_PROJECT. With --json a verb prints one JSON document to stdout;
+everything else goes to stderr.
 
-Exit codes: 0 done, 1 it could not be done, 2 usage, 3 our own error, 75 preempted (try again: it
-goes on where it was), 130 interrupted. MLPO_KIT_DEBUG=1 shows tracebacks."""
+Exit codes: 0 done, 1 failed, 2 usage error, 3 internal error, 75 preempted (run the command again
+to resume), 130 interrupted. MLPO_KIT_DEBUG=1 shows tracebacks."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _run(given)
+        code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        return report_failure(error, wants_json="--json" in given)
+        return report_failure(error, wants_json="--json" in arguments)
     return code
 
 
-def _run(given: list[str]) -> int:
-    if not given or given[0] in ("-h", "--help", "help"):
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         write_line(format_help())
-        return DONE if given else USAGE
-    name, *rest = given
+        return DONE if arguments else USAGE
+    name, *rest = arguments
     if name.startswith("-"):
-        write_message(f"error: the verb comes first, and then {name}: `mlpo-kit --help` lists them")
+        write_message(f"error: name a verb before {name}: `mlpo-kit --help` lists the verbs")
         return USAGE
     module = _find_verb(name)
     if module is None:
@@ -60,23 +61,23 @@ def _run(given: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"mlpo-kit {name}",
         description=f"{module.HELP[:1].upper()}{module.HELP[1:]}.",
-        allow_abbrev=False,  # what is not ours may be the orchestrator's
+        allow_abbrev=False,  # an option unknown here may be the orchestrator's
     )
     module.add_arguments(parser)
     if parser.get_default("resumes"):
         add_require_promotion(parser)
         add_json(parser)
-    chosen, more = parser.parse_known_args(rest)
-    if more and not getattr(chosen, "takes_more", False):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    chosen.more = more
+    chosen, unknown = parser.parse_known_args(rest)
+    if unknown and not getattr(chosen, "takes_more", False):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    chosen.more = unknown
     if parser.get_default("resumes"):
         return _resume(module, chosen)
     return module.run(chosen)
 
 
 def _resume(module: Verb, chosen: argparse.Namespace) -> int:
-    """Let an orchestrator resume a run, and end as `run` does."""
+    """Let the orchestrator resume a run, then show and prune as the verb `run` does."""
     from mlpo_kit.cli.run import follow_run
     from mlpo_kit.config.settings import load_settings
 
@@ -85,11 +86,11 @@ def _resume(module: Verb, chosen: argparse.Namespace) -> int:
 
 
 def format_help() -> str:
-    """Format the list of the verbs, those of the project's orchestrator among them."""
+    """Format the list of all verbs, including those of the project's orchestrator."""
     groups = {title: {name: VERBS[name] for name in names} for title, names in GROUPS.items()}
-    orchestrator, own = _list_own_verbs()
-    if own:
-        groups[f"{orchestrator.capitalize()} only"] = own
+    orchestrator, adapter_verbs = _list_adapter_verbs()
+    if adapter_verbs:
+        groups[f"{orchestrator.capitalize()} only"] = adapter_verbs
     width = max(len(name) for names in groups.values() for name in names)
     lines = [USAGE_LINE]
     for title, names in groups.items():
@@ -100,19 +101,22 @@ def format_help() -> str:
 
 
 def _find_verb(name: str) -> Verb | None:
-    """The verb's module; None after a message where there is none."""
+    """Import the verb's module; for an unknown verb, write a message and return None."""
     if name in VERBS:
         return _import(VERBS[name])
-    _, own = _list_own_verbs()
-    if name in own:
-        return _import(own[name])
-    hint = suggest(name, [*VERBS, *own]) or ": `mlpo-kit --help` lists them"
+    _, adapter_verbs = _list_adapter_verbs()
+    if name in adapter_verbs:
+        return _import(adapter_verbs[name])
+    hint = suggest(name, [*VERBS, *adapter_verbs]) or ": `mlpo-kit --help` lists the verbs"
     write_message(f"error: there is no verb {name!r}{hint}")
     return None
 
 
-def _list_own_verbs() -> tuple[str, dict[str, str]]:
-    """The project's orchestrator, and its own verbs by the module of each; none outside of one."""
+def _list_adapter_verbs() -> tuple[str, dict[str, str]]:
+    """Return the project's orchestrator and the modules of its own verbs, by verb.
+
+    Both are empty outside a project.
+    """
     from mlpo_kit.config.project import find_project
 
     try:

@@ -1,4 +1,4 @@
-"""What an orchestrator's part of the kit offers to the command line."""
+"""The interface between the command line and the adapter of an orchestrator."""
 
 from __future__ import annotations
 
@@ -17,53 +17,55 @@ from mlpo_kit.errors import PipelineError
 
 
 class Verb(Protocol):
-    """A module of the command line: one verb."""
+    """A module that implements one verb."""
 
-    HELP: str  # a line
+    HELP: str  # one line
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say which arguments the verb takes.
+        """Add the verb's arguments to its parser.
 
-        The default `resumes=True` says that it starts a run as `run` does: it ends like that one.
+        With the parser default `resumes=True` the verb starts a run: the command line then prints
+        the table and prunes, as after `run`.
         """
 
     def run(self, chosen: argparse.Namespace) -> int:
-        """Do it; returns the exit code. Raises PipelineError for what a person can mend."""
+        """Run the verb; returns the exit code. Raises PipelineError for what the user can fix."""
 
 
 class Adapter(Protocol):
     """The module `mlpo_kit.<orchestrator>.adapter`. Importing it imports no orchestrator."""
 
     CLUSTER: type[Cluster]  # how deploy/cluster.yaml is read
-    PRUNE_COMMAND: Sequence[str] | None  # what Python starts at night; None: see the orchestrator
-    VERBS: Mapping[str, str]  # the verbs that only this orchestrator has, by the module of each
+    # Arguments to Python for the nightly prune; None where the orchestrator schedules the prune.
+    PRUNE_COMMAND: Sequence[str] | None
+    VERBS: Mapping[str, str]  # the module of each verb that only this orchestrator has
 
     def run(self, options: RunOptions) -> int:
-        """Run the pipeline, or a sweep; returns the exit code. The stages leave their records.
+        """Run the pipeline or a sweep; returns the exit code. Each stage writes its record.
 
-        Raises PipelineError for what a person can mend. A refused candidate is no failure.
+        Raises PipelineError for what the user can fix. A refused candidate is not a failure.
         """
 
     def find_kept_runs(self, settings: Any) -> Collection[str]:
-        """Find the runs that are marked to be kept in the orchestrator's own way."""
+        """Find the runs that the user marked in the orchestrator, so that they are kept."""
 
     def forget_runs(self, settings: Any, run_ids: Collection[str]) -> None:
-        """Delete what the orchestrator keeps of runs; it may be told of the same run twice."""
+        """Delete the orchestrator's own data of these runs. May be called again for a run."""
 
     def render_manifests(
         self, settings: Any, document: dict[str, Any]
     ) -> dict[str, list[Manifest]]:
-        """Render the orchestrator's own manifests, by the file's name without its ending."""
+        """Render the orchestrator's own manifests, by file name without its suffix."""
 
     def find_manifest_problems(self, settings: Any, document: dict[str, Any]) -> list[str]:
-        """Find what is wrong besides with what a cluster is given."""
+        """Find the problems of the cluster's manifests that only this orchestrator can check."""
 
     def compare_pipeline(self) -> list[str]:
-        """Compare the pipeline file with PIPELINE; returns where they disagree, in words."""
+        """Compare the pipeline file with PIPELINE; returns a sentence per difference."""
 
 
 def list_adapters() -> list[str]:
-    """List the orchestrators that the kit has an adapter for: its packages with that module."""
+    """List the orchestrators with an adapter: the kit's packages that contain an adapter module."""
     folder = Path(mlpo_kit.__file__).parent
     return sorted(
         path.parent.name for path in folder.glob("*/adapter.py") if path.parent.name != "cli"
@@ -71,12 +73,11 @@ def list_adapters() -> list[str]:
 
 
 def load_adapter() -> Adapter:
-    """Load the adapter of the project's orchestrator; raises PipelineError where there is none."""
+    """Load the adapter of the project's orchestrator; raises PipelineError if there is none."""
     project, adapters = find_project(), list_adapters()
     if project.orchestrator not in adapters:
-        known = ", ".join(adapters)
         raise PipelineError(
             f"{project.root / 'pyproject.toml'}: [tool.mlpo] orchestrator is "
-            f"{project.orchestrator!r}; it is one of: {known}"
+            f"{project.orchestrator!r}; it must be one of: {', '.join(adapters)}"
         )
     return cast(Adapter, import_module(f"mlpo_kit.{project.orchestrator}.adapter"))

@@ -1,4 +1,4 @@
-"""Put the kit's sources into the project, to be edited there."""
+"""Copy the kit's sources into the project, where they can be edited."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 from mlpo_kit.config.project import find_project
 from mlpo_kit.setup.verbs import main
 
-HELP = "put the kit's sources into vendor/mlpo-kit, yours to edit"
+HELP = "copy the kit's sources into vendor/mlpo-kit, where you can edit them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add no arguments."""
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Write them, and say what comes next."""
+    """Copy the sources and print the next step."""
     os.chdir(find_project().root)
     return main(["eject"])

@@ -1,12 +1,12 @@
-"""The exit codes of the command line, which scripts may rely on."""
+"""The exit codes of the command line. Scripts may rely on them."""
 
 from __future__ import annotations
 
 DONE = 0  # also a run whose candidate was refused
-FAILED = 1  # it could not be done, for a reason that a person can mend
+FAILED = 1  # for a reason that the user can fix
 USAGE = 2
-DEFECT = 3  # our own error
-PREEMPTED = 75  # try again: it goes on where it was
+DEFECT = 3  # an error in mlpo-kit itself
+PREEMPTED = 75  # the same command resumes the run
 INTERRUPTED = 130
 
 ALL = (DONE, FAILED, USAGE, DEFECT, PREEMPTED, INTERRUPTED)

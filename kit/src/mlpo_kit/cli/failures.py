@@ -1,4 +1,4 @@
-"""How a command that did not end well says so: one sentence, and the exit code for scripts."""
+"""Report a failed command: one sentence for people, and an exit code for scripts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import to_json
 
-DEBUG_VARIABLE = "MLPO_KIT_DEBUG"  # 1 shows the traceback of each failure
+DEBUG_VARIABLE = "MLPO_KIT_DEBUG"  # set to 1 to show the traceback of each failure
 
 
 def report_failure(error: Exception, wants_json: bool = False) -> int:
-    """Say what went wrong, on stderr and, where it is wanted, as a document; returns the code."""
-    if isinstance(error, BrokenPipeError):  # whoever read the answer has read enough
+    """Write the error to stderr, and as JSON to stdout if wanted; returns the exit code."""
+    if isinstance(error, BrokenPipeError):  # the reader of the pipe stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     if os.environ.get(DEBUG_VARIABLE) == "1":
@@ -33,15 +33,15 @@ def report_failure(error: Exception, wants_json: bool = False) -> int:
 
 
 def explain_failure(error: Exception) -> str | None:
-    """Explain what a person can mend, in a sentence; None for an error of our own."""
+    """Explain an error that the user can fix; returns None for an error in mlpo-kit itself."""
     if isinstance(error, PipelineError):
         return str(error)
-    if (place := _find_place(error)) is not None:
-        return f"{place}: {type(error).__name__}: {_get_text(error)}"
+    if (location := _find_location(error)) is not None:
+        return f"{location}: {type(error).__name__}: {_get_text(error)}"
     if isinstance(error, ModuleNotFoundError) and not f"{error.name}.".startswith("mlpo_kit."):
         return (
             f"there is no package {error.name!r} in the environment of {sys.executable}: "
-            "`make setup` installs what the project needs"
+            "`make setup` installs the project's packages"
         )
     return None
 
@@ -57,8 +57,11 @@ def _get_text(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _find_place(error: Exception) -> str | None:
-    """Where in the project's own code an error arose: a file and a line of it."""
+def _find_location(error: Exception) -> str | None:
+    """Return `file:line` of the innermost frame in the project's own code; None if there is none.
+
+    A SyntaxError counts as raised in the file that it names.
+    """
     root = None
     with suppress(PipelineError):
         root = find_project().root

@@ -1,4 +1,4 @@
-"""Mark a run, so that its files are never deleted."""
+"""Mark a run so that its files are never deleted."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mlpo_kit.config.settings import load_settings
 from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.store import open_store
 
-HELP = "mark a run: its files are never deleted"
+HELP = "mark a run so that its files are never deleted"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run."""
+    """Add RUN, --undo, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("run_id", metavar="RUN", help="its id")
-    parser.add_argument("--undo", action="store_true", help="take the mark off")
+    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("--undo", action="store_true", help="remove the mark")
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Set the mark, or take it off."""
+    """Set or remove the mark."""
     settings = load_settings(chosen.profile)
     sentence = keep_run(open_store(settings), chosen.run_id, chosen.undo)
     document = {"schema_version": 1, "run_id": chosen.run_id, "is_kept": not chosen.undo}

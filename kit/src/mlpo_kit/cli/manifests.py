@@ -1,4 +1,4 @@
-"""Write what a cluster is given to build/manifests/."""
+"""Write the Kubernetes manifests to build/manifests/."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from mlpo_kit.cluster.manifests import Files, render_manifests, write_manifests
 from mlpo_kit.cluster.workloads import describe_files
 from mlpo_kit.config.settings import check_settings, read_profile
 
-HELP = "write what a cluster is given to build/manifests/"
+HELP = "write the Kubernetes manifests to build/manifests/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile."""
+    """Add --profile and --json."""
     add_profile(parser, default="cluster")
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Write them, and print the files."""
-    found, comments, _ = render_all(chosen.profile)
-    files = [str(path) for path in write_manifests(found, comments)]
-    write_answer(chosen, {"schema_version": 1, "files": files}, "\n".join(files))
+    """Write the manifests and print the paths of the files."""
+    files, comments, _ = render_all(chosen.profile)
+    paths = [str(path) for path in write_manifests(files, comments)]
+    write_answer(chosen, {"schema_version": 1, "files": paths}, "\n".join(paths))
     return DONE
 
 
 def render_all(profile: str) -> tuple[Files, dict[str, str], list[str]]:
-    """Render all manifests of a profile, with a comment for each file, and what is wrong."""
+    """Render all manifests of a profile; returns the files, their comments and the problems."""
     adapter, document = load_adapter(), read_profile(profile)
     settings = check_settings(document)
     cluster = read_cluster(adapter.CLUSTER, settings)
-    own = adapter.render_manifests(settings, document)
-    found = render_manifests(settings, cluster, profile, own, adapter.PRUNE_COMMAND)
+    adapter_files = adapter.render_manifests(settings, document)
+    files = render_manifests(settings, cluster, profile, adapter_files, adapter.PRUNE_COMMAND)
     problems = adapter.find_manifest_problems(settings, document)
-    return found, describe_files(settings, cluster), problems
+    return files, describe_files(settings, cluster), problems

@@ -1,4 +1,4 @@
-"""What may be chosen on the command line for a run, the same under every orchestrator."""
+"""The command line's options of a run, which are the same for every orchestrator."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from mlpo_kit.config.settings import check_settings, read_profile
 
 @dataclass(frozen=True)
 class RunOptions:
-    """A run as somebody wants it."""
+    """The options that the user chose for a run."""
 
     profile: str = "local"
     changes: tuple[str, ...] = ()  # such as "train.epochs=5"
     use_cache: bool = True
-    sweep: str | None = None  # the file of a sweep, by its name in configs/ or by a path
-    skip: tuple[str, ...] = ()  # questions that a cluster is not asked before
-    more: tuple[str, ...] = ()  # for the orchestrator's own command line
+    sweep: str | None = None  # the sweep's file: its name in configs/, or a path
+    skip: tuple[str, ...] = ()  # the checks of a cluster to skip before the run
+    more: tuple[str, ...] = ()  # arguments for the orchestrator's own command line
 
     def read_document(self) -> dict[str, Any]:
-        """Read the settings with the changes on top, as a document that was checked."""
+        """Read the profile with the changes applied, as a document that was checked."""
         return read_profile(self.profile, self.changes)
 
     def load_settings(self) -> Any:
-        """Load the settings with the changes on top."""
+        """Load the settings with the changes applied."""
         return check_settings(self.read_document())
 
 
 def add_profile(parser: argparse.ArgumentParser, default: str = "local") -> None:
-    """Add the option that names a profile."""
+    """Add --profile."""
     parser.add_argument(
         "--profile",
         default=default,
         metavar="NAME",
-        help=f"a file of configs/, or a path; {default} if not given",
+        help=f"a file of configs/, or a path (default: {default})",
     )
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
-    """Add the option that changes settings."""
+    """Add --set."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="SECTION.NAME=VALUE",
-        help="another value for this run, such as train.epochs=5; may be repeated",
+        help="change a setting for this run, such as train.epochs=5; may be repeated",
     )
 
 
@@ -54,26 +54,28 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add all options of a run."""
     add_profile(parser)
     add_changes(parser)
+    parser.add_argument("--no-cache", action="store_true", help="run every stage, reuse no result")
     parser.add_argument(
-        "--no-cache", action="store_true", help="every stage does its work, whatever is known"
-    )
-    parser.add_argument(
-        "--skip", action="append", default=[], metavar="QUESTION", help="what not to ask a cluster"
+        "--skip",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="skip a preflight check of the cluster; may be repeated",
     )
     add_require_promotion(parser)
 
 
 def add_require_promotion(parser: argparse.ArgumentParser) -> None:
-    """Add the option that makes a refused candidate a failure."""
+    """Add --require-promotion, which makes a refused candidate a failure."""
     parser.add_argument(
         "--require-promotion",
         action="store_true",
-        help="exit with 1 where the gate refuses the model",
+        help="exit with 1 if the gate refuses the model",
     )
 
 
 def parse_run_options(chosen: argparse.Namespace, more: tuple[str, ...] = ()) -> RunOptions:
-    """Turn parsed arguments into the options of a run."""
+    """Turn parsed arguments into the options of a run; `more` is for the orchestrator."""
     return RunOptions(
         profile=chosen.profile,
         changes=tuple(chosen.set),

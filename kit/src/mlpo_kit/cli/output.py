@@ -1,4 +1,4 @@
-"""What the command line writes: the answer to stdout, all else to stderr."""
+"""The command line's output: the answer goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from mlpo_kit.store.files import to_json
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option that asks for the answer as a document."""
+    """Add --json, which prints the answer as a JSON document."""
     parser.add_argument(
-        "--json", action="store_true", help="one JSON document on stdout, an error too"
+        "--json", action="store_true", help="print one JSON document, also for an error"
     )
 
 
 def write_answer(chosen: argparse.Namespace, document: Any, text: str) -> None:
-    """Write a verb's answer: the document where `--json` was given, else the text for people."""
+    """Write a verb's answer: the document with `--json`, otherwise the text."""
     write_line(to_json(document).rstrip() if chosen.json else text)
 
 
 def write_line(text: str) -> None:
-    """Write a line of an answer to stdout."""
+    """Write a line to stdout, as part of the answer."""
     sys.stdout.write(f"{text}\n")
 
 
 def write_message(text: str) -> None:
-    """Write a line for people to stderr."""
+    """Write a message for people to stderr."""
     sys.stderr.write(f"{text}\n")
 
 
 @contextmanager
 def divert_output() -> Iterator[None]:
-    """Let all that is written to stdout go to stderr, by child processes too.
+    """Redirect stdout to stderr for a `with` block, for child processes as well.
 
-    A logger that takes hold of stdout meanwhile keeps to stderr: the answer stands alone.
+    A logger that binds stdout inside the block writes to stderr for good, so that stdout holds the
+    answer alone.
     """
     sys.stdout.flush()
     stdout = os.dup(1)

@@ -1,4 +1,4 @@
-"""Say what the next run would do, and why, without running it."""
+"""Show what the next run would do and why, without running it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mlpo_kit.config.settings import load_settings
 from mlpo_kit.execution.plan import format_plan, plan_run, to_document
 from mlpo_kit.runs.workspace import Run
 
-HELP = "show what the next run would do, and why"
+HELP = "show what the next run would do and why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the run, and the form."""
+    """Add --profile, --set, --no-cache and --json."""
     add_profile(parser)
     add_changes(parser)
-    parser.add_argument("--no-cache", action="store_true", help="as if no result could be reused")
+    parser.add_argument("--no-cache", action="store_true", help="plan a run with --no-cache")
     add_json(parser)
 
 

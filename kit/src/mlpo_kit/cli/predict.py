@@ -1,4 +1,4 @@
-"""Ask the served champion about a few test rows."""
+"""Serve the champion and let it predict a few test rows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from mlpo_kit.cli.serve import find_champion
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.store import open_store
 
-HELP = "ask the served champion about test rows"
+HELP = "let the served champion predict test rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many rows, and the form."""
+    """Add --rows, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("--rows", type=int, default=5, help="how many; 5 if not given")
+    parser.add_argument("--rows", type=int, default=5, help="the number of rows (default: 5)")
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print what the champion answers."""
+    """Print the champion's predictions and the true values."""
     from mlpo_kit.models.predict import format_predictions, predict_test_rows
 
     settings = load_settings(chosen.profile)
-    found = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
-    write_answer(chosen, found, format_predictions(found))
+    document = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
+    write_answer(chosen, document, format_predictions(document))
     return DONE

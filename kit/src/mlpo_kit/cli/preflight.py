@@ -1,4 +1,4 @@
-"""Ask cluster, store and registry whether a run could start there."""
+"""Check that a run could start: ask the cluster, the store and the registries."""
 
 from __future__ import annotations
 
@@ -16,33 +16,37 @@ from mlpo_kit.cluster.preflight import QUESTIONS, ask_all
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
 
-HELP = "ask cluster, store and registry whether a run could start there"
+HELP = "check cluster, store and registries before a run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to leave out."""
+    """Add --skip, --profile and --json."""
     add_profile(parser, default="cluster")
     parser.add_argument(
-        "--skip", action="append", default=[], choices=QUESTIONS, help="what not to ask"
+        "--skip",
+        action="append",
+        default=[],
+        choices=QUESTIONS,
+        help="skip this check; may be repeated",
     )
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Ask, and say what was answered; returns 1 where a run could not start."""
+    """Run the checks and print their results; returns 1 if a run could not start."""
     answers = list(_ask(chosen))
     fine = [sentence for is_fine, sentence in answers if is_fine]
-    wrong = [sentence for is_fine, sentence in answers if not is_fine]
+    problems = [sentence for is_fine, sentence in answers if not is_fine]
     if fine or chosen.json:
-        document = {"schema_version": 1, "fine": fine, "problems": wrong}
+        document = {"schema_version": 1, "fine": fine, "problems": problems}
         write_answer(chosen, document, "\n".join(f"fine: {sentence}" for sentence in fine))
-    if wrong:
-        write_message("error: a run could not start:\n  - " + "\n  - ".join(wrong))
-    return FAILED if wrong else DONE
+    if problems:
+        write_message("error: a run could not start:\n  - " + "\n  - ".join(problems))
+    return FAILED if problems else DONE
 
 
 def _ask(chosen: argparse.Namespace) -> Iterator[Answer]:
-    """Ask all that is not to be skipped, Kubernetes also about the manifests."""
+    """Run all checks that are not skipped; Kubernetes also checks the manifests."""
     settings = load_settings(chosen.profile)
     cluster, files = read_cluster(load_adapter().CLUSTER, settings), None
     if settings.compute == "kubernetes" and "kubernetes" not in chosen.skip:

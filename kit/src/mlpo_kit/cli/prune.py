@@ -1,4 +1,4 @@
-"""Show what retention would delete, or delete it."""
+"""Show what the retention policy would delete, or delete it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ HELP = "show what retention would delete; --apply deletes it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether to do it, and the form."""
+    """Add --apply, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("--apply", action="store_true", help="delete; without it, only say what")
+    parser.add_argument(
+        "--apply", action="store_true", help="delete it; without this option nothing is deleted"
+    )
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Show the plan, or apply it."""
+    """Show the plan, or apply it and show what was deleted."""
     settings, adapter = load_settings(chosen.profile), load_adapter()
     if chosen.apply:
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
@@ -37,9 +39,9 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def prune_after_run(settings: BaseSettings) -> None:
-    """Delete what retention gives up, where retention.auto says so.
+    """Delete what the retention policy no longer keeps, if retention.auto is on.
 
-    The run is over: what goes wrong here is only told.
+    The run is over, so an error is only a warning here.
     """
     try:
         if not (settings.retention.auto and may_drop(settings)):
@@ -47,6 +49,6 @@ def prune_after_run(settings: BaseSettings) -> None:
         adapter = load_adapter()
         plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
         if not plan.is_empty:
-            write_line(view.summarize_plan(plan, is_done=True))
+            write_line(view.summarize_plan(plan, is_applied=True))
     except PipelineError as error:
         write_message(f"warning: nothing was pruned: {error}")

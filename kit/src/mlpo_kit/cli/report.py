@@ -13,21 +13,24 @@ from mlpo_kit.config.settings import load_settings
 from mlpo_kit.store import open_store
 from mlpo_kit.store.files import write_text
 
-HELP = "write report.html for the newest run"
+HELP = "write the newest run's report to report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run, and where the page goes."""
+    """Add --run, --output, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("--run", help="the run's id; the newest one if not given")
+    parser.add_argument("--run", help="the run's id (default: the newest run)")
     parser.add_argument(
-        "--output", type=Path, default=Path("report.html"), help="where to write it"
+        "--output",
+        type=Path,
+        default=Path("report.html"),
+        help="the file to write (default: report.html)",
     )
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Write the page, and say where it is."""
+    """Write the page and print its path."""
     from mlpo_kit.reports.page import build_report
 
     settings = load_settings(chosen.profile)

@@ -1,4 +1,4 @@
-"""Take the kit's sources out of the project again: its wheel counts."""
+"""Delete the kit's ejected sources, so that the project uses the wheel again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import os
 from mlpo_kit.config.project import find_project
 from mlpo_kit.setup.verbs import main
 
-HELP = "take ejected sources back: the wheel in vendor/ counts again"
+HELP = "delete the ejected sources; the project uses the wheel in vendor/ again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether edits may go."""
-    parser.add_argument("--discard", action="store_true", help="also where they were edited")
+    """Add --discard."""
+    parser.add_argument(
+        "--discard", action="store_true", help="delete the sources even if you edited them"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Delete them, and say what comes next."""
+    """Delete the sources and print the next step."""
     os.chdir(find_project().root)
     return main(["restore", *(["--discard"] if chosen.discard else [])])

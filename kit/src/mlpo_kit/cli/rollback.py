@@ -15,13 +15,13 @@ HELP = "make the previous champion the champion again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, and the form."""
+    """Add --profile and --json."""
     add_profile(parser)
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Move the alias back, and say where to."""
+    """Move the champion alias back and print the version."""
     from mlpo_kit.models.registry import open_registry
 
     settings = load_settings(chosen.profile)

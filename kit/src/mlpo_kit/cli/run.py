@@ -1,4 +1,4 @@
-"""Run all stages, then print what they did as a table, and prune what retention gives up."""
+"""Run all stages, print a table of the results, then prune."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import to_json
 
-HELP = "run all stages, then print what they did as a table"
-# What the exit code says of a run that did not complete, where it says more than that.
+HELP = "run all stages, then show a table of the results"
+# The exit codes of statuses that have one of their own.
 CODES = {"preempted": PREEMPTED, "interrupted": INTERRUPTED}
-# States of a run that is no failure: a refusal is an outcome, and some may go on elsewhere.
+# Statuses that are not a failure: a refusal is a result, and a run may continue on a cluster.
 UNFAILED = ("completed", "refused", "running", "incomplete")
 NO_RECORD = "the run ended before its first stage; standard error says why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a run."""
+    """Add the options of a run and --json."""
     add_run_options(parser)
     add_json(parser)
-    parser.set_defaults(takes_more=True)  # what else there is belongs to the orchestrator
+    parser.set_defaults(takes_more=True)  # unknown options go to the orchestrator
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -41,10 +41,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def start(options: RunOptions, require_promotion: bool = False, wants_json: bool = False) -> int:
-    """Run the pipeline, or a sweep, with its table and its prune behind it.
+    """Run the pipeline or a sweep, print its table, and prune; returns the exit code.
 
-    Returns the exit code. Where `require_promotion`, a refused candidate is a failure. Where
-    `wants_json`, stdout holds a document of the run and nothing else.
+    With `require_promotion` a refused candidate is a failure. With `wants_json` stdout holds a
+    document that describes the run, and nothing else.
     """
     settings = options.load_settings()
     return follow_run(settings, lambda: load_adapter().run(options), require_promotion, wants_json)
@@ -56,15 +56,15 @@ def follow_run(
     require_promotion: bool = False,
     wants_json: bool = False,
 ) -> int:
-    """Start a run by `launch`, which returns the orchestrator's exit code; the rest is as `start`.
+    """Start a run with `launch`, print its table, and prune; returns the exit code.
 
-    Returns the exit code.
+    `launch` returns the orchestrator's exit code. The two flags are those of `start`.
     """
     began, is_local = time.time(), settings.compute == "local"
     with divert_output() if wants_json else nullcontext():
         code, problem = _call(launch, settings, began)
-        is_read = is_local or require_promotion or wants_json
-        summary = find_run_since(settings, began) if is_read else None
+        needs_summary = is_local or require_promotion or wants_json
+        summary = find_run_since(settings, began) if needs_summary else None
         if is_local and summary is not None:
             write_line(format_newest_run(settings, summary))
             if code == DONE:
@@ -78,7 +78,7 @@ def follow_run(
 def _describe(
     settings: BaseSettings, summary: dict[str, Any] | None, code: int, problem: str | None
 ) -> dict[str, Any]:
-    """What `table --json` says of the run, and the error where there was one."""
+    """Describe the run as `table --json` does, with the error if there was one."""
     if summary is not None:
         document = describe_run(settings, summary)
     else:
@@ -88,9 +88,9 @@ def _describe(
 
 
 def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotion: bool) -> int:
-    """Choose the exit code from what the adapter returned and what the records say.
+    """Choose the exit code from the adapter's exit code and the run's summary.
 
-    `summary` is that of the run; None where it left no record that can be read here.
+    `summary` is None if the run left no record that this machine can read.
     """
     status = None if summary is None else str(summary["status"])
     if status in CODES:
@@ -98,8 +98,8 @@ def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotio
     if code != DONE:
         return code if code in ALL else FAILED
     if require_promotion and status != "completed":
-        words = f"run {summary['run_id']} was {status}" if summary else "no record tells of the run"
-        write_message(f"error: {words}, and --require-promotion wants a model that is promoted")
+        words = f"run {summary['run_id']} is {status}" if summary else "the run left no record"
+        write_message(f"error: {words}, but --require-promotion requires a promoted model")
         return FAILED
     return DONE if status is None or status in UNFAILED else FAILED
 
@@ -107,9 +107,10 @@ def choose_exit_code(code: int, summary: dict[str, Any] | None, require_promotio
 def _call(
     launch: Callable[[], int], settings: BaseSettings, began: float
 ) -> tuple[int, str | None]:
-    """Let the orchestrator run; returns its exit code, and the error that was written.
+    """Call `launch`; returns its exit code, and the error message if one was written.
 
-    What goes wrong in a stage is the stage's, and in its record.
+    Shows the traceback of an error in a stage. Raises again any other error that is not a
+    PipelineError: it is a defect of mlpo-kit.
     """
     try:
         return launch(), None
@@ -120,5 +121,5 @@ def _call(
         summary = find_run_since(settings, began) if settings.compute == "local" else None
         if summary is None or summary["status"] in UNFAILED:
             raise
-        traceback.print_exc()  # of use to whoever wrote the stage
+        traceback.print_exc()  # for the author of the stage
         return FAILED, None

@@ -15,20 +15,22 @@ from mlpo_kit.store import open_store
 if TYPE_CHECKING:
     from mlpo_kit.models.registry import Version
 
-HELP = "serve the champion over HTTP, until it is stopped"
+HELP = "serve the champion over HTTP until you stop it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to listen."""
+    """Add --profile, --host and --port."""
     add_profile(parser)
     parser.add_argument(
-        "--host", default="127.0.0.1", help="the address to listen at; this machine only"
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on (default: 127.0.0.1, this machine only)",
     )
-    parser.add_argument("--port", type=int, default=8000, help="the port; 8000 if not given")
+    parser.add_argument("--port", type=int, default=8000, help="the port (default: 8000)")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve until a signal comes."""
+    """Serve until a signal stops the process."""
     from mlpo_kit.models.server import serve_model
 
     settings = load_settings(chosen.profile)
@@ -40,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def find_champion(settings: BaseSettings) -> Version:
-    """Find the champion; raises PipelineError where there is none."""
+    """Return the champion; raises PipelineError if no model was deployed yet."""
     from mlpo_kit.models.registry import open_registry
 
     check_registry_is_shared(settings)

@@ -1,4 +1,4 @@
-"""Train once per trial of configs/sweep.yaml, and go on with the best."""
+"""Train once per trial of configs/sweep.yaml, and continue with the best trial."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from mlpo_kit.cli.options import add_run_options, parse_run_options
 from mlpo_kit.cli.output import add_json
 from mlpo_kit.cli.run import start
 
-HELP = "train once per trial of configs/sweep.yaml, and go on with the best"
+HELP = "train once per trial of configs/sweep.yaml, and continue with the best"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a run, and the file of the sweep."""
+    """Add the options of a run, --sweep and --json."""
     add_run_options(parser)
     parser.add_argument(
-        "--sweep", default="sweep", metavar="FILE", help="a file of configs/, or a path"
+        "--sweep",
+        default="sweep",
+        metavar="FILE",
+        help="a file of configs/, or a path (default: sweep)",
     )
     add_json(parser)
     parser.set_defaults(takes_more=True)

@@ -1,4 +1,4 @@
-"""Print what the newest run did, as a table."""
+"""Print a table of the newest run's results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mlpo_kit.runs.summary import refresh_latest
 from mlpo_kit.search.view import format_trials, read_outcome
 from mlpo_kit.store import open_store
 
-HELP = "show what the newest run did, as a table"
+HELP = "show a table of the newest run's results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, and the form."""
+    """Add --profile and --json."""
     add_profile(parser)
     add_json(parser)
 
@@ -35,7 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def read_newest_run(settings: BaseSettings) -> dict[str, Any]:
-    """Read the newest run's summary; raises PipelineError where there is no run."""
+    """Read the newest run's summary; raises PipelineError if there is no run."""
     summary = refresh_latest(open_store(settings), load_pipeline())
     if summary is None:
         raise PipelineError(
@@ -45,7 +45,7 @@ def read_newest_run(settings: BaseSettings) -> dict[str, Any]:
 
 
 def find_run_since(settings: BaseSettings, since: float) -> dict[str, Any] | None:
-    """Find the summary of the newest run, if it started at `since` (epoch seconds) or later."""
+    """Return the newest run's summary if it started at `since` (epoch seconds) or later."""
     store = open_store(settings)
     summary = refresh_latest(store, load_pipeline())
     started = None if summary is None else find_last_start(store, summary["run_id"])
@@ -53,11 +53,11 @@ def find_run_since(settings: BaseSettings, since: float) -> dict[str, Any] | Non
 
 
 def describe_run(settings: BaseSettings, summary: dict[str, Any]) -> dict[str, Any]:
-    """Describe a run for scripts: its summary, and what its sweep has found, or None."""
+    """Describe a run for scripts: its summary, and as `sweep` its sweep's outcome or None."""
     return {**summary, "sweep": read_outcome(open_store(settings), summary["run_id"])}
 
 
 def format_newest_run(settings: BaseSettings, summary: dict[str, Any]) -> str:
-    """Format a run for people; of a sweep the trials, too."""
+    """Format a run for people, with the trials if it is a sweep."""
     outcome = read_outcome(open_store(settings), summary["run_id"])
     return format_run(summary) + (format_trials(outcome) if outcome and outcome["chosen"] else "")

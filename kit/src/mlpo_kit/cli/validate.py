@@ -1,4 +1,4 @@
-"""Check what a cluster would be given, without one."""
+"""Check the Kubernetes manifests without a cluster."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cluster.manifests import KUBERNETES, check_manifests
 
-HELP = "check what a cluster would be given, without one"
+HELP = "check the Kubernetes manifests without a cluster"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, and the release of Kubernetes."""
+    """Add --kubernetes, --profile and --json."""
     add_profile(parser, default="cluster")
     add_json(parser)
     parser.add_argument(
@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kubernetes",
         metavar="VERSION",
         default=KUBERNETES,
-        help=f"the release to check against; {KUBERNETES} where none is given",
+        help=f"the release of Kubernetes to check against (default: {KUBERNETES})",
     )
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Check them, and say so."""
+    """Check the manifests; raises PipelineError that lists the problems."""
     files, _, problems = render_all(chosen.profile)
     sentence = check_manifests(files, chosen.kubernetes, problems)
     count = sum(map(len, files.values()))

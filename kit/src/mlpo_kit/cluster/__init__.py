@@ -1,1 +1,1 @@
-"""The cluster: what pods and images are, and what is asked before a run."""
+"""The cluster: its description, the image, the manifests, and the checks before a run."""

@@ -1,4 +1,4 @@
-"""The cluster as deploy/cluster.yaml describes it, the same for every orchestrator."""
+"""Read deploy/cluster.yaml, which describes the cluster for every orchestrator."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mlpo_kit.errors import PipelineError
 
 
 def match(pattern: str, words: str) -> AfterValidator:
-    """Make what refuses a text that is not of a form; `words` say what it is not, and the form."""
+    """Make a validator for texts that match `pattern`; `words` describe them in its message."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"{text!r} is no {words}")
+            raise ValueError(f"{text!r} is not a valid {words}")
         return text
 
     return AfterValidator(check)
@@ -59,15 +59,13 @@ FILE = "deploy/cluster.yaml"
 
 def _refuse_gpu(server: Resources) -> Resources:
     if server.gpu:
-        raise ValueError(
-            "it asks for a GPU, and the model server computes on the CPU: leave gpu out"
-        )
+        raise ValueError("the model server runs on the CPU: remove gpu")
     return server
 
 
 @section
 class Toleration:
-    """What lets a task onto nodes that keep others away; as Kubernetes has it."""
+    """A Kubernetes toleration, which lets a task run on nodes with a taint."""
 
     key: str
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -77,41 +75,41 @@ class Toleration:
 
 @section
 class Cluster:
-    """What the cluster offers, and what everything that runs there gets: deploy/cluster.yaml.
+    """The content of deploy/cluster.yaml: the cluster, and what all pods there have in common.
 
-    An orchestrator's own class adds names.
+    Each orchestrator has a subclass with further fields.
     """
 
     image: ImageName  # without a tag
-    device: Literal["cpu", "cuda"] = "cuda"  # whose PyTorch the image holds
+    device: Literal["cpu", "cuda"] = "cuda"  # the PyTorch in the image is built for it
     namespace: Namespace = "default"
     service_account: Name | None = None
-    mlflow_uri: WebAddress  # the registry of models
+    mlflow_uri: WebAddress  # the model registry
     variables: dict[Variable, str] = Field(default_factory=dict)  # such as AWS_ENDPOINT_URL
     secrets: dict[Name, dict[str, Variable]] = Field(default_factory=dict)  # name: {key: VARIABLE}
     pull_secrets: list[Name] = Field(default_factory=list)
-    volume_claim: Name | None = None  # holds the store where storage_root is a path
+    volume_claim: Name | None = None  # the claim of the store's volume, if storage_root is a path
     gpu_type: str = "nvidia.com/gpu"
-    node_selector: dict[str, str] = Field(default_factory=dict)  # of the tasks with a GPU
-    tolerations: list[Toleration] = Field(  # of the tasks with a GPU
+    node_selector: dict[str, str] = Field(default_factory=dict)  # for tasks with a GPU
+    tolerations: list[Toleration] = Field(  # for tasks with a GPU
         default_factory=lambda: [Toleration(key="nvidia.com/gpu")]
     )
-    shared_memory_mb: PositiveInt = 8192  # /dev/shm of the tasks with a GPU: NCCL needs it
+    shared_memory_mb: PositiveInt = 8192  # /dev/shm of tasks with a GPU: NCCL needs it
     queue: Name | None = None  # Kueue's LocalQueue
-    ttl_seconds: PositiveInt = 86400  # that a finished job is kept
+    ttl_seconds: PositiveInt = 86400  # how long a finished job is kept
     replicas: PositiveInt = 2  # of the model server
     server: Annotated[Resources, AfterValidator(_refuse_gpu)] = Resources(
         cpu=1, memory_mb=2048
-    )  # of each of them
+    )  # of each replica
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of every container by name, but for those from secrets."""
+        """The variables of every container by name, without those from secrets."""
         return {REGISTRY_VARIABLE: self.mlflow_uri, **self.variables}
 
     @property
     def prune_secrets(self) -> dict[str, dict[str, str]]:
-        """Secrets as in `secrets` that the nightly prune gets besides, where they are there."""
+        """Optional secrets that only the nightly prune gets, in the form of `secrets`."""
         return {}
 
 
@@ -119,13 +117,13 @@ def read_cluster(
     kind: type[C],
     settings: BaseSettings | None = None,
     device: str | None = None,
-    others: bool = False,
+    ignore_unknown: bool = False,
 ) -> C:
-    """Read deploy/cluster.yaml; raises PipelineError that names all that is wrong, by line.
+    """Read deploy/cluster.yaml as a `kind`: `Cluster`, or an orchestrator's subclass.
 
-    `kind` is `Cluster`, or an orchestrator's own with more names; `others` allows names that `kind`
-    does not have, as they are an orchestrator's. `device` replaces what the file names. With the
-    `settings` of a profile, what of them does not fit a cluster is wrong, too.
+    `device` replaces the device in the file. `ignore_unknown` ignores names that `kind` does not
+    have, because they may be an orchestrator's. With the `settings` of a profile, checks that they
+    fit a cluster. Raises PipelineError that lists all problems, by line.
     """
     try:
         text = (find_project().root / FILE).read_text(encoding="utf-8")
@@ -137,7 +135,7 @@ def read_cluster(
     problems, cluster = [], None
     if device is not None:
         document["device"] = device
-    if others:
+    if ignore_unknown:
         known = {field.name for field in fields(kind)}
         document = {name: value for name, value in document.items() if name in known}
     try:
@@ -153,27 +151,27 @@ def read_cluster(
 
 
 def _find_misfits(settings: BaseSettings, volume_claim: object) -> list[str]:
-    """Find what of a profile could not work where the stages share no disk."""
+    """Find the settings that can't work on a cluster, where stages share no local disk."""
     misfits = []
     if settings.compute == "local":
-        misfits.append("compute is local: say compute: kubernetes, as configs/cluster.yaml does")
+        misfits.append("compute is local: set compute: kubernetes, as configs/cluster.yaml does")
     if not settings.is_remote and not settings.storage_root.startswith("/"):
         misfits.append(
-            f"storage_root is {settings.storage_root}, a folder of this machine: it is a bucket "
-            "(s3://...), or the absolute path where all mount a shared volume"
+            f"storage_root is {settings.storage_root}, a folder of this machine: set it to a "
+            "bucket (s3://...), or to the absolute path where every stage mounts a shared volume"
         )
     elif not settings.is_remote and volume_claim is None:
         misfits.append(
-            f"storage_root is the path {settings.storage_root}: name the volume there in "
-            f"volume_claim of {FILE}"
+            f"storage_root is the path {settings.storage_root}: name the claim of the volume that "
+            f"is mounted there in volume_claim of {FILE}"
         )
     return misfits
 
 
 def find_examples(cluster: Cluster, settings: BaseSettings) -> dict[str, str]:
-    """Find the examples of a new project that are still in it, by their place.
+    """Find the example values of a new project that were not replaced yet, by name and file.
 
-    Those of an orchestrator's own part are found, too: `zenml.server in deploy/cluster.yaml`.
+    Also finds those of the orchestrator, such as `zenml.server in deploy/cluster.yaml`.
     """
     document = TypeAdapter(type(cluster)).dump_python(cluster)
     places = {f"{name} in {FILE}": text for name, text in _list_texts(document)}
@@ -186,7 +184,7 @@ def find_examples(cluster: Cluster, settings: BaseSettings) -> dict[str, str]:
 
 
 def _list_texts(document: object, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """List the texts in a document, each with its dotted name."""
+    """List the dotted name and the text of each text in a document."""
     if isinstance(document, str):
         yield prefix, document
     elif isinstance(document, dict | list):
@@ -196,7 +194,7 @@ def _list_texts(document: object, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def check_filled_in(cluster: Cluster, settings: BaseSettings) -> None:
-    """Raise PipelineError while the examples of a new project are still in it."""
+    """Raise PipelineError as long as example values of a new project were not replaced."""
     left = [f"  {place}: {text}" for place, text in find_examples(cluster, settings).items()]
     if left:
         raise PipelineError("\n".join(["these are examples, name your own:", *left]))

@@ -1,7 +1,7 @@
-"""The container image: its name, which its content decides, and `make image`.
+"""Name, build and push the container image: `make image`, `make push`.
 
-The same source, lock, Dockerfile and base have the same tag, and no others have it. The base is
-pinned by digest in deploy/base-image; the first build does that.
+The tag is a hash of the content: sources, locks, Dockerfile and base image. The base image is
+pinned by digest in deploy/base-image; the first build pins it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import write_text
 
-VERSION_VARIABLE = "MLPO_KIT_VERSION"  # of the kit where a run or a workflow was started
+VERSION_VARIABLE = "MLPO_KIT_VERSION"  # version of the kit that started the run or workflow
 DOCKERFILE, BASE = "deploy/Dockerfile", "deploy/base-image"
-# What an image is made of. Settings are not in it: each task is given them.
+# The files that determine the image. Settings are not in the image: each task receives them.
 CONTENT = (
     "src/**/*.py",
     "src/**/*.j2",
@@ -40,7 +40,7 @@ CONTENT = (
 
 
 def make_tag(device: str) -> str:
-    """Return the tag of an image for cpu or cuda: `0123456789abcdef-cpu`, by its content."""
+    """Return the image's tag for cpu or cuda: a hash of its content, then `-cpu` or `-cuda`."""
     root, digest = find_project().root, hashlib.sha256()
     for pattern in CONTENT:
         for path in sorted(root.glob(pattern)):
@@ -52,27 +52,27 @@ def make_tag(device: str) -> str:
 
 
 def name_image(cluster: Cluster) -> str:
-    """Return the full name of the image that holds the code as it is now: `registry/name:tag`."""
+    """Return the full name of the image with the current code: `registry/name:tag`."""
     return f"{cluster.image}:{make_tag(cluster.device)}"
 
 
-def check_kit_version(theirs: str | None) -> None:
-    """Raise PipelineError where this process has another kit than `theirs`, which started the run.
+def check_kit_version(expected: str | None) -> None:
+    """Raise PipelineError unless this process has the `expected` version, which started the run.
 
-    Nothing is compared where theirs is not known.
+    Does nothing if the expected version is not known.
     """
-    ours = find_kit_version()
-    if theirs and theirs != ours:
+    version = find_kit_version()
+    if expected and expected != version:
         raise PipelineError(
-            f"this image holds mlpo-kit {ours}, and the run was started with {theirs}: make both "
-            "the same with `make setup image push`, then start it again"
+            f"this image holds mlpo-kit {version}, but the run was started with {expected}: "
+            "run `make setup image push`, then start the run again"
         )
 
 
 def build_image(cluster: Cluster, base: str | None = None) -> None:
-    """Build the image, unless this machine has it; raises PipelineError where that fails.
+    """Build the image, unless this machine has it; raises PipelineError if the build fails.
 
-    `base` is the image to build on from now on, instead of the one in deploy/base-image.
+    `base` is the image to build on from now on; it replaces the one in deploy/base-image.
     """
     engine = find_engine()
     pinned = pin_base(engine, base)
@@ -89,58 +89,58 @@ def build_image(cluster: Cluster, base: str | None = None) -> None:
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # the default of newer engines
     if subprocess.run([*command, str(root)], env=environment, check=False).returncode:
         raise PipelineError(
-            f"{image} could not be built: see above. Nothing was tagged; the next try goes on from "
-            "the last layer that was whole"
+            f"{image} could not be built: see above. Nothing was tagged; the next build continues "
+            "after the last complete layer"
         )
 
 
 def push_image(image: str) -> None:
-    """Push an image to its registry; raises PipelineError where it was not built, or may not."""
+    """Push an image to its registry; raises PipelineError if it was not built or the push fails."""
     engine = find_engine()
     if inspect_image(engine, image) is None:
         raise PipelineError(f"there is no image {image} here: `make image` builds it")
     if subprocess.run([engine, "push", image], check=False).returncode:
         registry = image.partition("/")[0]
         raise PipelineError(
-            f"{image} could not be pushed: see above. Does {registry} know you "
-            f"(`{Path(engine).name} login {registry}`), and may you write there?"
+            f"{image} could not be pushed: see above. Check that you are logged in "
+            f"(`{Path(engine).name} login {registry}`) and that you may push there"
         )
 
 
 def pin_base(engine: str, base: str | None) -> str:
-    """Return the base image with its digest, and write that to deploy/base-image.
+    """Return the base image with its digest, and write it to deploy/base-image.
 
-    A base without a digest is pulled, unless this machine has it. Raises PipelineError where that
-    fails, or no registry has it.
+    A base without a digest is pulled, unless this machine has it. Raises PipelineError if it can't
+    be pulled, or was built on this machine.
     """
-    wanted = base or read_base_image()
-    if "@sha256:" in wanted:
+    name = base or read_base_image()
+    if "@sha256:" in name:
         if base:
-            write_text(find_project().root / BASE, f"{wanted}\n")
-        return wanted
-    image = inspect_image(engine, wanted)
+            write_text(find_project().root / BASE, f"{name}\n")
+        return name
+    image = inspect_image(engine, name)
     if image is None:
-        pulled = subprocess.run([engine, "pull", wanted], check=False)
-        image = None if pulled.returncode else inspect_image(engine, wanted)
+        pulled = subprocess.run([engine, "pull", name], check=False)
+        image = None if pulled.returncode else inspect_image(engine, name)
     if image is None:
         raise PipelineError(
-            f"the base image {wanted} can't be pulled: see above. Behind a mirror, name the image "
-            "there: make image BASE=registry.example.com/python:3.11-slim-bookworm"
+            f"the base image {name} can't be pulled: see above. Behind a mirror, name the mirror's "
+            "image: make image BASE=registry.example.com/python:3.11-slim-bookworm"
         )
     digests = [str(digest).rpartition("@")[2] for digest in image.get("RepoDigests") or []]
     if not digests:
         raise PipelineError(
-            f"the base image {wanted} was made on this machine, and nobody else could build on it: "
+            f"the base image {name} was built on this machine, so nobody else can build on it: "
             "push it to a registry first"
         )
-    pinned = f"{wanted}@{digests[0]}"
+    pinned = f"{name}@{digests[0]}"
     write_text(find_project().root / BASE, f"{pinned}\n")
     print(f"deploy/base-image now pins {pinned}: commit it", file=sys.stderr)
     return pinned
 
 
 def read_base_image() -> str:
-    """Read what deploy/base-image names; raises PipelineError where that is nothing."""
+    """Read the base image's name from deploy/base-image; raises PipelineError if that fails."""
     try:
         return (find_project().root / BASE).read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -148,7 +148,7 @@ def read_base_image() -> str:
 
 
 def inspect_image(engine: str, image: str) -> dict[str, Any] | None:
-    """Return what `docker image inspect` tells of an image; None where there is no such image."""
+    """Return the document of `docker image inspect`; None if this machine has no such image."""
     command = [engine, "image", "inspect", image]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -158,18 +158,16 @@ def inspect_image(engine: str, image: str) -> dict[str, Any] | None:
 
 
 def find_engine() -> str:
-    """Find the command of a container engine that answers: CONTAINER_ENGINE, docker or podman.
+    """Find the command of a container engine that runs: CONTAINER_ENGINE, docker or podman.
 
-    Raises PipelineError where there is none.
+    Raises PipelineError if there is none.
     """
-    wanted = os.environ.get("CONTAINER_ENGINE")
-    engine = next(
-        filter(None, map(shutil.which, [wanted] if wanted else ["docker", "podman"])), None
-    )
+    name = os.environ.get("CONTAINER_ENGINE")
+    engine = next(filter(None, map(shutil.which, [name] if name else ["docker", "podman"])), None)
     if engine is None:
         raise PipelineError(
-            f"there is no {wanted or 'container engine'} here: install Docker or Podman, or name "
-            "one in CONTAINER_ENGINE"
+            f"there is no {name or 'container engine'} here: install Docker or Podman, or name an "
+            "engine in CONTAINER_ENGINE"
         )
     done = subprocess.run([engine, "info"], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -179,8 +177,8 @@ def find_engine() -> str:
 
 
 def find_pip_configuration() -> Path | None:
-    """Find the file that configures this user's pip; None where there is none."""
+    """Find the file that configures this user's pip; None if there is none."""
     home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-    named = os.environ.get("PIP_CONFIG_FILE")
-    places = [Path(named)] if named else [home / "pip" / "pip.conf", Path.home() / ".pip/pip.conf"]
-    return next((place for place in places if place.is_file()), None)
+    file = os.environ.get("PIP_CONFIG_FILE")
+    paths = [Path(file)] if file else [home / "pip" / "pip.conf", Path.home() / ".pip/pip.conf"]
+    return next((path for path in paths if path.is_file()), None)

@@ -1,8 +1,8 @@
-"""Whether an image is in its registry, looked up over HTTP as a node would pull it.
+"""Check over HTTP that an image is in its registry, with the requests of a node that pulls it.
 
-Who this user is there, `docker login` has written down. The package oras 0.2.43 would do less: it
-ignores DOCKER_CONFIG, asks Docker Hub at a wrong address, fails at a registry that wants a password
-instead of a token, and waits two minutes for one that can't be reached.
+Uses the credentials that `docker login` has stored. The package oras 0.2.43 is no alternative: it
+ignores DOCKER_CONFIG, uses a wrong address for Docker Hub, does not support registries with basic
+authentication, and waits two minutes for a registry that can't be reached.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ def check_image(image: str) -> None:
             answer = _head(url, _answer_challenge(challenge, login))
     except requests.RequestException as error:
         raise PipelineError(
-            f"the registry {host} can't be asked for the image {image}: {find_root_cause(error)}. "
-            "Where only the cluster reaches it, leave that out: make preflight ARGS='--skip image'"
+            f"the registry {host} of the image {image} can't be reached: {find_root_cause(error)}. "
+            "If only the cluster can reach it, skip this check: make preflight ARGS='--skip image'"
         ) from None
     if answer.status_code == 404:
         raise PipelineError(f"{image} was not pushed: `make image push` builds and pushes it")
     if answer.status_code in (401, 403):
         raise PipelineError(
-            f"the registry {host} does not let {login[0] if login else 'everybody'} pull {image}: "
-            f"`docker login {host}` here, and a pull secret for the cluster; or it was not pushed"
+            f"the registry {host} does not let {login[0] if login else 'anonymous users'} pull "
+            f"{image}: run `docker login {host}` here and create a pull secret for the cluster, or "
+            "push the image"
         )
     if not answer.ok:
         raise PipelineError(
@@ -64,7 +65,7 @@ def check_image(image: str) -> None:
 
 
 def parse_image(image: str) -> tuple[str, str, str]:
-    """Split an image's name into the host of its registry, the repository and the tag."""
+    """Split an image's name into its registry's host, the repository and the tag."""
     name, _, tag = image.rpartition(":")
     host, _, repository = name.partition("/")
     if "." not in host and ":" not in host and host != "localhost":
@@ -73,7 +74,7 @@ def parse_image(image: str) -> tuple[str, str, str]:
 
 
 def read_login(host: str) -> Login | None:
-    """Read the user and the password of `docker login` for a registry; None where there is none."""
+    """Read the user and password that `docker login` stored for a registry; None if it did not."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -87,13 +88,13 @@ def read_login(host: str) -> Login | None:
             if text := config.get("auths", {}).get(name, {}).get("auth"):
                 user, colon, password = base64.b64decode(text).decode().partition(":")
                 return (user, password) if colon else None
-    except (OSError, ValueError, AttributeError):  # no file, or one that is not docker's
+    except (OSError, ValueError, AttributeError):  # no file, or not in docker's format
         return None
     return None
 
 
 def _ask_helper(helper: str, host: str) -> Login | None:
-    """Ask the program that keeps docker's passwords, such as docker-credential-pass."""
+    """Ask docker's credential helper, such as docker-credential-pass, for a login."""
     if (program := shutil.which(f"docker-credential-{helper}")) is None:
         return None
     try:
@@ -107,7 +108,10 @@ def _ask_helper(helper: str, host: str) -> Login | None:
 
 
 def _answer_challenge(challenge: str, login: Login | None) -> Sign:
-    """Return what signs a request that a registry has answered with 401 and this challenge."""
+    """Return the function that authenticates a request after a 401 with this challenge.
+
+    Fetches a token if the challenge asks for one.
+    """
     kind, _, rest = challenge.partition(" ")
     parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
     if kind.lower() != "bearer" or "realm" not in parameters:
@@ -140,7 +144,7 @@ def _sign_header(value: str) -> Sign:
 
 
 def _leave_unsigned(request: PreparedRequest) -> PreparedRequest:
-    """Return the request as it is: requests would else look into ~/.netrc."""
+    """Return the request unchanged; without an `auth`, requests would read ~/.netrc."""
     return request
 
 

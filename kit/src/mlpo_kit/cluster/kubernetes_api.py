@@ -1,4 +1,4 @@
-"""Kubernetes' API as the configuration of kubectl names it, quick to give up."""
+"""A client of Kubernetes' API that uses kubectl's configuration and short timeouts."""
 
 from __future__ import annotations
 
@@ -15,44 +15,43 @@ from yaml import YAMLError
 from mlpo_kit.errors import PipelineError, find_root_cause
 
 SECONDS = 5  # to wait for an answer
-UNKNOWN = object()  # what this user may not know
+UNKNOWN = object()  # the answer if this user may not read an object
 Document = dict[str, Any]
 
 
 class KubernetesApi:
-    """Answers what is there; raises PipelineError where nobody answers, or not to this user.
+    """Reads objects; raises PipelineError if the API can't be reached or refuses the credentials.
 
-    Answers are documents, with whatever fields they have: the client's classes know those of one
-    release only.
+    Answers are documents, because the client's classes know the fields of one release only.
     """
 
     def __init__(self) -> None:
-        """Read the configuration; raises PipelineError where there is none."""
+        """Read kubectl's configuration; raises PipelineError if there is none."""
         config = import_module("kubernetes.config")
         self._client = import_module("kubernetes.client")
-        made = self._client.Configuration()
+        configuration = self._client.Configuration()
         try:
             file = os.environ.get("KUBECONFIG") or None
-            config.load_kube_config(config_file=file, client_configuration=made)
+            config.load_kube_config(config_file=file, client_configuration=configuration)
         except (config.ConfigException, YAMLError, OSError) as error:
             try:  # in a pod
-                config.load_incluster_config(client_configuration=made)
+                config.load_incluster_config(client_configuration=configuration)
             except config.ConfigException:
                 raise make_configuration_error(error) from None
-        made.retries = False
-        self.host = made.host
-        self._connection = self._client.ApiClient(made)
+        configuration.retries = False
+        self.host = configuration.host
+        self._connection = self._client.ApiClient(configuration)
         self._core = self._client.CoreV1Api(self._connection)
 
     def get(self, method: str, *arguments: str, **options: str) -> Any:
         """Call a method of the core API, such as `read_namespace`.
 
-        Returns the document, None for what is not there, or UNKNOWN.
+        Returns the document, None if there is no such object, or UNKNOWN.
         """
         return self._call(partial(getattr(self._core, method), *arguments, **options))
 
     def may_create(self, group: str, resource: str, namespace: str) -> bool:
-        """Whether this user may create such objects."""
+        """Whether this user may create such objects; true if the API does not say."""
         attributes = {
             "group": group,
             "resource": resource,
@@ -65,19 +64,20 @@ class KubernetesApi:
         return answer in (None, UNKNOWN) or bool(answer["status"]["allowed"])
 
     def find_refusal(self, document: Document, namespace: str) -> str | None:
-        """Say why Kubernetes would not take an object, as `kubectl apply --dry-run=server` does.
+        """Return why Kubernetes would refuse an object, by a dry run on the server.
 
-        Nothing is made. Returns None where it would, or where this user may not try. `namespace` is
-        that of an object that names none.
+        Nothing is created, as with `kubectl apply --dry-run=server`. Returns None if Kubernetes
+        would accept the object, or this user may not try. `namespace` is used for an object without
+        one.
         """
-        if "name" not in document["metadata"]:  # Kubernetes is to make one up
+        if "name" not in document["metadata"]:  # Kubernetes generates a name
             return None
         version, kind = document["apiVersion"], document["kind"]
         resource = self._find_resource(version, kind)
         if resource is UNKNOWN:
             return None
         if resource is None:
-            return f"{self.host} has no {kind} in {version}: install what brings it"
+            return f"{self.host} has no {kind} in {version}: install the extension that provides it"
         path = f"/api/{version}" if version == "v1" else f"/apis/{version}"
         if resource["namespaced"]:
             path += f"/namespaces/{document['metadata'].get('namespace', namespace)}"
@@ -86,24 +86,28 @@ class KubernetesApi:
             "dryRun": "All",
             "fieldManager": "mlpo",
             "fieldValidation": "Strict",
-            "force": "true",  # of what kubectl has applied, too
+            "force": "true",  # also for fields that kubectl has applied
         }
         try:
             self._send(self._make_request("PATCH", path, list(query.items()), document))
         except self._client.ApiException as error:
             message = read_message(error)
-            may_not = error.status == 403 and " cannot " in message  # in the words of RBAC
-            return None if may_not or "does not support dry run" in message else message
+            is_forbidden = error.status == 403 and " cannot " in message  # a message of RBAC
+            return None if is_forbidden or "does not support dry run" in message else message
         return None
 
     def _find_resource(self, version: str, kind: str) -> Any:
-        """How the API names the objects of a kind, such as `jobs`; None where it has none."""
+        """Find the API resource of a kind, such as `jobs`; None if the API has none, or UNKNOWN."""
         path = "/api/v1" if version == "v1" else f"/apis/{version}"
         answer = self._call(self._make_request("GET", path))
         if answer in (None, UNKNOWN):
             return answer
-        whole = [one for one in answer["resources"] if "/" not in one["name"]]  # no jobs/status
-        return next((one for one in whole if one["kind"] == kind), None)
+        resources = (
+            resource
+            for resource in answer["resources"]
+            if "/" not in resource["name"]  # no subresources such as jobs/status
+        )
+        return next((resource for resource in resources if resource["kind"] == kind), None)
 
     def _make_request(
         self,
@@ -112,7 +116,7 @@ class KubernetesApi:
         query: list[tuple[str, str]] | None = None,
         body: Document | None = None,
     ) -> Callable[..., Any]:
-        """A request that the client has no method for."""
+        """Make a request for which the client has no method."""
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/apply-patch+yaml"
@@ -128,7 +132,7 @@ class KubernetesApi:
         )
 
     def _call(self, request: Callable[..., Any]) -> Any:
-        """Return the document, None for what is not there, or UNKNOWN."""
+        """Send a request; returns the document, None if there is no such object, or UNKNOWN."""
         try:
             return self._send(request)
         except self._client.ApiException as error:
@@ -141,15 +145,19 @@ class KubernetesApi:
             ) from None
 
     def _send(self, request: Callable[..., Any]) -> Any:
-        """Return the document; raises PipelineError where nobody answers, else ApiException."""
+        """Send a request; returns the document.
+
+        Raises PipelineError if the API can't be reached or refuses the credentials, and the
+        client's ApiException for other errors.
+        """
         try:
             return json.loads(request(_request_timeout=SECONDS, _preload_content=False).data)
         except self._client.ApiException as error:
             if error.status != 401:
                 raise
             raise PipelineError(
-                f"Kubernetes at {self.host} does not know you, or no longer: log in again, as "
-                "for kubectl"
+                f"Kubernetes at {self.host} does not accept your credentials: log in again, as for "
+                "kubectl"
             ) from None
         except import_module("urllib3.exceptions").HTTPError as error:
             raise PipelineError(
@@ -158,15 +166,15 @@ class KubernetesApi:
 
 
 def make_configuration_error(error: Exception) -> PipelineError:
-    """Make the error to raise where the configuration of kubectl can't be used."""
+    """Make the error to raise if kubectl's configuration can't be used."""
     return PipelineError(
-        f"the configuration of kubectl can't be used: {find_root_cause(error)}. Does "
-        "`kubectl get pods` answer here (KUBECONFIG)?"
+        f"the configuration of kubectl can't be used: {find_root_cause(error)}. Check that "
+        "`kubectl get pods` works here (KUBECONFIG)"
     )
 
 
 def read_message(error: Any) -> str:
-    """Read what an API of Kubernetes says to a request that it does not take, out of its error."""
+    """Read the message of Kubernetes from the client's ApiException, or else its reason."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
@@ -174,7 +182,7 @@ def read_message(error: Any) -> str:
 
 
 def parse_amount(text: Any) -> Decimal | None:
-    """Parse a quantity of Kubernetes, such as 500m or 4Gi; None where it is none."""
+    """Parse a quantity of Kubernetes, such as 500m or 4Gi; None if it is not a quantity."""
     try:
         amount: Decimal = import_module("kubernetes.utils").parse_quantity(text)
     except ValueError:

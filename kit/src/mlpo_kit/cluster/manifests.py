@@ -1,6 +1,6 @@
-"""The manifests of a project: written to build/manifests/, or checked.
+"""Render a project's manifests, write them to build/manifests/, or check them.
 
-An orchestrator's adapter renders its own; those that every project has are in workloads.py.
+workloads.py renders the manifests of every project, an orchestrator's adapter its own.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import write_text
 
-Files = dict[str, list[Manifest]]  # the documents of each file, by its name without its ending
+Files = dict[str, list[Manifest]]  # the documents of each file, by file name without suffix
 FOLDER = "build/manifests"  # in the project
-KUBERNETES = "1.35"  # the oldest release that gets fixes: what it takes, later ones take
-MADE = "# Made by `make manifests` from deploy/cluster.yaml and configs/: change those.\n"
+KUBERNETES = "1.35"  # the oldest supported release: later ones accept what it accepts
+HEADER = "# Made by `make manifests` from deploy/cluster.yaml and configs/: change those.\n"
 
 
 def render_manifests(
     settings: BaseSettings,
     cluster: Cluster,
     profile: str,
-    own: Files,
+    adapter_files: Files,
     prune: Sequence[str] | None = PRUNE,
 ) -> Files:
-    """Render what a cluster is given for a profile: every project's, and the orchestrator's `own`.
+    """Render all manifests of a profile, including the orchestrator's `adapter_files`.
 
-    `prune` is what Python starts at night: None where the orchestrator does that.
+    `prune` holds Python's arguments for the nightly prune; None if the orchestrator schedules it.
     """
     if settings.compute != "kubernetes":
-        return own
-    return {**render_workloads(settings, cluster, profile, prune), **own}
+        return adapter_files
+    return {**render_workloads(settings, cluster, profile, prune), **adapter_files}
 
 
 def check_manifests(files: Files, version: str, more_problems: Sequence[str] = ()) -> str:
-    """Check manifests with the schemas of a release of Kubernetes, such as 1.35.
+    """Check manifests against the schemas of a release of Kubernetes, such as 1.35.
 
-    Returns the sentence that they are fine. Raises PipelineError that names the first problem of
-    each document, and `more_problems`. Kinds of extensions are not looked at.
+    Returns a sentence that says that they have no problems. Raises PipelineError that lists the
+    first problem of each document, and `more_problems`. Kinds of extensions are not checked.
     """
     problems = [
         f"{stem}.yaml: {document['kind']} {document['metadata'].get('name')}: {problem}"
@@ -61,38 +61,39 @@ def check_manifests(files: Files, version: str, more_problems: Sequence[str] = (
 
 
 def write_manifests(files: Files, comments: dict[str, str]) -> list[Path]:
-    """Write each file to build/manifests/, and remove those of earlier calls that are none now.
+    """Write the files to build/manifests/; returns their paths.
 
-    `comments` stand above the manifests, by the file's name. Returns the paths.
+    Deletes files of earlier calls that are no longer rendered. `comments`, by file name without
+    suffix, are written above the manifests.
     """
     folder = find_project().root / FOLDER
     texts = {
-        folder / f"{stem}.yaml": MADE + comments.get(stem, "") + to_yaml(documents)
+        folder / f"{stem}.yaml": HEADER + comments.get(stem, "") + to_yaml(documents)
         for stem, documents in sorted(files.items())
     }
     for path, text in texts.items():
         write_text(path, text)
     for path in folder.glob("*.yaml"):
-        if path not in texts and path.read_text(encoding="utf-8").startswith(MADE):
+        if path not in texts and path.read_text(encoding="utf-8").startswith(HEADER):
             path.unlink()
     return list(texts)
 
 
 def drop_nulls(value: Any) -> Any:
-    """Return a document without what is null: what makes it names all that could have been said."""
+    """Remove null values from a document: generated documents name also fields without a value."""
     if isinstance(value, dict):
         return {name: drop_nulls(item) for name, item in value.items() if item is not None}
     return [drop_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def to_yaml(documents: list[Manifest]) -> str:
-    """Format the documents of one file: the same text for the same documents."""
+    """Format the documents of one file as YAML. Equal documents give equal texts."""
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
     return text
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes manifests as people do: no anchors, and texts of several lines as they are."""
+    """Writes YAML as people do: no anchors, and texts of several lines as blocks."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""What is wrong with a YAML file that a dataclass describes, by line, and what was meant."""
+"""Describe the mistakes in a YAML file that pydantic validated, with line and suggestion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = Sequence[str | int]  # such as ("tolerations", 0, "key")
 def describe_mistakes(error: ValidationError, kind: type[Any], text: str, file: str) -> list[str]:
     """Describe each problem that pydantic found, such as `file:3: nodes: there is no such name`.
 
-    `kind` is the dataclass that the file's `text` was to become; the first line comes first.
+    `kind` is the dataclass that the file's `text` was validated against. Sorted by line.
     """
     mistakes = []
     for problem in error.errors():
@@ -35,11 +35,11 @@ def describe_mistakes(error: ValidationError, kind: type[Any], text: str, file: 
 
 
 def list_names(kind: Any, place: Place) -> list[str]:
-    """List the names that may stand at a place in a document that `kind` describes."""
+    """List the names that are allowed at a place in a document that `kind` describes."""
     for part in place:
         if is_dataclass(kind):
             kind = typing.get_type_hints(kind).get(str(part))
-        else:  # a list or a mapping: what it holds
+        else:  # a list or a mapping: the type of its items
             kind = (typing.get_args(kind) or (None,))[-1]
         if type(None) in typing.get_args(kind):  # `Batch | None`
             kind = typing.get_args(kind)[0]
@@ -49,7 +49,8 @@ def list_names(kind: Any, place: Place) -> list[str]:
 def find_line(text: str, place: Place) -> int | None:
     """Find the line of a place in a YAML text, counted from 1.
 
-    Of what is not there it is the line of what lacks it; None where that is the whole document.
+    For a missing name, returns the line of the mapping that should contain it; None for the top
+    level.
     """
     node, line = yaml.compose(text, Loader=yaml.SafeLoader), None
     for part in place:

@@ -1,6 +1,6 @@
-"""What a namespace has for a run, and what is missing: Kubernetes is asked.
+"""Check that a namespace has everything that a run needs, by asking Kubernetes.
 
-Of what this user may not read nothing is said: that is no problem of the run.
+Objects that this user may not read are not reported: the run may be able to use them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.runs.pipeline import load_pipeline
 
-Answer = tuple[bool, str]  # whether that is fine, and the sentence
+Answer = tuple[bool, str]  # whether the check passed, and a sentence about it
 MIB = 2**20
 
 
 def ask_kubernetes(
     settings: BaseSettings, cluster: Cluster, files: Files | None = None
 ) -> Iterator[Answer]:
-    """Ask Kubernetes all that can be known before a run.
+    """Check everything in Kubernetes that can be checked before a run.
 
-    With the manifests of `files`, also whether it would take them. Raises PipelineError where
-    nobody answers.
+    Checks also that Kubernetes would accept the manifests in `files`. Raises PipelineError if the
+    API can't be reached.
     """
     api, namespace = KubernetesApi(), cluster.namespace
     may_create = api.may_create("batch", "jobs", namespace)
@@ -41,17 +41,17 @@ def ask_kubernetes(
     ]
     if not may_create:
         problems.append(
-            f"you may not create jobs in the namespace {namespace}: ask who runs the cluster"
+            f"you may not create jobs in the namespace {namespace}: ask the cluster's administrator"
         )
     yield from ((False, sentence) for sentence in problems)
     if not problems:
-        yield True, f"the namespace {namespace} at {api.host} takes jobs, and has what they need"
+        yield True, f"the namespace {namespace} at {api.host} has everything that a run needs"
     if sentence := describe_gpu_nodes(api, settings, cluster):
         yield True, sentence
 
 
 def find_missing_objects(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
-    """Find what deploy/cluster.yaml names and the namespace does not have."""
+    """Find the objects that deploy/cluster.yaml names and the namespace does not contain."""
     namespace, kubectl = cluster.namespace, f"kubectl -n {cluster.namespace}"
     for name, variables in cluster.secrets.items():
         secret = api.get("read_namespaced_secret", name, namespace)
@@ -63,8 +63,8 @@ def find_missing_objects(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
             data = secret.get("data") or {}
             for key in sorted(variables.keys() - data.keys()):
                 yield (
-                    f"the secret {name} has no key {key}, which secrets of {FILE} "
-                    f"names; it has: {', '.join(sorted(data)) or 'none'}"
+                    f"the secret {name} has no key {key}, which {FILE} names under secrets; "
+                    f"it has: {', '.join(sorted(data)) or 'none'}"
                 )
     for name in cluster.pull_secrets:
         if api.get("read_namespaced_secret", name, namespace) is None:
@@ -74,11 +74,11 @@ def find_missing_objects(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
         claim = api.get("read_namespaced_persistent_volume_claim", volume, namespace)
         if claim is None:
             yield (
-                f"there is no volume claim {volume} in the namespace {namespace}: create it, so "
-                "that several pods may write to it at once (ReadWriteMany)"
+                f"there is no volume claim {volume} in the namespace {namespace}: create it with "
+                "access mode ReadWriteMany, because several pods write to it at once"
             )
         elif claim is not UNKNOWN and claim["status"].get("phase") == "Lost":
-            yield f"the volume of the claim {volume} is lost: {kubectl} describe pvc {volume}"
+            yield f"the claim {volume} has lost its volume: {kubectl} describe pvc {volume}"
     account = cluster.service_account
     if account and api.get("read_namespaced_service_account", account, namespace) is None:
         create = f"{kubectl} create serviceaccount {account}"
@@ -86,31 +86,31 @@ def find_missing_objects(api: KubernetesApi, cluster: Cluster) -> Iterator[str]:
 
 
 def find_full_quotas(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> Iterator[str]:
-    """Find the quotas that leave no room for the stage that requests most."""
+    """Find the quotas that leave too little for the stage with the largest request."""
     quotas = api.get("list_namespaced_resource_quota", cluster.namespace)
     for quota in [] if quotas in (None, UNKNOWN) else quotas["items"]:
         spec, status = quota.get("spec", {}), quota.get("status", {})
-        if "scopes" in spec or "scopeSelector" in spec:  # of some pods only
+        if "scopes" in spec or "scopeSelector" in spec:  # a quota for some pods only
             continue
         for key, text in status.get("hard", {}).items():
             limit, used = parse_amount(text), parse_amount(status.get("used", {}).get(key, "0"))
             stage, needed = find_largest_stage(key, settings, cluster)
             if limit is None or used is None or needed <= limit - used:
                 continue
-            advice = "wait until others are done, or ask for more"
+            advice = "wait until other pods have ended, or ask for a larger quota"
             if needed > limit:
-                advice = "ask for more, or say less in resources of the profile"
+                advice = "ask for a larger quota, or lower resources in the profile"
             yield (
                 f"the quota {quota['metadata']['name']} of the namespace {cluster.namespace} "
                 f"leaves {_format_amount(key, limit - used)} of {_format_amount(key, limit)} "
-                f"{key}, and {stage} needs {_format_amount(key, needed)}: {advice}"
+                f"{key}, but {stage} needs {_format_amount(key, needed)}: {advice}"
             )
 
 
 def find_largest_stage(key: str, settings: BaseSettings, cluster: Cluster) -> tuple[str, Decimal]:
-    """Find the stage that takes most of what a quota counts, such as limits.memory; and how much.
+    """Find the stage that needs most of a quota's resource, such as limits.memory, and how much.
 
-    A stage takes that much in each of its pods: `nodes` of its section, else one.
+    Counts all pods of a stage: as many as `nodes` in its section, otherwise one.
     """
     counted = key.removeprefix("requests.").removeprefix("limits.")
 
@@ -133,9 +133,9 @@ def _format_amount(key: str, number: Decimal) -> str:
 
 
 def describe_gpu_nodes(api: KubernetesApi, settings: BaseSettings, cluster: Cluster) -> str | None:
-    """Say how many nodes could run the stage with most GPUs.
+    """Say how many nodes could run the stage with the most GPUs.
 
-    None where no stage has any, or this user may not know.
+    Returns None if no stage has a GPU, or this user may not list nodes.
     """
     stage, needed = max(
         ((name, request.gpu) for name, request in settings.resources.items()),
@@ -149,14 +149,14 @@ def describe_gpu_nodes(api: KubernetesApi, settings: BaseSettings, cluster: Clus
     allocatable = [node.get("status", {}).get("allocatable", {}) for node in nodes["items"]]
     offers = [parse_amount(amounts.get(cluster.gpu_type, "0")) for amounts in allocatable]
     count = sum(1 for offer in offers if offer is not None and offer >= needed)
-    wanted = f"{needed} {cluster.gpu_type}" + (f" and the labels {labels}" if labels else "")
+    request = f"{needed} {cluster.gpu_type}" + (f" and the labels {labels}" if labels else "")
     if not count:
-        return f"no node has {wanted} now: {stage} waits until one is added"
-    return f"{count} of the nodes have {wanted}, for {stage}"
+        return f"no node has {request} now: {stage} waits until one is added"
+    return f"{count} of the nodes have {request}, for {stage}"
 
 
 def find_refused_manifests(api: KubernetesApi, cluster: Cluster, files: Files) -> Iterator[str]:
-    """Find the manifests that Kubernetes would not take, by a dry run on its server."""
+    """Find the manifests that Kubernetes would refuse, by a dry run on the server."""
     for stem, documents in files.items():
         for document in documents:
             if refusal := api.find_refusal(document, cluster.namespace):

@@ -1,7 +1,7 @@
-"""What every pod of ours gets, from deploy/cluster.yaml and the profile.
+"""Build the parts that all pods have in common, from deploy/cluster.yaml and the profile.
 
-A pod may write to /tmp, to /dev/shm where it holds a GPU, and to the store, and nowhere else. It
-runs as the user of the image, without a privilege, and gets what it asks for: no more, no less.
+A pod can write to /tmp, to /dev/shm if it has a GPU, and to the store, and nowhere else. It runs as
+the image's user, without privileges. Its resource requests equal its limits.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from mlpo_kit.config.settings import BaseSettings
 
 Manifest = dict[str, Any]
 
-USER = 10001  # of deploy/Dockerfile
+USER = 10001  # the user id in deploy/Dockerfile
 QUEUE = "kueue.x-k8s.io/queue-name"
 COMPONENT = "app.kubernetes.io/component"
 TMP, SHM = "/tmp", "/dev/shm"
 
 
 def environment(cluster: Cluster, request: Resources | None = None) -> list[Manifest]:
-    """Return `env` of a container, its variables from secrets last.
+    """Return a container's `env`, with the variables from secrets last.
 
-    With a `request`, torch gets as many threads of the CPU as cores are requested: left alone, it
-    starts one for each core of the node.
+    With a `request`, OMP_NUM_THREADS limits torch to the requested cores: by default torch starts a
+    thread for each core of the node.
     """
     threads = {"OMP_NUM_THREADS": str(request.cpu)} if request else {}
     values = {**threads, **cluster.environment}
@@ -42,7 +42,7 @@ def environment(cluster: Cluster, request: Resources | None = None) -> list[Mani
 
 
 def resources(cluster: Cluster, request: Resources) -> Manifest:
-    """Return `resources` of a container: requests and limits, which are the same."""
+    """Return a container's `resources`: requests and equal limits."""
     amounts = {"cpu": str(request.cpu), "memory": f"{request.memory_mb}Mi"}
     if request.gpu:
         amounts[cluster.gpu_type] = str(request.gpu)
@@ -50,7 +50,7 @@ def resources(cluster: Cluster, request: Resources) -> Manifest:
 
 
 def container_security() -> Manifest:
-    """Return `securityContext` of a container: no root, no privilege, a root that is read-only."""
+    """Return a container's `securityContext`: no root, no privileges, a read-only file system."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -63,12 +63,12 @@ def container_security() -> Manifest:
 
 
 def pod_security() -> Manifest:
-    """Return `securityContext` of a pod: its volumes belong to the user of the image."""
+    """Return a pod's `securityContext`: its volumes belong to the image's user."""
     return {"fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> list[Manifest]:
-    """Return `volumes` of a pod: those that `mounts` puts into its container."""
+    """Return a pod's `volumes`, which `mounts` mounts in its container."""
     volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}]
     if request.gpu:
         memory = {"medium": "Memory", "sizeLimit": f"{cluster.shared_memory_mb}Mi"}
@@ -80,7 +80,7 @@ def volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> lis
 
 
 def mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
-    """Return `volumeMounts` of a container: /tmp, with a GPU /dev/shm, a store that is a path."""
+    """Return a container's `volumeMounts`: /tmp, /dev/shm with a GPU, and a store on a volume."""
     mounts = [{"name": "tmp", "mountPath": TMP}]
     if request.gpu:
         mounts.append({"name": "shm", "mountPath": SHM})
@@ -90,7 +90,7 @@ def mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
 
 
 def tolerations(cluster: Cluster) -> list[Manifest]:
-    """Return `tolerations` of a pod with a GPU: what lets it onto nodes that keep others away."""
+    """Return the `tolerations` of a pod with a GPU, which let it run on nodes with a taint."""
     return [
         {
             name: value
@@ -104,7 +104,7 @@ def tolerations(cluster: Cluster) -> list[Manifest]:
 def container(
     name: str, command: list[str], cluster: Cluster, settings: BaseSettings, request: Resources
 ) -> Manifest:
-    """Return a container that runs a command in the project's image, as Kubernetes has it."""
+    """Return a container that runs a command in the project's image."""
     return {
         "name": name,
         "image": image.name_image(cluster),
@@ -123,13 +123,13 @@ def pod_spec(
     request: Resources,
     calls_api: bool = False,
 ) -> Manifest:
-    """Return `spec` of a pod around one container, before `patch_pod`.
+    """Return the `spec` of a pod with one container, `work`, before `patch_pod`.
 
-    `calls_api` gives it the means to talk to Kubernetes itself.
+    `calls_api` mounts the service account's token, with which the pod can call Kubernetes' API.
     """
     spec: Manifest = {
         "automountServiceAccountToken": calls_api,
-        "enableServiceLinks": False,  # or a Service named mlflow would set MLFLOW_PORT
+        "enableServiceLinks": False,  # otherwise a Service named mlflow sets MLFLOW_PORT
         "securityContext": pod_security(),
         "containers": [work],
         "volumes": volumes(cluster, settings, request),
@@ -146,17 +146,17 @@ def pod_spec(
 
 
 def queue_labels(cluster: Cluster) -> dict[str, str]:
-    """Return the label by which Kueue admits a job, where there is a queue; it is the job's."""
+    """Return the label of a job that Kueue admits to its queue; empty without a queue."""
     return {QUEUE: cluster.queue} if cluster.queue else {}
 
 
 def labels(settings: BaseSettings, component: str) -> dict[str, str]:
-    """Return the labels by which people and selectors find an object: whose it is, what for."""
+    """Return the labels for people and selectors: the project's name and the component."""
     return {"app.kubernetes.io/name": object_name(settings.project), COMPONENT: component}
 
 
 def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str) -> Manifest:
-    """Return `metadata` of an object with a name: also its namespace and its labels."""
+    """Return an object's `metadata`: name, namespace and labels."""
     managed = {"app.kubernetes.io/managed-by": "mlpo"}
     return {
         "name": name,
@@ -166,7 +166,7 @@ def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str
 
 
 def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list[Manifest]:
-    """Render a Role, and its RoleBinding to a service account of the same namespace."""
+    """Render a Role, and a RoleBinding that gives it to a service account of the same namespace."""
     group = "rbac.authorization.k8s.io"
     subject = {"kind": "ServiceAccount", "name": account, "namespace": metadata["namespace"]}
     return [
@@ -182,10 +182,10 @@ def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list
 
 
 def object_name(text: str, limit: int = 40) -> str:
-    """Return a name that Kubernetes takes for any object, as near to `text` as can be.
+    """Return a name that Kubernetes accepts for any object, as close to `text` as possible.
 
-    The default `limit` of letters leaves room for what is put behind it. Where more than case and
-    underscores had to go, a hash keeps it apart from what would else have the same name.
+    The default `limit` of characters leaves room for suffixes. If more than case and underscores
+    had to change, a hash of `text` is appended, so that different texts give different names.
     """
     plain = text.lower().replace("_", "-")
     name = re.sub("[^a-z0-9]+", "-", plain).strip("-")

@@ -1,7 +1,7 @@
-"""Ask whether a run could start, before anything is made: `make preflight`.
+"""Check that a run could start, before anything is created: `make preflight`.
 
-The files, the store, the registry of models, Kubernetes and the registry of the image are asked
-from this machine, with who this user is there. All problems are named in one pass.
+Checks the project's files, the store, the model registry, Kubernetes and the image's registry, from
+this machine and with this user's credentials. Reports all problems at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def find_obstacles(
     skip: Collection[str] = (),
     files: Files | None = None,
 ) -> list[str]:
-    """Find why a run could not start: a sentence for each reason, with what to do.
+    """Find why a run could not start: a sentence for each reason, with the fix.
 
     The arguments are those of `ask_all`.
     """
@@ -43,9 +43,9 @@ def ask_all(
     skip: Collection[str] = (),
     files: Files | None = None,
 ) -> Iterator[Answer]:
-    """Ask all QUESTIONS but those of `skip`; each answer is whether that is fine, and a sentence.
+    """Run all checks in QUESTIONS except `skip`; yields for each whether it passed, and a sentence.
 
-    With manifests in `files`, Kubernetes is asked whether it would take them.
+    Kubernetes also checks whether it would accept the manifests in `files`.
     """
     questions = QUESTIONS | {"kubernetes": partial(ask_kubernetes, files=files)}
     for name, question in questions.items():
@@ -58,22 +58,22 @@ def ask_all(
 
 
 def ask_files(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Ask the project's files whether they name what is yours, and a base that stays the same."""
+    """Check that the project's files have no example values and pin the base image."""
     for place, value in find_examples(cluster, settings).items():
         yield False, f"{place} is an example, {value}: name your own"
     base = image.read_base_image()
     if "@sha256:" not in base:
         yield (
             False,
-            f"deploy/base-image names {base} without a digest, so that its content may change: "
-            "`make image` pins it; commit that",
+            f"deploy/base-image names {base} without a digest, so its content may change: "
+            "`make image` pins it; commit the file",
         )
 
 
 def ask_store(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Ask the store whether this user may write to it."""
+    """Check that this user may write to the store."""
     if not settings.is_remote or _is_example("storage_root in the profile", settings, cluster):
-        return  # on a volume that only pods have; or ask_files says so
+        return  # only pods mount the volume; `ask_files` reports an example
     key = f"preflight/{uuid.uuid4().hex}"
     store = open_store(settings)
     store.write(key, b"may this be written?\n")
@@ -82,7 +82,7 @@ def ask_store(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
 
 
 def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Ask the MLflow server whether it answers this user."""
+    """Check that the MLflow server answers this user."""
     uri = (os.environ.get(REGISTRY_VARIABLE) or cluster.mlflow_uri).rstrip("/")
     if _is_example(f"mlflow_uri in {FILE}", settings, cluster) and uri == cluster.mlflow_uri:
         return
@@ -99,8 +99,8 @@ def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
         )
     except requests.RequestException as error:
         raise PipelineError(
-            f"the model registry at {uri} can't be reached: {find_root_cause(error)}. If "
-            f"only pods reach it there, say in {REGISTRY_VARIABLE} how this machine does"
+            f"the model registry at {uri} can't be reached: {find_root_cause(error)}. If only pods "
+            f"can reach it there, set {REGISTRY_VARIABLE} to an address for this machine"
         ) from None
     if answer.status_code in (401, 403):
         raise PipelineError(
@@ -109,13 +109,13 @@ def ask_registry(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
         )
     if not answer.ok:
         raise PipelineError(
-            f"what answers at {uri} is no MLflow server: {answer.status_code} {answer.reason}"
+            f"the server at {uri} is not an MLflow server: {answer.status_code} {answer.reason}"
         )
     yield True, f"the model registry at {uri} answers"
 
 
 def ask_image(settings: BaseSettings, cluster: Cluster) -> Iterator[Answer]:
-    """Ask the registry of images whether it has the image of the code as it is now."""
+    """Check that the image with the current code is in its registry."""
     if _is_example(f"image in {FILE}", settings, cluster):
         return
     name = image.name_image(cluster)

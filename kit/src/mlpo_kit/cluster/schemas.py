@@ -1,7 +1,7 @@
-"""Kubernetes' own schemas of its objects, of a release.
+"""Check documents against Kubernetes' own schemas of a release.
 
-They are in the package kubernetes-validate, which is there for development only. Of the kinds of
-extensions (Argo, JobSet, Kubeflow Trainer) it knows nothing, and nothing is said of them here.
+The schemas come from the package kubernetes-validate, which is installed for development only. It
+has none for extensions (Argo, JobSet, Kubeflow Trainer), so their documents are not checked.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ Document = dict[str, Any]
 
 
 def is_extension(document: Document) -> bool:
-    """Whether Kubernetes itself does not have the group of a document, by the group's name."""
+    """Whether a document's API group belongs to an extension; the group's name tells."""
     group = str(document.get("apiVersion")).rpartition("/")[0]
     return "." in group and not group.endswith(".k8s.io")
 
 
 def check_document(document: Document, version: str) -> str | None:
-    """Say what a release of Kubernetes, such as 1.35, would not take in a document.
+    """Return the first problem of a document under a release of Kubernetes, such as 1.35.
 
-    Returns the first problem, or None where there is none, or the kind is an extension's. Raises
-    PipelineError where there are no schemas of that release.
+    Returns None if there is no problem, or the kind is an extension's. Raises PipelineError if
+    there are no schemas of that release.
     """
     if is_extension(document):
         return None
@@ -37,25 +37,24 @@ def check_document(document: Document, version: str) -> str | None:
         return f"Kubernetes {version} has no {kind} in apiVersion {document['apiVersion']}"
     except validate.ValidationError as error:
         return describe_error(error)
-    except (validate.utils.VersionNotSupportedError, IndexError):  # newer, or older, than all
-        known = list_releases()
+    except (validate.utils.VersionNotSupportedError, IndexError):  # newer or older than all
+        releases = list_releases()
         raise PipelineError(
-            f"there are no schemas of Kubernetes {version}: there are those of {known[0]} to "
-            f"{known[-1]}"
+            f"there are no schemas of Kubernetes {version}, only of {releases[0]} to {releases[-1]}"
         ) from None
     return None
 
 
 def check_pod_spec(spec: Document, version: str | None = None) -> str | None:
-    """Say what a release, or the newest one, would not take in the `spec` of a pod; or None."""
-    whole = {"containers": [], **spec}  # where somebody else adds them
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": whole}
+    """Return the first problem of a pod's `spec`, or None; `version` is by default the newest."""
+    full_spec = {"containers": [], **spec}  # an orchestrator may add the containers later
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": full_spec}
     problem = check_document(pod, version or list_releases()[-1])
     return problem.removeprefix("spec: ").removeprefix("spec.") if problem else None
 
 
 def are_installed() -> bool:
-    """Whether the schemas are here: not where only what a run needs is installed."""
+    """Whether the schemas are installed; they are not in an image."""
     try:
         import_module("kubernetes_validate")
     except ModuleNotFoundError:
@@ -64,24 +63,24 @@ def are_installed() -> bool:
 
 
 def load_validator() -> Any:
-    """Import kubernetes-validate; raises PipelineError where it is not installed."""
+    """Import kubernetes-validate; raises PipelineError if it is not installed."""
     try:
         return import_module("kubernetes_validate")
     except ModuleNotFoundError:
         raise PipelineError(
             "kubernetes-validate, which has Kubernetes' schemas, is not installed: `make setup` "
-            "installs it with what is for development"
+            "installs it"
         ) from None
 
 
 def list_releases() -> list[str]:
-    """List the releases whose schemas are there, the oldest first, such as 1.35."""
+    """List the releases that have schemas, such as 1.35, oldest first."""
     versions = load_validator().utils.all_versions()
     return list(dict.fromkeys(".".join(version.split(".")[:2]) for version in versions))
 
 
 def describe_error(error: Any) -> str:
-    """Describe what a schema refuses, with where that is: `spec.replicas: 'two' is no integer`."""
+    """Describe a schema's error with its place: `spec.replicas: 'two' is not of type integer`."""
     place = ".".join(map(str, error.absolute_path))
     return f"{place}: {_describe(error)}" if place else _describe(error)
 
@@ -98,7 +97,6 @@ def _describe(error: Any) -> str:
         kinds = [choice["type"][0] for choice in error.validator_value]
         return f"{error.instance!r} is neither {' nor '.join(kinds)}"
     if error.validator == "type":
-        wanted = error.validator_value
-        kind = wanted if isinstance(wanted, str) else wanted[0]
-        return f"{error.instance!r} is no {kind}"
+        types = error.validator_value
+        return f"{error.instance!r} is not of type {types if isinstance(types, str) else types[0]}"
     return str(error.message)

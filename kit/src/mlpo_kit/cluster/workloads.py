@@ -1,4 +1,4 @@
-"""What a project runs on Kubernetes besides its stages: server, nightly prune."""
+"""Render the manifests of every project: the model server and the nightly prune."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from mlpo_kit.config.settings import BaseSettings, find_profile
 PRUNE = ("-m", "mlpo_kit.cli", "prune")
 PRUNE_REQUEST = Resources(cpu=1, memory_mb=2048)
 
-# What to know of a file; it stands above the manifests.
+# The comments above the manifests, by file name without suffix.
 NOTES = {
     "serving": """\
-# The champion behind a Service: kubectl apply -f build/manifests/serving.yaml
-# A server loads the champion as it starts, also when its pod moves to another node. When a run has
-# promoted another one, or `make rollback` has brought the one before back, let all of them do so:
+# Serves the champion behind a Service: kubectl apply -f build/manifests/serving.yaml
+# A server loads the champion when it starts. After a run has promoted another model, or after
+# `make rollback`, restart the servers to load the new champion:
 #   kubectl -n {namespace} rollout restart deployment/{name}
-# A pod goes when its successor answers. `kubectl rollout undo` brings back an earlier image with
-# its settings, and no earlier model: which one is the champion, the registry says. The settings of
-# earlier images are kept for it; delete those that you are done with:
+# An old pod stops once its successor answers. `kubectl rollout undo` restores an earlier image and
+# its settings, but not an earlier model: the registry decides which model is the champion. The
+# settings of earlier images stay in ConfigMaps; delete those that you no longer need:
 #   kubectl -n {namespace} get configmaps -l app.kubernetes.io/name={name}
 """,
     "prune": """\
-# Deletes what retention gives up, at night: kubectl apply -f build/manifests/prune.yaml
-# To try it at once: kubectl -n {namespace} create job --from=cronjob/{name}-prune {name}-prune-now
+# Prunes every night, by the retention policy: kubectl apply -f build/manifests/prune.yaml
+# To prune at once: kubectl -n {namespace} create job --from=cronjob/{name}-prune {name}-prune-now
 """,
 }
 
 
 def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
-    """Return the comments that stand above the manifests, by the file's name: how to use them."""
+    """Return the comments on how to use each file of manifests, by file name without suffix."""
     name = pods.object_name(settings.project)
     return {
         stem: note.format(namespace=cluster.namespace, name=name) for stem, note in NOTES.items()
@@ -45,10 +45,9 @@ def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
 def render_workloads(
     settings: BaseSettings, cluster: Cluster, profile: str, prune: Sequence[str] | None = PRUNE
 ) -> dict[str, list[Manifest]]:
-    """Render the manifests that every project has, by the file's name: `serving` and `prune`.
+    """Render the files `serving` and `prune`, with the pods patched by deploy/patches.py.
 
-    The pods are those that deploy/patches.py makes of them. `prune` is what Python starts at night,
-    None where there is to be no such job.
+    `prune` holds Python's arguments for the nightly prune; None renders no file `prune`.
     """
     stem = find_profile(profile).stem
     config = _render_settings(settings, cluster, profile)
@@ -60,7 +59,10 @@ def render_workloads(
 
 
 def _render_settings(settings: BaseSettings, cluster: Cluster, profile: str) -> Manifest:
-    """The settings as they are on disk. Others have another name, so that pods change with them."""
+    """Render the settings files as a ConfigMap.
+
+    Its name has a hash of the content, so that changed settings restart the pods.
+    """
     files = sorted({find_profile("base"), find_profile(profile)}, key=lambda path: path.name)
     data = {path.name: path.read_text(encoding="utf-8") for path in files}
     digest = hashlib.sha256(repr(data).encode()).hexdigest()[:8]
@@ -77,7 +79,7 @@ def _render_settings(settings: BaseSettings, cluster: Cluster, profile: str) -> 
 def _render_pod(
     settings: BaseSettings, cluster: Cluster, config: Manifest, request: Resources, work: Manifest
 ) -> Manifest:
-    """The `spec` of a pod with the settings where the project looks for them, not patched yet."""
+    """Render the `spec` of a pod that mounts the settings at /app/configs, before `patch_pod`."""
     spec = pods.pod_spec(work, cluster, settings, request)
     source = {"name": config["metadata"]["name"]}
     spec["volumes"].append({"name": "settings", "configMap": source})
@@ -89,7 +91,7 @@ def _render_pod(
 def _render_serving(
     settings: BaseSettings, cluster: Cluster, config: Manifest, profile: str
 ) -> list[Manifest]:
-    """A Deployment of the champion, how many may be missing, and the Service in front."""
+    """Render the server's Deployment, Service and PodDisruptionBudget."""
     name, component = pods.object_name(settings.project), "server"
     command = ["python", "-m", "mlpo_kit.cli", "serve", "--profile", profile]
     command += ["--host", "0.0.0.0", "--port", "8000"]
@@ -97,11 +99,11 @@ def _render_serving(
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     work |= {
         "ports": [{"name": "http", "containerPort": 8000}],
-        # Five minutes to import torch and to fetch the model.
+        # Allows five minutes to import torch and fetch the model.
         "startupProbe": {**health, "periodSeconds": 5, "failureThreshold": 60},
         "readinessProbe": {**health, "periodSeconds": 5},
         "livenessProbe": {**health, "periodSeconds": 20, "failureThreshold": 6},
-        # Requests still come until all have heard that this pod goes.
+        # Requests arrive until all nodes know that this pod stops.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
     }
     selector = {"matchLabels": pods.labels(settings, component)}
@@ -144,11 +146,11 @@ def _render_serving(
 def _render_prune(
     settings: BaseSettings, cluster: Cluster, config: Manifest, command: list[str]
 ) -> Manifest:
-    """A CronJob that applies the retention policy."""
+    """Render a CronJob that applies the retention policy."""
     name = f"{pods.object_name(settings.project)}-prune"
     work = pods.container("prune", command, cluster, settings, PRUNE_REQUEST)
     work["env"] += [
-        # Optional, so that the prune starts without it, and says what is missing.
+        # Optional, so that without the secret the prune starts and can report what is missing.
         {
             "name": variable,
             "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}},

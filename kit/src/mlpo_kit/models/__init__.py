@@ -1,1 +1,1 @@
-"""Models: the registry, tracking, and the server."""
+"""The model registry, the tracking of training runs, and the model server."""

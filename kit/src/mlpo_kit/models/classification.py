@@ -1,4 +1,4 @@
-"""How good a classifier is, as a document that the report draws."""
+"""Measure a classifier; the report page shows the result."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 def measure_classes(
     probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str], bins: int = 10
 ) -> dict[str, Any]:
-    """Measure probabilities [n, classes] against class numbers [n].
+    """Measure predicted probabilities [n, classes] against true class numbers [n].
 
     Returns `metrics` (accuracy, macro_f1, log_loss, calibration_error), `per_class`, `classes`,
-    `confusion` as counts [truth][prediction], and `calibration` in so many bins of confidence.
+    `confusion` as counts [truth][prediction], and `calibration` by `bins` bins of confidence.
     """
     predicted, numbers = probabilities.argmax(1), range(len(classes))
     precision, recall, f1, rows = precision_recall_fscore_support(
@@ -24,7 +24,7 @@ def measure_classes(
     calibration = _measure_calibration(probabilities.max(1), predicted == y, bins)
     gaps = sum(abs(b["confidence"] - b["accuracy"]) * b["rows"] for b in calibration)
     shares = probabilities.astype(np.float64)
-    shares /= shares.sum(1, keepdims=True)  # float32 rounds, and log_loss wants a sum of 1
+    shares /= shares.sum(1, keepdims=True)  # float32 sums are rounded; log_loss requires exactly 1
     return {
         "metrics": {
             "accuracy": float((predicted == y).mean()),
@@ -49,15 +49,15 @@ def measure_classes(
 
 
 def _measure_calibration(
-    confidence: np.ndarray, right: np.ndarray, bins: int
+    confidence: np.ndarray, is_correct: np.ndarray, bins: int
 ) -> list[dict[str, float]]:
-    """The bins of confidence that have rows: Guo et al. 2017, arXiv 1706.04599, section 2."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    """Measure each non-empty bin of confidence: Guo et al. 2017, arXiv 1706.04599, section 2."""
+    bin_numbers = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
         {
-            "confidence": float(confidence[place == i].mean()),
-            "accuracy": float(right[place == i].mean()),
-            "rows": int((place == i).sum()),
+            "confidence": float(confidence[bin_numbers == i].mean()),
+            "accuracy": float(is_correct[bin_numbers == i].mean()),
+            "rows": int((bin_numbers == i).sum()),
         }
-        for i in np.unique(place)
+        for i in np.unique(bin_numbers)
     ]

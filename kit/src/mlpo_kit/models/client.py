@@ -1,4 +1,4 @@
-"""Start the model server as a process of its own and talk to it."""
+"""Start the model server in a process of its own and send it requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mlpo_kit.errors import PipelineError
 
 @dataclass(frozen=True)
 class Client:
-    """A running model server."""
+    """A client of a running model server."""
 
     url: str
 
     def predict(self, rows: Any) -> dict[str, list[Any]]:
-        """Ask for the predictions of raw samples [n, ...], an array or a list: by name.
+        """Predict raw samples [n, ...], an array or a list; returns lists of n values, by name.
 
-        Raises PipelineError when the server does not answer, or refuses.
+        Raises PipelineError if the server does not answer or refuses the samples.
         """
         rows = rows.tolist() if hasattr(rows, "tolist") else rows
         answer = _request("POST", f"{self.url}/predict", {"rows": rows})
@@ -40,9 +40,10 @@ class Client:
 
 @contextmanager
 def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
-    """Serve a model file on a free loopback port for the length of a `with` block.
+    """Serve a model file on a free loopback port for the duration of a `with` block.
 
-    The server's output goes to `log`. Raises PipelineError when it does not come up in time.
+    The server's output goes to `log`. Raises PipelineError if the server stops, or does not answer
+    within `startup_seconds`.
     """
     with tempfile.TemporaryDirectory() as folder, log.open("wb") as output:
         ready = Path(folder) / "url"
@@ -52,7 +53,7 @@ def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
             command, stdout=output, stderr=subprocess.STDOUT, cwd=find_project().root
         )
         try:
-            yield Client(_wait(process, ready, log, startup_seconds))
+            yield Client(_wait_until_ready(process, ready, log, startup_seconds))
         finally:
             process.terminate()
             try:
@@ -62,24 +63,27 @@ def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], ready: Path, log: Path, seconds: float) -> str:
-    """The server's URL once it answers."""
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], ready: Path, log: Path, seconds: float
+) -> str:
+    """Wait until the server answers; returns its URL."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             tail = log.read_text(errors="replace")[-1000:]
-            raise PipelineError(f"the model server stopped with {process.returncode}:\n{tail}")
+            code = process.returncode
+            raise PipelineError(f"the model server stopped with exit code {code}:\n{tail}")
         if ready.exists():
             url = ready.read_text()
             health = _request("GET", f"{url}/health")
             if health is not None and health.ok:
                 return url
         time.sleep(0.1)
-    raise PipelineError(f"the model server did not answer in {seconds:g} s; see {log}")
+    raise PipelineError(f"the model server did not answer within {seconds:g} s; see {log}")
 
 
 def _request(method: str, url: str, body: object = None) -> requests.Response | None:
-    """One request straight to the server, past any proxy of the environment."""
+    """Send a request directly, without the environment's proxy; None if nothing listens there."""
     with requests.Session() as session:
         session.trust_env = False
         try:

@@ -1,11 +1,11 @@
-"""Settings that MLflow reads as it is imported: import this first."""
+"""Set the variables that MLflow reads at import. Import this module before MLflow."""
 
 from __future__ import annotations
 
 import os
 
-# It phones home unless told not to, and warns where there is no git.
+# MLflow sends telemetry by default, and warns if git is missing.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-# Its log of SQLite tables being made tells the reader nothing.
+# MLflow logs each SQLite table that it creates, which is noise here.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

@@ -1,4 +1,4 @@
-"""Serve the champion for a moment and ask it about test rows."""
+"""Serve the champion for a moment and let it predict test rows."""
 
 from __future__ import annotations
 
@@ -15,45 +15,44 @@ from mlpo_kit.training.splits import open_splits
 
 
 def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, Any]:
-    """Ask the served champion about the newest run's first test rows; returns them with the truth.
+    """Let the served champion predict the first test rows of the newest run.
 
-    Raises PipelineError where no run has test rows yet.
+    Returns a document with the predictions and the true values. Raises PipelineError if the newest
+    run has no test rows yet.
     """
     run_id = find_newest_run(store)
     records = read_records(store, run_id) if run_id else {}
-    wanted = {"dataset", "splits"}
-    made = next((r.outputs for r in records.values() if wanted <= r.outputs.keys()), None)
-    if made is None:
-        raise PipelineError("the newest run has no test rows yet: `make run`")
-    splits, note = open_splits(store.open(made["dataset"]), store.open(made["splits"]))
-    test, first = splits["test"], slice(rows)
+    needed = {"dataset", "splits"}
+    outputs = next((r.outputs for r in records.values() if needed <= r.outputs.keys()), None)
+    if outputs is None:
+        raise PipelineError("the newest run has no test rows yet: start one with `make run`")
+    splits, note = open_splits(store.open(outputs["dataset"]), store.open(outputs["splits"]))
+    test, selection = splits["test"], slice(rows)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with serving(store.open(champion.model), log, startup_seconds=120) as server:
-            predictions = server.predict(test.read_samples(first))
+            predictions = server.predict(test.read_samples(selection))
             url = server.url
+    classes, numbers = note.get("classes"), test.targets[selection].tolist()
     return {
         "schema_version": 1,
         "version": champion.number,
         "url": f"{url}/predict",
         "predictions": predictions,
-        "truth": [_name(number, note.get("classes")) for number in test.targets[first].tolist()],
+        "truth": [classes[int(number)] if classes else number for number in numbers],
     }
 
 
-def format_predictions(found: dict[str, Any]) -> str:
-    """Format what `predict_test_rows` returned: a line per row."""
-    lines = [f"version {found['version']} at {found['url']} says:"]
-    predictions = found["predictions"]
-    for row, truth in enumerate(found["truth"]):
+def format_predictions(document: dict[str, Any]) -> str:
+    """Format the document of `predict_test_rows` for people: a line per row."""
+    lines = [f"version {document['version']} at {document['url']} predicts:"]
+    predictions = document["predictions"]
+    for row, truth in enumerate(document["truth"]):
         values = {name: column[row] for name, column in predictions.items()}
         label = values.get("labels", next(iter(values.values()), None))
-        shares = values.get("probabilities")
-        sure = f" ({max(shares):.1%})" if isinstance(shares, list) and shares else ""
-        lines.append(f"  {label}{sure}, it is {truth}")
+        probabilities = values.get("probabilities")
+        confidence = ""
+        if isinstance(probabilities, list) and probabilities:
+            confidence = f" ({max(probabilities):.1%})"
+        lines.append(f"  {label}{confidence}, the truth is {truth}")
     return "\n".join(lines)
-
-
-def _name(value: Any, classes: list[str] | None) -> Any:
-    """The class's name, where the rows have classes."""
-    return classes[int(value)] if classes else value

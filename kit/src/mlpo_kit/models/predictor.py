@@ -1,4 +1,4 @@
-"""What a served model must be able to do, and the usual one: a classifier."""
+"""The interface of a served model, and an implementation for classifiers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Predictions = dict[str, list[Any]]
 
 
 class Predictor(Protocol):
-    """A model that is ready to answer."""
+    """A loaded model that can make predictions."""
 
     def describe(self) -> dict[str, Any]:
         """Describe the model in JSON values, for /health."""
 
     def predict(self, rows: list[Any]) -> Predictions:
-        """Predict raw rows, as they come out of ingest: lists of one value per row, by name.
+        """Predict raw rows, in the form that ingest writes; returns one value per row, by name.
 
-        Raises ValueError, with what would be right, for rows that the model can't take.
+        Raises ValueError for rows that the model can't use, and says what rows must look like.
         """
 
 
 class ClassPredictor:
-    """A predictor of classes: `labels`, and the `probabilities` of each class."""
+    """A classifier: it predicts `labels`, and the `probabilities` of each class."""
 
     def __init__(
         self,
@@ -36,21 +36,21 @@ class ClassPredictor:
         classes: Sequence[str],
         input_shape: tuple[int, ...],
     ) -> None:
-        """Wrap `classify`, from float32 rows [n, *input_shape] to probabilities [n, classes]."""
+        """Wrap `classify`, which maps float32 rows [n, *input_shape] to [n, classes]."""
         self._classify, self._classes, self._shape = classify, list(classes), input_shape
 
     def describe(self) -> dict[str, Any]:
-        """The classes' names, and the shape of a row."""
+        """Return the names of the classes and the shape of a row."""
         return {"classes": self._classes, "input_shape": list(self._shape)}
 
     def predict(self, rows: list[Any]) -> Predictions:
-        """The likeliest class of each row, and the probability of every class."""
+        """Return the most likely class of each row and the probabilities of all classes."""
         try:
             x = np.asarray(rows, np.float32)
         except (ValueError, TypeError):
-            raise ValueError("rows must be numbers, all rows of one shape") from None
+            raise ValueError("rows must be numbers, and all rows must have one shape") from None
         if x.shape[1:] != self._shape:
-            raise ValueError(f"a row must have the shape {self._shape}, these have {x.shape[1:]}")
+            raise ValueError(f"a row must have the shape {self._shape}, not {x.shape[1:]}")
         if not np.isfinite(x).all():
             raise ValueError("rows must be finite numbers")
         probabilities = self._classify(x)
@@ -59,7 +59,7 @@ class ClassPredictor:
 
 
 def load_predictor(model: Path) -> Predictor:
-    """Open a model file with the function that PIPELINE names as its predictor."""
+    """Load a model file with the predictor function that PIPELINE names."""
     module, _, name = load_pipeline().predictor.partition(":")
     predictor: Predictor = getattr(find_project().import_module(module), name)(model)
     return predictor

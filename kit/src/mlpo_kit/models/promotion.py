@@ -1,4 +1,4 @@
-"""From a trained candidate to the champion: the gate, the lineage, one version per model."""
+"""Take a trained candidate to champion: judge it, register it, compare it, promote it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ log = logging.getLogger(__name__)
 
 
 def judge_candidate(run: Run, metrics: Mapping[str, float]) -> Verdict:
-    """Judge a candidate by PIPELINE's gate, against the bound and the champion.
+    """Judge a candidate by the gate of PIPELINE: against the bound and the champion.
 
-    `metrics` holds the gate's metric by its own name. Raises PipelineError where PIPELINE has no
-    gate, or the metric is not among them.
+    Raises PipelineError if PIPELINE has no gate, or `metrics` does not contain the gate's metric.
     """
     gate = run.pipeline.gate
-    if gate is None or gate.name not in metrics:
-        wanted = "no gate" if gate is None else f"the gate's metric {gate.name!r}"
-        raise PipelineError(f"PIPELINE has {wanted}, and the candidate has: {', '.join(metrics)}")
+    if gate is None:
+        raise PipelineError("PIPELINE has no gate, so it can't judge a candidate")
+    if gate.name not in metrics:
+        raise PipelineError(
+            f"the gate in PIPELINE needs the metric {gate.name!r}; the candidate has: "
+            + ", ".join(metrics)
+        )
     champion = open_registry(run.settings).champion()
     comparable = champion is not None and champion.metric == gate.name
     return gate.judge(
@@ -50,50 +53,52 @@ def register_candidate(
     history: Ref | None = None,
     files: Sequence[Ref] = (),
 ) -> tuple[Version, bool]:
-    """Register a model under its digest, with its lineage; returns its version, and if it is new.
+    """Register a model with its lineage; returns its version, and whether that is new.
 
-    `history` holds a line of JSON per epoch; `files` go with the version. The same weights are the
-    same version, however often they are registered.
+    The model's digest identifies it: weights that are already registered keep their version.
+    `history` holds a line of JSON per epoch. `files` are stored with the version. Raises
+    PipelineError if PIPELINE has no gate.
     """
     gate = work.run.pipeline.gate
     if gate is None:
-        raise PipelineError("PIPELINE has no gate: it names the metric that versions are told by")
+        raise PipelineError("PIPELINE has no gate, which names the metric to compare versions by")
     registry = open_registry(work.run.settings)
-    with work.store.guard():  # two runs with the same weights make one version
-        known = registry.find(model.sha256)
-        if known is None:
+    with work.store.guard():  # so that two runs with the same weights register one version
+        registered = registry.find(model.sha256)
+        if registered is None:
             lineage = _collect_lineage(work, metrics, dataset_version, history)
             paths = [work.open(ref) for ref in files]
             value = metrics[gate.name]
             version = registry.register(model, lineage, gate.name, value, paths)
             log.info("registered as %s version %d", registry.name, version.number)
             return version, True
-        # From now on its weights are this run's: retention may have plans for those it had.
-        if known.is_pruned or known.model != model:
-            registry.restore(known.number, model)
-    log.info("these weights are version %d already", known.number)
-    return known, False
+        # Point the version to this run's weights, because retention may delete the earlier file.
+        if registered.is_pruned or registered.model != model:
+            registry.restore(registered.number, model)
+    log.info("these weights are already registered as version %d", registered.number)
+    return registered, False
 
 
 def compare_predictions(served: np.ndarray, offline: np.ndarray, tolerance: float) -> float:
-    """Find the largest difference between what a served model answers and what it did offline.
+    """Return the largest difference between the served model's and the offline predictions.
 
-    Both hold a row of numbers, or one number, for each sample: [n, ...]. Raises PipelineError where
-    the shapes differ, or a number does by more than `tolerance`.
+    Both are [n, ...]: a number or an array of numbers per sample. Raises PipelineError if the
+    shapes differ, or a difference is larger than `tolerance`.
     """
     if served.shape != offline.shape:
         raise PipelineError(
-            f"the served model answers with {served.shape}, the evaluation with {offline.shape}: "
-            "not deployed, the champion stays"
+            f"the served model answers with shape {served.shape}, the evaluation with "
+            f"{offline.shape}: the model was not deployed, the champion stays"
         )
     differences = np.abs(served - offline).reshape(len(served), -1).max(axis=1)
     largest = float(differences.max())
-    if not largest <= tolerance:  # also where it is no number
+    if not largest <= tolerance:  # also if it is NaN
         row = int(differences.argmax())
         raise PipelineError(
             "the served model differs from the evaluation: "
             f"{int((~(differences <= tolerance)).sum())} of {len(served)} rows by more than "
-            f"{tolerance:g}, most in row {row} by {largest:.4f}. Not deployed, the champion stays"
+            f"{tolerance:g}, row {row} most, by {largest:.4f}. The model was not deployed, the "
+            "champion stays"
         )
     return largest
 
@@ -109,19 +114,20 @@ def promote_version(run: Run, number: int) -> Registry:
 def _collect_lineage(
     work: Workspace, metrics: Mapping[str, float], dataset_version: str, history: Ref | None
 ) -> Lineage:
-    """Where the model came from, and how it did."""
+    """Collect the settings up to training, the code, the metrics and the history of a model."""
     run = work.run
     records = read_records(work.store, run.id)
     training = records.get(run.pipeline.training_stage)
     lines = work.open(history).read_text(encoding="utf-8").splitlines() if history else []
-    cached = [name for name in run.pipeline.cached_names if name in records]
-    upto = cached[: cached.index(run.pipeline.training_stage) + 1] if training else cached
+    stages = [name for name in run.pipeline.cached_names if name in records]
+    if training:
+        stages = stages[: stages.index(run.pipeline.training_stage) + 1]
     return Lineage(
         run_id=run.id,
         dataset_version=dataset_version,
         code_digest=training.code if training else "",
         params={
-            key: value for name in upto for key, value in flatten(records[name].settings, name)
+            key: value for name in stages for key, value in flatten(records[name].settings, name)
         },
         metrics=metrics,
         history=[json.loads(line) for line in lines],

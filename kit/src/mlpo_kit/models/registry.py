@@ -1,7 +1,7 @@
 """The model registry: versions, their lineage, and the `champion` alias.
 
-MLflow keeps it: in a SQLite file beside the runs, or on the server that MLFLOW_TRACKING_URI
-names. The weights stay in the store; a version holds their reference.
+MLflow stores the registry: in a SQLite file next to the runs, or on the server in
+MLFLOW_TRACKING_URI. The weights stay in the store; a version holds a reference to them.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from mlpo_kit.store.base import Ref, Store
 
 CHAMPION = "champion"
 KEEP = "keep"  # a tag of versions whose weights are never deleted
-SCHEMA_VERSION = "2"  # a tag; versions without it were registered by something else
+SCHEMA_VERSION = "2"  # a tag; versions without it come from an older project or another tool
 _WEIGHTS, _PRUNED = "weights", "pruned"
 _HISTORY = "champion_history"  # version numbers, oldest first, as a tag of the registered model
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version and the model that it stands for."""
+    """A registered version of a model."""
 
     number: int
     model: Ref
-    metric: str  # the gate's, such as `accuracy`
-    value: float  # of that metric
+    metric: str  # the gate's metric, such as `accuracy`
+    value: float  # the value of `metric`
     dataset_version: str
     run_id: str
     name: str = ""
-    is_pruned: bool = False  # its weights were deleted; the rest of it stays
-    held: str = ""  # why its weights stay whatever its age
+    is_pruned: bool = False  # whether its weights were deleted; its lineage and metrics stay
+    held: str = ""  # why its weights are kept at any age; empty if nothing protects them
 
 
 def open_registry(settings: BaseSettings) -> Registry:
-    """Open the registry for the model that the settings name."""
+    """Open the registry for the model name in the settings."""
     name: str = read_setting(settings, load_pipeline().model_name)
     return Registry(name, settings.local_root)
 
@@ -61,10 +61,10 @@ class Registry:
     def register(
         self, model: Ref, lineage: Lineage, metric: str, value: float, files: Sequence[Path] = ()
     ) -> Version:
-        """Make a new version of a model that `find` does not know, with its lineage.
+        """Register a model that `find` does not find as a new version, with its lineage.
 
-        `metric` and its `value` are what later candidates are compared by. Raises PipelineError
-        where the model has versions of something else, such as an older project.
+        Later candidates are compared by `metric` and `value`. Raises PipelineError if the model has
+        versions that an older project or another tool registered.
         """
         self._check_ownership()
         run_id = log_run(self._client, self.name, self._folder, lineage, files)
@@ -86,28 +86,28 @@ class Registry:
         return _parse_version(version)
 
     def find(self, digest: str) -> Version | None:
-        """Find the version with these weights."""
+        """Return the version whose weights have this SHA-256; None if there is none."""
         query = f"name = '{self.name}' and tags.digest = '{digest}'"
-        found = self._client.search_model_versions(query, order_by=["version_number ASC"])
-        return next((_parse_version(version) for version in found if _is_ours(version)), None)
+        versions = self._client.search_model_versions(query, order_by=["version_number ASC"])
+        return next((_parse_version(version) for version in versions if _has_schema(version)), None)
 
     def restore(self, number: int, model: Ref) -> None:
-        """Give a version its weights back: the same, in another place."""
+        """Point a version to another copy of its weights, and mark them as present."""
         self._set_tag(self.name, number, "uri", model.uri)
         self.mark_whole(self.name, number)
 
     def mark_pruned(self, name: str, number: int) -> None:
-        """Say that a version's weights are no longer there."""
+        """Mark a version's weights as deleted."""
         self._set_tag(name, number, _WEIGHTS, _PRUNED)
 
     def mark_whole(self, name: str, number: int) -> None:
-        """Say that a version's weights are there."""
+        """Mark a version's weights as present."""
         if _WEIGHTS in self._client.get_model_version(name, str(number)).tags:
             self._client.delete_model_version_tag(name, str(number), _WEIGHTS)
 
     @contextmanager
     def explain_errors(self) -> Iterator[None]:
-        """Turn what MLflow raises into a PipelineError that says which registry it was."""
+        """Turn MLflow's exceptions into a PipelineError that names the registry."""
         try:
             yield
         except MlflowException as error:
@@ -115,18 +115,21 @@ class Registry:
             raise PipelineError(f"the model registry at {place} does not answer: {error}") from None
 
     def list_versions(self) -> list[Version]:
-        """List every version that holds a reference, and why it keeps its weights."""
+        """List the versions of all models, with the reason why each keeps its weights, if any.
+
+        Leaves out the versions that an older project or another tool registered.
+        """
         versions: list[Version] = []
-        held: dict[str, dict[int, str]] = {}
+        reasons: dict[str, dict[int, str]] = {}  # by model and version number
         token = None
         while True:
             page = self._client.search_model_versions(page_token=token)
             for version in page:
-                if not _is_ours(version):
+                if not _has_schema(version):
                     continue
-                if version.name not in held:
-                    held[version.name] = self._find_held(version.name)
-                reason = held[version.name].get(int(version.version), "")
+                if version.name not in reasons:
+                    reasons[version.name] = self._find_held_versions(version.name)
+                reason = reasons[version.name].get(int(version.version), "")
                 if KEEP in version.tags:
                     reason = reason or "marked keep"
                 versions.append(replace(_parse_version(version), held=reason))
@@ -135,29 +138,29 @@ class Registry:
                 return versions
 
     def champion(self) -> Version | None:
-        """Return the version that is served; None before the first deployment."""
+        """Return the champion, the version that is served; None before the first deployment."""
         try:
             version = self._client.get_model_version_by_alias(self.name, CHAMPION)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
-        return _parse_version(version) if _is_ours(version) else None
+        return _parse_version(version) if _has_schema(version) else None
 
     def promote(self, number: int) -> None:
-        """Make a version the champion and remember the one before."""
+        """Make a version the champion and add it to the history of champions."""
         history = self._read_history()
         if history[-1:] != [number]:
-            # The history first: after a crash in between, `rollback` still finds its place.
+            # Write the history before the alias: `rollback` works after a crash in between.
             self._write_history([*history, number])
         self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
     def rollback(self, store: Store) -> Version:
         """Make the previous champion the champion again.
 
-        Raises PipelineError when there is none, or its weights are gone.
+        Raises PipelineError if there is no previous champion, or its weights are gone.
         """
-        with store.guard():  # no prune in between
+        with store.guard():  # keeps a prune from deleting the weights meanwhile
             current = self.champion()
             if current is None:
                 raise PipelineError(f"{self.name} has no champion: `make run` deploys one")
@@ -165,32 +168,33 @@ class Registry:
             number = _find_previous(history, current.number)
             if number is None:
                 raise PipelineError(f"{self.name} has no champion before version {current.number}")
-            before = _parse_version(self._client.get_model_version(self.name, str(number)))
-            if before.is_pruned or not store.has(before.model):
+            previous = _parse_version(self._client.get_model_version(self.name, str(number)))
+            if previous.is_pruned or not store.has(previous.model):
                 raise PipelineError(
-                    f"version {number}, the champion before version {current.number}, has no "
-                    "weights any more: a run that trains the same again brings them back"
+                    f"the weights of version {number}, the champion before version "
+                    f"{current.number}, are gone: a run that trains the same model restores them"
                 )
             self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
             self._write_history(history[: _find_last(history, current.number)])
-        return before
+        return previous
 
-    def _find_held(self, name: str) -> dict[int, str]:
-        """The versions of a model that have an alias, or were the champion before, and as what."""
+    def _find_held_versions(self, name: str) -> dict[int, str]:
+        """Return why versions of a model are held, by number: an alias, or the last champion."""
         model = self._client.get_registered_model(name)
         aliases = {alias: int(number) for alias, number in model.aliases.items()}
         history = _parse_numbers(model.tags.get(_HISTORY, ""))
-        before = _find_previous(history, aliases.get(CHAMPION))
-        held = {} if before is None else {before: "the champion before"}
-        return held | {number: alias for alias, number in aliases.items()}
+        previous = _find_previous(history, aliases.get(CHAMPION))
+        reasons = {} if previous is None else {previous: "the champion before"}
+        return reasons | {number: alias for alias, number in aliases.items()}
 
     def _check_ownership(self) -> None:
-        found = self._client.search_model_versions(f"name = '{self.name}'")
-        if strange := [version.version for version in found if not _is_ours(version)]:
+        """Raise PipelineError if an older project or another tool registered versions."""
+        versions = self._client.search_model_versions(f"name = '{self.name}'")
+        if foreign := [version.version for version in versions if not _has_schema(version)]:
             raise PipelineError(
                 f"the model {self.name} in the registry at {find_server() or self._folder} has "
-                f"versions that this project did not make (version {strange[0]}): an older project "
-                "did, or another tool. They are left alone: name another register.model_name"
+                f"versions that an older project or another tool registered, such as {foreign[0]}. "
+                "They are left alone: choose another register.model_name"
             )
 
     def _set_tag(self, name: str, number: int, tag: str, value: str) -> None:
@@ -215,17 +219,18 @@ def _parse_numbers(text: str) -> list[int]:
 
 
 def _find_last(numbers: list[int], number: int) -> int:
-    """Where a number is last, counted from 0; 0 where it is not."""
+    """Return the last index of a number, or 0 if the list does not contain it."""
     return len(numbers) - 1 - numbers[::-1].index(number) if number in numbers else 0
 
 
 def _find_previous(history: list[int], champion: int | None) -> int | None:
-    """The champion before this one."""
-    place = _find_last(history, champion) if champion is not None else 0
-    return history[place - 1] if place else None
+    """Return the champion before this one; None if there is none."""
+    index = _find_last(history, champion) if champion is not None else 0
+    return history[index - 1] if index else None
 
 
-def _is_ours(version: Any) -> bool:
+def _has_schema(version: Any) -> bool:
+    """Whether a project with this schema registered the version."""
     return bool(version.tags.get("schema") == SCHEMA_VERSION)
 
 

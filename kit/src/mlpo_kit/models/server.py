@@ -1,4 +1,4 @@
-"""Serve a model over HTTP: /predict, /health, and /docs for people."""
+"""Serve a model over HTTP: /predict, /health, and /docs with interactive documentation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlpo_kit.store.files import hash_file, write_text
 
 
 class Samples(BaseModel):
-    """Raw samples, as they come out of ingest: nested lists of numbers, or texts."""
+    """Raw samples, in the form that ingest writes: nested lists of numbers, or texts."""
 
     rows: list[Any] = Field(min_length=1, max_length=4096)
 
 
 def create_app(predictor: Predictor, digest: str, version: int | None = None) -> FastAPI:
-    """Create the web application around a model; `digest` is the SHA-256 of its file."""
+    """Create the web application that serves a model; `digest` is the SHA-256 of its file."""
     app = FastAPI(title="Model server")
     health = {"status": "ok", "digest": digest, "version": version, **predictor.describe()}
 
@@ -43,19 +43,22 @@ def create_app(predictor: Predictor, digest: str, version: int | None = None) ->
 def serve_model(
     model: Path, host: str, port: int, version: int | None = None, ready: Path | None = None
 ) -> None:
-    """Serve until a signal comes. Port 0 takes a free one; `ready` receives the URL."""
+    """Serve until a signal stops the process.
+
+    Port 0 picks a free port. The URL is written to the file `ready` once the port is open.
+    """
     app = create_app(load_predictor(model), hash_file(model), version)
     with socket.create_server((host, port)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         if ready is not None:
             write_text(ready, url)
-        print(f"serving at {url} (try {url}/docs); stop with Ctrl-C", flush=True)
+        print(f"serving at {url} (try {url}/docs); press Ctrl-C to stop", flush=True)
         config = uvicorn.Config(app, log_level="warning")
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def main() -> None:
-    """Serve a file: `python -m mlpo_kit.models.server --model FILE`, as `serving` starts it."""
+    """Serve a model file: `python -m mlpo_kit.models.server --model FILE`, used by `serving`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")

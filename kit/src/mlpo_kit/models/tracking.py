@@ -1,6 +1,6 @@
-"""MLflow's client, and a tracking run for each registered model.
+"""Connect to MLflow, and log a tracking run for each registered model.
 
-MLflow keeps both in a SQLite file beside the runs, or on the server that MLFLOW_TRACKING_URI names.
+MLflow stores its data in a SQLite file next to the runs, or on the server in MLFLOW_TRACKING_URI.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mlpo_kit.config.settings import REGISTRY_VARIABLE
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a model came from, and how it did. Histories are per epoch."""
+    """The origin of a model and its results; `history` holds a mapping per epoch."""
 
     run_id: str
     dataset_version: str
@@ -34,29 +34,29 @@ class Lineage:
 
 
 def find_server() -> str | None:
-    """Find the server that the environment names; None where the registry is a file."""
+    """Return the server's URI from the environment; None if the registry is a file."""
     return os.environ.get(REGISTRY_VARIABLE) or None
 
 
 def connect(folder: Path) -> MlflowClient:
-    """Make MLflow's client, for the server or for the file in `folder`."""
-    uri = find_server() or f"sqlite:///{_make_database(folder)}"
+    """Create MLflow's client, for the server or for the SQLite file in `folder`."""
+    uri = find_server() or f"sqlite:///{_ensure_database(folder)}"
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def log_run(
     client: MlflowClient, name: str, folder: Path, lineage: Lineage, files: Sequence[Path]
 ) -> str:
-    """Write parameters, metrics per epoch and files to a run of the experiment; returns its id.
+    """Log parameters, metrics per epoch and files as a run of an experiment; returns the run's id.
 
-    Without a server, the files go to `folder`.
+    `name` is the experiment's. Without a server the files go to `folder`.
     """
     experiment = client.get_experiment_by_name(name)
-    place = None if find_server() else (folder / "artifacts").as_uri()
+    location = None if find_server() else (folder / "artifacts").as_uri()
     experiment_id = (
         experiment.experiment_id
         if experiment
-        else client.create_experiment(name, artifact_location=place)
+        else client.create_experiment(name, artifact_location=location)
     )
     tags = {"dataset_version": lineage.dataset_version, "code_digest": lineage.code_digest}
     run = client.create_run(experiment_id, run_name=lineage.run_id, tags=tags)
@@ -70,25 +70,25 @@ def log_run(
     metrics += [Metric(f"test_{k}", v, now, 0) for k, v in lineage.metrics.items()]
     params = [Param(name, str(value)) for name, value in lineage.params.items()]
     run_id: str = run.info.run_id
-    client.log_batch(run_id, metrics=metrics, params=params)  # it sends 1,000 at a time
+    client.log_batch(run_id, metrics=metrics, params=params)  # splits into batches of 1,000
     for file in files:
         client.log_artifact(run_id, str(file))
     client.set_terminated(run_id)
     return run_id
 
 
-def _make_database(folder: Path) -> Path:
-    """Return the SQLite file of a local registry, made in one piece if it is not there.
+def _ensure_database(folder: Path) -> Path:
+    """Return the SQLite file of a local registry; create it under a lock if it is missing.
 
-    MLflow can't make its tables while another process makes them too, nor go on where it was
-    killed.
+    MLflow fails if two processes create its tables at once, and can't repair tables whose creation
+    was interrupted. The file is therefore created under another name and renamed at the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database, partial = folder / "mlflow.db", folder / ".mlflow.db"
     with FileLock(folder / ".lock"):
         if not database.exists():
-            for left in folder.glob(f"{partial.name}*"):
-                left.unlink()
+            for leftover in folder.glob(f"{partial.name}*"):
+                leftover.unlink()
             MlflowClient(tracking_uri=f"sqlite:///{partial}")
             partial.replace(database)
     return database

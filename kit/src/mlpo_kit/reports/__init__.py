@@ -1,1 +1,1 @@
-"""Reports: a page about a run."""
+"""The report of a run: an HTML page."""

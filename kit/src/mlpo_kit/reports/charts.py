@@ -1,4 +1,4 @@
-"""What the page draws of any run: its stages in time, the curves of a history, its values."""
+"""The parts of the page that any run has: timeline, curves of the history, and values."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from mlpo_kit.runs.records import Record
 
 Document = dict[str, Any]
 COLOURS = {"train": "one", "val": "two"}
-LONGEST = 80  # characters of a value
+MAX_LENGTH = 80  # characters of a value
 
 
 def draw_timeline(records: Iterable[Record]) -> list[Document]:
-    """Place the stages that a run ran itself: start and length in percent of the run."""
-    found = list(records)
-    found = [record for record in found if record.taken_from is None] or found
-    begin = min(record.started for record in found)
-    end = max(record.ended or record.started for record in found)
+    """Compute the start and length of each stage, in percent of the run's duration.
+
+    Stages whose results were reused are left out, unless all were.
+    """
+    shown = list(records)
+    shown = [record for record in shown if record.taken_from is None] or shown
+    begin = min(record.started for record in shown)
+    end = max(record.ended or record.started for record in shown)
     span = max(end - begin, 1e-9)
     return [
         {
@@ -29,12 +32,12 @@ def draw_timeline(records: Iterable[Record]) -> list[Document]:
             "left": 100 * (record.started - begin) / span,
             "width": max(100 * (record.seconds or 0) / span, 0.6),
         }
-        for record in found
+        for record in shown
     ]
 
 
 def draw_curves(history: Sequence[Document]) -> list[Document]:
-    """Draw each number of a history over its epochs; `train_x` and `val_x` share a chart."""
+    """Draw each numeric column of a history by epoch; `train_x` and `val_x` share a chart."""
     charts: dict[str, list[str]] = {}
     for name in history[0] if history else {}:
         if name != "epoch" and all(_is_number(epoch.get(name)) for epoch in history):
@@ -52,7 +55,7 @@ def draw_curves(history: Sequence[Document]) -> list[Document]:
 
 
 def list_values(record: Record) -> list[tuple[str, str]]:
-    """List the small values of a stage as texts, by name."""
+    """List the names of a stage's small values, and the values as texts."""
     return [
         (name.replace("_", " "), _format(value))
         for name, value in record.values.items()
@@ -61,7 +64,7 @@ def list_values(record: Record) -> list[tuple[str, str]]:
 
 
 def _draw_lines(series: list[list[float]]) -> Document:
-    """Lines in a 100 x 100 box as SVG points, and the range of their values."""
+    """Draw lines in a 100 x 100 box as SVG points, and return the range of their values."""
     values = [value for line in series for value in line]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
@@ -76,7 +79,7 @@ def _draw_lines(series: list[list[float]]) -> Document:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """The split that a column is of, where it says so, and what it measures there."""
+    """Split a column's name into split and measure: `val`, `loss`, or "" and the name itself."""
     split, _, measure = name.partition("_")
     return (split, measure) if split in COLOURS and measure else ("", name)
 
@@ -88,5 +91,5 @@ def _is_number(value: object) -> bool:
 def _format(value: float | str) -> str:
     if isinstance(value, (bool, str)):
         text = str(value)
-        return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+        return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}..."
     return f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"

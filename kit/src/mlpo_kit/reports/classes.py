@@ -1,4 +1,4 @@
-"""What the page draws of a classifier, where a run's evaluation has it."""
+"""The parts of the page that only a classifier has."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from mlpo_kit.training.splits import open_splits
 
 ARRAYS = ".safetensors"
 PICTURES = 24
-MAX_CLASSES = 40  # of a confusion matrix that a person can read
+MAX_CLASSES = 40  # of a readable confusion matrix
 
 
 def shade_confusion(evaluation: dict[str, Any]) -> list[list[tuple[int, float]]]:
-    """Give each count of the confusion matrix its share of its true class."""
+    """Return the confusion matrix as counts, each with its share of the true class's rows.
+
+    Returns an empty list if there is no matrix, or it is too large to read.
+    """
     counts = evaluation.get("confusion", [])
     if len(counts) > MAX_CLASSES or len(evaluation.get("classes", [])) != len(counts):
         return []
@@ -27,7 +30,7 @@ def shade_confusion(evaluation: dict[str, Any]) -> list[list[tuple[int, float]]]
 
 
 def draw_calibration(evaluation: dict[str, Any]) -> list[dict[str, float]]:
-    """Draw bins as dots in a 100 x 100 box: confidence across, accuracy up, area by rows."""
+    """Draw the bins as dots in a 100 x 100 box: x is confidence, y accuracy, the area the rows."""
     bins = evaluation.get("calibration", [])
     most = max((b["rows"] for b in bins), default=1)
     return [
@@ -44,9 +47,9 @@ def draw_calibration(evaluation: dict[str, Any]) -> list[dict[str, float]]:
 def pick_samples(
     predictions: Path | None, dataset: Path | None, splits: Path | None
 ) -> list[dict[str, Any]]:
-    """Pick test rows with prediction and truth: the mistakes first, then the least sure.
+    """Pick test rows with prediction and truth: mistakes first, then by rising confidence.
 
-    Nothing where the predictions are no probabilities, or the splits name no classes.
+    Returns an empty list if the predictions are not probabilities, or the splits name no classes.
     """
     if predictions is None or dataset is None or splits is None:
         return []
@@ -54,7 +57,7 @@ def pick_samples(
         return []
     try:
         opened, note = open_splits(dataset, splits)
-    except PipelineError:  # files of another form
+    except PipelineError:  # files in another format
         return []
     probabilities = map_arrays(predictions).get("probabilities")
     test, classes = opened.get("test"), note.get("classes")
@@ -76,7 +79,7 @@ def pick_samples(
 
 
 def _draw_picture(pixels: np.ndarray) -> str | None:
-    """Pixels uint8 [1 or 3, height, width] as a PNG in a data URI; None for other rows."""
+    """Encode pixels, uint8 [1 or 3, height, width], as a PNG data URI; None for other arrays."""
     if pixels.ndim != 3 or pixels.dtype != np.uint8 or len(pixels) not in (1, 3):
         return None
     from PIL import Image

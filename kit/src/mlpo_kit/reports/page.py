@@ -1,8 +1,8 @@
-"""One self-contained HTML page about a run: made from its records, opens offline.
+"""Build the report of a run: one self-contained HTML page that opens offline.
 
-The page is `report.html.j2`; this module gathers what it shows. A run that failed, or still runs,
-has a page too, of as far as it came. What a run does not have is left out: of a model that is no
-classifier there is no confusion.
+The template is `report.html.j2`; this module collects its data from the run's records. The page of
+a run that failed, or is still running, shows the stages so far. Parts without data are left out,
+such as the confusion matrix of a model that is not a classifier.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.reports.charts import draw_curves, draw_timeline, list_values
 from mlpo_kit.reports.classes import draw_calibration, pick_samples, shade_confusion
-from mlpo_kit.reports.sections import RunResults, make_own_sections
+from mlpo_kit.reports.sections import RunResults, make_project_sections
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.runs.records import read_records
 from mlpo_kit.runs.summary import summarize
@@ -27,10 +27,10 @@ from mlpo_kit.store import Store
 
 log = logging.getLogger(__name__)
 
-# How a stage ended that did not succeed, as the end of a sentence.
+# How a stage ended that did not succeed: the end of the sentence `<stage> ...`.
 ENDINGS = {
     "refused": "refused the candidate",
-    "preempted": "was told to stop by its machine",
+    "preempted": "was preempted",
     "stopped": "was stopped",
     "interrupted": "was interrupted",
     "out of memory": "ran out of memory",
@@ -40,13 +40,13 @@ ENDINGS = {
 
 
 def build_report(store: Store, run_id: str) -> str:
-    """Build the page of a run as HTML; raises PipelineError when there is no such run."""
+    """Build the page of a run as HTML; raises PipelineError if there is no such run."""
     records = read_records(store, run_id)
     if not records:
         raise PipelineError(f"there is no run {run_id} in the store")
     pipeline, results = load_pipeline(), RunResults(store, records)
-    measured = pipeline.gate.stage if pipeline.gate else "evaluate"
-    document = results.read_json(f"{measured}.report")
+    evaluation_stage = pipeline.gate.stage if pipeline.gate else "evaluate"
+    document = results.read_json(f"{evaluation_stage}.report")
     evaluation = document if isinstance(document, dict) else {}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -65,9 +65,12 @@ def build_report(store: Store, run_id: str) -> str:
         confusion=shade_confusion(evaluation),
         calibration=draw_calibration(evaluation),
         samples=pick_samples(
-            *(results.open(f"{measured}.{name}") for name in ("predictions", "dataset", "splits"))
+            *(
+                results.open(f"{evaluation_stage}.{name}")
+                for name in ("predictions", "dataset", "splits")
+            )
         ),
-        own=make_own_sections(results),
+        project_sections=make_project_sections(results),
         devices=[(r.stage, use) for r in records.values() if (use := find_usage(r)) is not None],
         sweep=draw_trials(store, run_id),
         values={stage: shown for stage, r in records.items() if (shown := list_values(r))},
@@ -76,16 +79,16 @@ def build_report(store: Store, run_id: str) -> str:
             (stage, name, ref)
             for stage, r in records.items()
             for name, ref in r.outputs.items()
-            if ref not in r.inputs.values()  # which another stage made, and this one handed on
+            if ref not in r.inputs.values()  # an input that the stage returned: not its own output
         ],
         code=next(iter(records.values())).code,
     )
 
 
 def build_report_or_reason(store: Store, run_id: str) -> str:
-    """Build the page of a run; where that fails, one that says why, as no run is to fail by it."""
+    """Build the page of a run, or one with the error, so that a run never fails by its report."""
     try:
         return build_report(store, run_id)
     except Exception as error:
-        log.exception("there is no report of run %s", run_id)
-        return f"<p>There is no report of run {run_id}: {escape(repr(error))}</p>"
+        log.exception("the report of run %s could not be built", run_id)
+        return f"<p>The report of run {run_id} could not be built: {escape(repr(error))}</p>"

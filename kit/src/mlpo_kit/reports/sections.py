@@ -1,6 +1,6 @@
-"""Sections of a run's page that are a project's own.
+"""Sections that a project adds to the page of a run.
 
-PIPELINE names the function that makes them, `report="report:make_sections"`:
+PIPELINE names the function that makes them, such as `report="report:make_sections"`:
 
     def make_sections(results: RunResults) -> list[Section]:
         errors = results.read_json("evaluate.report")["errors"]
@@ -27,28 +27,28 @@ from mlpo_kit.store import Ref, Store
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. `html` goes there as it is: escape what may hold a `<`."""
+    """A section of the page. `html` is inserted as it is: escape text that may contain `<`."""
 
     title: str
     html: str
-    is_wide: bool = False  # as wide as the page, instead of half of it
+    is_wide: bool = False  # the full width of the page, instead of half of it
 
 
 class RunResults:
-    """What the stages of a run came to, by `<stage>.<output>`; None for what is not there."""
+    """The results of a run's stages, by `<stage>.<output>`. Missing results are None."""
 
     def __init__(self, store: Store, records: Mapping[str, Record]) -> None:
-        """Look into the records of a run, by stage."""
+        """Read the results from a run's records, which are given by stage."""
         self._store, self._records = store, records
 
     def value(self, name: str) -> Any:
-        """Return a small value, such as that of `train.best_epoch`."""
+        """Return a small value, such as `train.best_epoch`."""
         stage, _, output = name.partition(".")
         record = self._records.get(stage)
         return None if record is None else record.values.get(output)
 
     def open(self, name: str) -> Path | None:
-        """Return the file of a payload that a stage made, or took, as `evaluate.predictions`."""
+        """Return the file of a stage's output or input, such as `evaluate.predictions`."""
         stage, _, payload = name.partition(".")
         record = self._records.get(stage)
         refs: Mapping[str, Ref] = {} if record is None else {**record.inputs, **record.outputs}
@@ -58,14 +58,14 @@ class RunResults:
             return None
 
     def read_json(self, name: str) -> Any:
-        """Read a payload that is a JSON document, such as `evaluate.report`; None for others."""
+        """Read a JSON document, such as `evaluate.report`; None if it is not JSON."""
         if (path := self.open(name)) is not None:
             with suppress(ValueError):
                 return json.loads(path.read_text(encoding="utf-8"))
         return None
 
     def read_lines(self, name: str) -> list[Any]:
-        """Read a payload that holds a line of JSON for each item; an empty list for others."""
+        """Read a file with one JSON document per line; an empty list if it is not one."""
         if (path := self.open(name)) is not None:
             with suppress(ValueError):
                 return list(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
@@ -73,21 +73,21 @@ class RunResults:
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Format rows as a table in HTML, with their text escaped."""
+    """Format rows as an HTML table. Escapes their text."""
     lines = [_format_row(head, "th"), *(_format_row(row, "td") for row in rows)]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
-def make_own_sections(results: RunResults) -> list[Section]:
-    """Make the sections that PIPELINE asks for; one that fails says so on the page, and no more."""
-    named = load_pipeline().report
-    if named is None:
+def make_project_sections(results: RunResults) -> list[Section]:
+    """Call the function that PIPELINE names; if it fails, return a section with the error."""
+    path = load_pipeline().report
+    if path is None:
         return []
     try:
-        module, _, function = named.partition(":")
+        module, _, function = path.partition(":")
         return list(getattr(find_project().import_module(module), function)(results))
-    except Exception as error:  # the project's own code: a page must not cost a trained model
-        return [Section(f"{named} failed", str(escape(repr(error))), is_wide=True)]
+    except Exception as error:  # an error in the project's report must not fail the run
+        return [Section(f"{path} failed", str(escape(repr(error))), is_wide=True)]
 
 
 def _format_row(cells: Sequence[Any], tag: str) -> Markup:

@@ -1,1 +1,1 @@
-"""Retention: which runs keep their files, and the prune that deletes the others."""
+"""Retention: the policy that decides which runs keep their files, and the prune that applies it."""

@@ -1,7 +1,7 @@
-"""What the retention policy looks at, and what it decides.
+"""The input of the retention policy (facts) and its result (a plan).
 
-A *place* is what one stage wrote in one run, and the unit that is deleted. Times are seconds since
-the epoch, sizes bytes.
+A *place* is the files that one stage of one run wrote. A prune deletes whole places. Times are
+seconds since the epoch, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class RunFacts:
     """A run in the store."""
 
     id: str
-    status: str  # as its summary has it, or lost (no record), or pruned (given up before)
-    last_sign: float  # when a stage of it started or ended last
-    sizes: Mapping[str, int]  # of what is there, by stage
-    reaches: frozenset[Place]
-    marked: bool = False
+    status: str  # the summary's status, or `lost` (no record), or `pruned` (by an earlier prune)
+    last_sign: float  # the last time at which one of its stages started or ended
+    sizes: Mapping[str, int]  # of the places that exist, by stage
+    reaches: frozenset[Place]  # the places of all runs that its records refer to
+    marked: bool = False  # whether a user marked it to be kept
 
 
 @dataclass(frozen=True)
@@ -30,56 +30,56 @@ class VersionFacts:
 
     model: str
     number: int
-    place: Place | None  # of its weights
-    whole: bool = True  # whether its weights are there
-    pruned: bool = False  # whether it says that they are not
-    held: str = ""  # why it keeps them whatever its age: champion, keep, ...
+    place: Place | None  # the place of its weights
+    whole: bool = True  # whether its weights exist
+    pruned: bool = False  # whether the registry marks its weights as deleted
+    held: str = ""  # why its weights are kept at any age, such as champion; empty if they are not
 
 
 @dataclass(frozen=True)
 class EntryFacts:
-    """A cache entry, by its key in the store."""
+    """A cache entry."""
 
-    key: str
-    places: frozenset[Place]
+    key: str  # in the store
+    places: frozenset[Place]  # the places of its outputs
     created: float
-    whole: bool = True
+    whole: bool = True  # whether it can be read and all its outputs exist
 
 
 @dataclass(frozen=True)
 class OlderRun:
-    """A run that an older project wrote: shown, and otherwise left alone."""
+    """A run that an older project wrote: a plan shows it, a prune does not touch it."""
 
     id: str
     size: int
-    last_sign: float  # when a file of it was written last
+    last_sign: float  # the last time at which one of its files was written
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the policy looks at, and the runs that it leaves alone."""
+    """The input of the policy, with the runs of older projects that it leaves alone."""
 
     runs: Sequence[RunFacts]
     versions: Sequence[VersionFacts] = ()
     entries: Sequence[EntryFacts] = ()
-    checkpoints: Mapping[str, float] = field(default_factory=dict)  # when written last, by key
+    checkpoints: Mapping[str, float] = field(default_factory=dict)  # last write, by folder
     checkpoint_sizes: Mapping[str, int] = field(default_factory=dict)
     older: Sequence[OlderRun] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a run, and why."""
+    """The decision about one run, and the reason."""
 
     run_id: str
     status: str
     last_sign: float
     kept: bool
     reason: str
-    size: int
-    stages: tuple[str, ...]  # what is deleted of it
+    size: int  # before the prune
+    stages: tuple[str, ...]  # the stages whose places are deleted
     freed: int
-    vanishes: bool  # its records go, too
+    vanishes: bool  # whether its records are deleted as well
 
 
 @dataclass(frozen=True)
@@ -87,30 +87,30 @@ class Plan:
     """What a prune does."""
 
     runs: tuple[Verdict, ...]
-    entries: tuple[str, ...]
-    versions: tuple[VersionFacts, ...]  # to be marked: their weights go, or are gone
-    restored: tuple[VersionFacts, ...]  # whose mark goes: their weights are there
-    checkpoints: tuple[str, ...]
+    entries: tuple[str, ...]  # keys of the cache entries to delete
+    versions: tuple[VersionFacts, ...]  # to mark as pruned: their weights are deleted or missing
+    restored: tuple[VersionFacts, ...]  # to unmark: their weights exist again
+    checkpoints: tuple[str, ...]  # folders to delete
     problems: tuple[str, ...]
     older: tuple[OlderRun, ...] = ()
 
     @property
-    def given_up(self) -> tuple[str, ...]:
-        """The ids of the runs that nothing keeps any more, as of now."""
+    def newly_pruned(self) -> tuple[str, ...]:
+        """The ids of the runs that this plan no longer keeps and no earlier prune has pruned."""
         return tuple(r.run_id for r in self.runs if not r.kept and r.status != "pruned")
 
     @property
-    def dropped(self) -> tuple[Verdict, ...]:
-        """The runs that lose something."""
+    def losing_files(self) -> tuple[Verdict, ...]:
+        """The runs that lose places or records."""
         return tuple(run for run in self.runs if run.stages or run.vanishes)
 
     @property
     def places(self) -> frozenset[Place]:
-        """What is deleted."""
+        """The places to delete."""
         return frozenset((run.run_id, stage) for run in self.runs for stage in run.stages)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        marks = self.versions or self.restored
-        return not (self.given_up or self.dropped or self.entries or marks or self.checkpoints)
+        has_runs, has_marks = self.newly_pruned or self.losing_files, self.versions or self.restored
+        return not (has_runs or self.entries or has_marks or self.checkpoints)

@@ -1,4 +1,4 @@
-"""What there is to keep or to delete in a store: the facts that the retention policy looks at."""
+"""Gather the facts for the retention policy from a store."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ Files = Mapping[str, Item]
 
 
 def gather_facts(store: Store) -> Facts:
-    """Gather what the store says of runs, cache entries and checkpoints.
+    """Gather the facts about the store's runs, cache entries and checkpoints.
 
-    What an older project wrote is set apart. The registry is not asked.
+    Runs of older projects are listed separately. The registry is not read: `gather_versions` does
+    that.
     """
     files = {item.key: item for item in store.files("runs")}
-    dead = read_tombstones(store)
-    by_run: dict[str, list[Item]] = {run_id: [] for run_id in dead}
+    tombstones = read_tombstones(store)
+    by_run: dict[str, list[Item]] = {run_id: [] for run_id in tombstones}
     for item in files.values():
         if item.key.count("/") > 1:
             by_run.setdefault(item.key.split("/")[1], []).append(item)
@@ -33,7 +34,7 @@ def gather_facts(store: Store) -> Facts:
     written, sizes = _measure_checkpoints(store, older)
     return Facts(
         runs=[
-            _describe_run(run_id, items, records.get(run_id, {}), dead)
+            _describe_run(run_id, items, records.get(run_id, {}), tombstones)
             for run_id, items in sorted(by_run.items())
             if run_id not in older
         ],
@@ -45,7 +46,7 @@ def gather_facts(store: Store) -> Facts:
 
 
 def find_places(refs: Iterable[Ref]) -> Iterator[Place]:
-    """Find the places that references lead to."""
+    """Find the places that contain the payloads of these references."""
     for ref in refs:
         kind, _, rest = ref.key.partition("/")
         run_id, _, path = rest.partition("/")
@@ -54,12 +55,12 @@ def find_places(refs: Iterable[Ref]) -> Iterator[Place]:
 
 
 def is_whole(ref: Ref, files: Files) -> bool:
-    """Whether the payload is there with its size. Its hash is looked at when it is used."""
+    """Whether the payload exists and has the right size. Its hash is checked when it is used."""
     return ref.key in files and files[ref.key].size == ref.size
 
 
 def _read_all(store: Store, run_id: str) -> dict[str, Record]:
-    """The records of a run's stages and of its trials, by name."""
+    """Read the records of a run's stages and trials, by name."""
     trials = {record.stage: record for record in read_trials(store, run_id)}
     return {**trials, **read_records(store, run_id)}
 
@@ -67,7 +68,11 @@ def _read_all(store: Store, run_id: str) -> dict[str, Record]:
 def _find_older_runs(
     store: Store, by_run: Mapping[str, list[Item]], records: Mapping[str, Mapping[str, Record]]
 ) -> set[str]:
-    """The runs that an older project wrote: by their records, or by records that name them."""
+    """Find the runs that an older project wrote.
+
+    Their records say so, or they have no readable records and another older run's record names
+    them.
+    """
     older = {
         run_id
         for run_id, items in by_run.items()
@@ -80,14 +85,14 @@ def _find_older_runs(
 
 
 def _describe_run(
-    run_id: str, items: list[Item], records: Mapping[str, Record], dead: Tombstones
+    run_id: str, items: list[Item], records: Mapping[str, Record], tombstones: Tombstones
 ) -> RunFacts:
     times = [record.ended or record.started for record in records.values()]
-    times = times or [item.modified for item in items] or [dead[run_id]["pruned"]]
+    times = times or [item.modified for item in items] or [tombstones[run_id]["pruned"]]
     refs = [ref for r in records.values() for ref in (*r.inputs.values(), *r.outputs.values())]
     return RunFacts(
         id=run_id,
-        status=_find_status(records, max(times), dead.get(run_id)),
+        status=_find_status(records, max(times), tombstones.get(run_id)),
         last_sign=max(times),
         sizes=_measure_places(items),
         reaches=frozenset(find_places(refs)),
@@ -101,7 +106,7 @@ def _describe_older(run_id: str, items: list[Item]) -> OlderRun:
 
 
 def _measure_places(items: Iterable[Item]) -> dict[str, int]:
-    """The size of what each stage of a run wrote."""
+    """Measure each place of a run, by stage."""
     sizes: dict[str, int] = defaultdict(int)
     for item in items:
         _, _, stage, *file = item.key.split("/")
@@ -113,7 +118,7 @@ def _measure_places(items: Iterable[Item]) -> dict[str, int]:
 def _find_status(
     records: Mapping[str, Record], last_sign: float, tombstone: dict[str, Any] | None
 ) -> str:
-    """As retention sees it: a run that was given up stays so, unless it was started again."""
+    """Find a run's status. A pruned run stays pruned, unless it was started again since."""
     stages = {name: record for name, record in records.items() if name in record.stages}
     if any(record.state == "running" for record in stages.values()):
         return "running"
@@ -125,7 +130,10 @@ def _find_status(
 def _measure_checkpoints(
     store: Store, older: Collection[str]
 ) -> tuple[dict[str, float], dict[str, int]]:
-    """When each folder of checkpoints was written last, and its size; older projects' left out."""
+    """Return the last write and the size of each folder of checkpoints, by folder.
+
+    Leaves out the folders of older projects.
+    """
     by_folder: dict[str, list[Item]] = defaultdict(list)
     for item in store.files("checkpoints"):
         by_folder["/".join(item.key.split("/")[:2])].append(item)
@@ -140,7 +148,10 @@ def _measure_checkpoints(
 
 
 def _list_entries(store: Store, files: Files) -> Iterator[EntryFacts]:
-    """The cache entries but those of older projects; what can't be read is one that is broken."""
+    """List the cache entries, without those of older projects.
+
+    An entry that can't be read counts as one whose outputs are missing.
+    """
     for stage in store.children("cache"):
         readable = {f"cache/{stage}/{e.key}.json": e for e in read_entries(store, stage)}
         for name in store.children(f"cache/{stage}"):

@@ -1,4 +1,4 @@
-"""What says of a run, besides its records, whether it stays: marks to keep it, and tombstones."""
+"""The files that mark a run as kept, and the tombstones of pruned runs."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ Tombstones = Mapping[str, dict[str, Any]]
 
 
 def locate_mark(run_id: str) -> str:
-    """Return the key of the file that marks a run to be kept."""
+    """Return the key of the file that marks a run as kept."""
     return f"runs/{run_id}/keep"
 
 
 def locate_tombstone(run_id: str) -> str:
-    """Return the key of the file that says that a run was given up."""
+    """Return the key of the file that marks a run as pruned."""
     return f"{TOMBSTONES}/{run_id}.json"
 
 
 def read_tombstones(store: Store) -> dict[str, dict[str, Any]]:
-    """Read, by run id: when the run was given up, and whether the orchestrator has forgotten it.
+    """Read the tombstones by run id: `pruned` is when the run was pruned (seconds since the epoch).
 
-    One stays until nothing of its run is left, so what a killed prune left is deleted later.
+    `forgotten` is whether the orchestrator has deleted its data of the run. A tombstone stays until
+    all files of its run are deleted, so that a later prune finishes what a killed prune began.
     """
-    found: dict[str, dict[str, Any]] = {}
+    tombstones: dict[str, dict[str, Any]] = {}
     for name in store.children(TOMBSTONES):
         with suppress(FileNotFoundError, ValueError):
-            found[name.removesuffix(".json")] = store.read_json(f"{TOMBSTONES}/{name}")
-    return found
+            tombstones[name.removesuffix(".json")] = store.read_json(f"{TOMBSTONES}/{name}")
+    return tombstones
 
 
 def keep_run(store: Store, run_id: str, undo: bool = False) -> str:
-    """Mark a run, so that its files are never deleted, or take the mark off.
+    """Mark a run so that its files are never deleted, or remove the mark with `undo`.
 
-    Returns a sentence that says what was done. Raises PipelineError where there is no such run, or
-    it was given up before.
+    Returns a sentence that says what was done. Raises PipelineError if there is no such run, an
+    older project wrote it, or it was pruned.
     """
     with store.guard():
         if run_id not in store.children("runs"):
@@ -51,8 +52,8 @@ def keep_run(store: Store, run_id: str, undo: bool = False) -> str:
             raise PipelineError(f"there is no run {run_id!r}: `make prune` lists them")
         if undo:
             store.delete([locate_mark(run_id)])
-            return f"run {run_id} is kept as long as the policy says"
+            return f"run {run_id} is no longer marked: it is kept as long as the policy says"
         if run_id in read_tombstones(store):
-            raise PipelineError(f"run {run_id} was given up before: files of it are gone")
+            raise PipelineError(f"run {run_id} was pruned: it has lost files and can't be kept")
         store.write(locate_mark(run_id), b"")
     return f"run {run_id} is kept: its files are never deleted"

@@ -1,4 +1,4 @@
-"""What one prune leaves for the next: which places it announced, and what it found held."""
+"""The state that one prune leaves for the next: the places it announced, and what was held."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 from mlpo_kit.retention.facts import Place
 from mlpo_kit.store import Store
 
-MEMORY = "retention/last.json"  # since when places are announced; what the last pass found held
+# Holds when each place was announced, and what the registry or the orchestrator held at last.
+MEMORY = "retention/last.json"
 
 
 def announce(store: Store, places: Collection[Place]) -> dict[Place, bool]:
-    """Note since when each place is to go; returns for each whether it may go now.
+    """Announce that places will be deleted; returns for each whether it may be deleted now.
 
-    Where no lock guards the store, a stage may be about to use what a cache entry named a moment
-    ago. The entry goes now, the place when that stage has long said what it uses.
+    A store without a lock has a grace period: a stage may have just read a cache entry and be about
+    to use its outputs. The entry is deleted now. Its places are deleted `store.grace` seconds after
+    they were first announced: by then the stage's record names what it uses.
     """
     now, before = time.time(), _read(store)
     since = {place: before["announced"].get("/".join(place), now) for place in places}
@@ -26,12 +28,12 @@ def announce(store: Store, places: Collection[Place]) -> dict[Place, bool]:
 
 
 def read_held(store: Store) -> set[str]:
-    """Read what the last prune would have deleted, had registry and orchestrator not held it."""
+    """Read the keys that the last prune kept only because registry or orchestrator held them."""
     return set(_read(store)["held"])
 
 
 def write_held(store: Store, held: Collection[str]) -> None:
-    """Write what this prune would have deleted, had registry and orchestrator not held it."""
+    """Write the keys that this prune kept only because registry or orchestrator held them."""
     store.write_json(MEMORY, {**_read(store), "held": sorted(held)})
 
 

@@ -1,7 +1,7 @@
-"""What an older project left in the store: found, so that it is left alone.
+"""Recognize the files of an older project in the store, so that a prune leaves them alone.
 
-Its runs are told apart by their records, its cache entries by themselves. Its checkpoints look like
-those of today, and belong to it where they name such a run.
+The schema in its records and cache entries identifies its runs and entries. Its checkpoints look
+like current ones; they are an older project's if they name one of its runs.
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ from mlpo_kit.runs.records import is_of_older_project, locate_sweep
 from mlpo_kit.store import Ref, Store
 
 
-def has_older_records(store: Store, run_id: str, keys: Collection[str], known: set[str]) -> bool:
-    """Whether a run with these files was recorded by an older project.
+def has_older_records(store: Store, run_id: str, keys: Collection[str], readable: set[str]) -> bool:
+    """Whether an older project wrote the records of a run.
 
-    `known` are the names of the records that could be read: where these are all, none is older.
+    `keys` are its files, `readable` the names of its records with the current schema. A run all of
+    whose records are readable is not an older project's.
     """
     names = {key.split("/")[2] for key in keys if key.count("/") == 2 and key.endswith(".json")}
-    unread = names - {f"{name}.json" for name in known} - {locate_sweep(run_id).split("/")[2]}
+    unread = names - {f"{name}.json" for name in readable} - {locate_sweep(run_id).split("/")[2]}
     return bool(unread) and is_of_older_project(store, run_id)
 
 
 def find_named_runs(store: Store, run_ids: Iterable[str]) -> set[str]:
-    """Find the runs whose payloads the records of these older runs name."""
-    found: set[str] = set()
+    """Find the runs whose payloads are named in the records of these older runs."""
+    named: set[str] = set()
     for run_id in run_ids:
         for name in store.children(f"runs/{run_id}"):
             if name.endswith(".json"):
                 with suppress(FileNotFoundError, ValueError):
-                    found |= set(_find_runs(store.read_json(f"runs/{run_id}/{name}")))
-    return found
+                    named |= set(_find_runs(store.read_json(f"runs/{run_id}/{name}")))
+    return named
 
 
 def are_older_checkpoints(
     store: Store, checkpoints: str, names: Iterable[str], older: Collection[str]
 ) -> bool:
-    """Whether one of these runs wrote in this folder of checkpoints, whose files have `names`."""
+    """Whether one of the `older` runs wrote this folder of checkpoints; `names` are its files."""
     if not older:
         return False
     runs = {checkpoints.rpartition("/")[2], *(name.rsplit("-", 2)[0] for name in names)}
@@ -48,7 +49,7 @@ def are_older_checkpoints(
 
 
 def _find_runs(value: Any) -> Iterator[str]:
-    """The runs that references anywhere in a document lead to."""
+    """Find the runs that references anywhere in a document point to."""
     if isinstance(value, dict):
         if value.keys() == {"uri", "sha256", "size"} and isinstance(value["uri"], str):
             kind, _, rest = Ref(**value).key.partition("/")

@@ -1,7 +1,8 @@
-"""Which runs keep their files: the policy, from facts to a plan.
+"""The retention policy: decide from facts which files are kept, and make a plan.
 
-Pure: it reads no disk and no clock. Runs and registered versions reach places, their own and
-through the cache those of other runs; a place that something alive reaches stays.
+Pure: it reads neither disk nor clock. A run reaches its own places and, through the cache, places
+of other runs; a registered version reaches the place of its weights. A place stays as long as a
+kept run or a held version reaches it.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ def make_plan(
     now: float,
     due: Collection[Place] | None = None,
 ) -> Plan:
-    """Plan what goes and what stays, and why. `cache_days` is the age at which entries expire.
+    """Plan what is deleted and what is kept, with a reason for each run.
 
-    Where `due` is given, only these places go now, and no run that would lose others.
+    Cache entries older than `cache_days` are deleted. With `due`, only those places are deleted
+    now, and a run that would lose other places is kept for now.
     """
     in_flight = [run.id for run in facts.runs if _is_in_flight(run, policy, now)]
     held = _find_held_versions(facts, policy)
@@ -43,13 +45,14 @@ def make_plan(
     size = sum(n for key, n in facts.checkpoint_sizes.items() if key not in checkpoints)
     problems = _fit_budget(facts.runs, decisions, needed, size, policy)
 
-    if in_flight:  # they may be about to use what the cache names
-        named = {place for entry in facts.entries for place in entry.places}
-        _postpone(facts.runs, decisions, needed, named, f"waits for run {in_flight[0]}")
+    if in_flight:  # these runs may be about to use the outputs of cache entries
+        cached = {place for entry in facts.entries for place in entry.places}
+        why = f"kept until run {in_flight[0]} ends"
+        _postpone(facts.runs, decisions, needed, cached, why)
     gone = _find_unneeded(facts.runs, decisions, needed)
     planned = set(gone)
     while due is not None and not gone <= set(due):
-        _postpone(facts.runs, decisions, needed, gone - set(due), "announced, goes later")
+        _postpone(facts.runs, decisions, needed, gone - set(due), "a later prune deletes it")
         gone = _find_unneeded(facts.runs, decisions, needed)
     return Plan(
         runs=tuple(_make_verdict(run, decisions[run.id], needed) for run in facts.runs),
@@ -81,15 +84,15 @@ def make_plan(
 
 @dataclass(frozen=True)
 class _Decision:
-    """Whether a run keeps all that it has, and why."""
+    """Whether a run keeps all its places, and why."""
 
     kept: bool
     reason: str
-    by_age: bool = False  # nothing but its age keeps it: the budget beats that
+    by_age: bool = False  # whether only its age keeps it, so that the size limit may override it
 
 
 def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
-    """Whether a run may still go on: a stage runs, or it is between two."""
+    """Whether a run may still continue: a stage is running, or the next one may start soon."""
     is_fresh = now - run.last_sign < policy.max_run_hours * HOUR
     return run.status == "running" or (run.status == "incomplete" and is_fresh)
 
@@ -97,7 +100,7 @@ def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
 def _decide_runs(
     runs: Sequence[RunFacts], policy: RetentionSettings, in_flight: set[str], now: float
 ) -> dict[str, _Decision]:
-    """One per run, by its id; the budget and what waits come later."""
+    """Decide about each run, by id, before the size limit and before anything is postponed."""
     order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_sort_key)
     newest = order[-1].id if order else None
     last = {
@@ -106,22 +109,22 @@ def _decide_runs(
 
     def decide(run: RunFacts) -> _Decision:
         days = (now - run.last_sign) / DAY
-        green = run.status == "completed"
-        limit = policy.keep_days if green else policy.keep_failed_days
+        is_completed = run.status == "completed"
+        limit = policy.keep_days if is_completed else policy.keep_failed_days
         if run.id in in_flight:
             return _Decision(True, "in flight")
         if run.marked:
             return _Decision(True, "marked keep")
         if run.status == "pruned":
-            return _Decision(False, "given up before")
+            return _Decision(False, "pruned before")
         if run.id in last:
             return _Decision(True, f"one of the last {policy.keep_last}")
         if run.status == "lost":
-            return _Decision(False, "no record tells what it is")
+            return _Decision(False, "has no readable record")
         if days < limit:
-            may_resume = not green and run.status != "refused"
+            may_resume = not is_completed and run.status != "refused"
             word = "may be resumed: younger" if may_resume else "younger"
-            return _Decision(True, f"{word} than {limit:g} days", by_age=green)
+            return _Decision(True, f"{word} than {limit:g} days", by_age=is_completed)
         if run.id == newest:
             return _Decision(True, "the newest run")
         return _Decision(False, f"older than {limit:g} days")
@@ -134,17 +137,17 @@ def _sort_key(run: RunFacts) -> tuple[float, str]:
 
 
 def _reach(run: RunFacts) -> frozenset[Place]:
-    """What a kept run needs: all its own, and what its records refer to."""
+    """Return the places that a kept run needs: its own, and those that its records refer to."""
     return run.reaches | {(run.id, stage) for stage in run.sizes}
 
 
 def _find_held_versions(facts: Facts, policy: RetentionSettings) -> list[VersionFacts]:
-    """The versions that keep their weights."""
+    """Find the versions that keep their weights: held ones, and the newest of each model."""
     numbers: dict[str, list[int]] = {}
     for version in facts.versions:
         numbers.setdefault(version.model, []).append(version.number)
-    last = {model: sorted(some)[-policy.keep_versions :] for model, some in numbers.items()}
-    return [v for v in facts.versions if v.held or v.number in last[v.model]]
+    newest = {model: sorted(every)[-policy.keep_versions :] for model, every in numbers.items()}
+    return [v for v in facts.versions if v.held or v.number in newest[v.model]]
 
 
 def _fit_budget(
@@ -154,9 +157,10 @@ def _fit_budget(
     total: int,
     policy: RetentionSettings,
 ) -> list[str]:
-    """Give up the oldest runs that only their age keeps, until the rest fits; say if it can't.
+    """Stop keeping the oldest runs that only their age keeps, until the rest fits the size limit.
 
-    `total` is what stays besides, in bytes.
+    `total` is the size of the other files that stay, in bytes. Changes `decisions` and `needed`.
+    Returns the problem if the rest does not fit.
     """
     sizes = {(run.id, stage): size for run in runs for stage, size in run.sizes.items()}
     total += sum(size for place, size in sizes.items() if needed[place])
@@ -171,9 +175,9 @@ def _fit_budget(
     if total <= policy.max_gib * GIB:
         return []
     return [
-        f"{total / GIB:.2f} GiB must stay, and retention.max_gib is {policy.max_gib:g}: raise it, "
-        "lower retention.keep_last or keep_versions, or take the marks off runs that are no "
-        "longer needed (make keep RUN=... UNDO=1)"
+        f"{total / GIB:.2f} GiB must stay, but retention.max_gib is {policy.max_gib:g}: raise it, "
+        "lower retention.keep_last or keep_versions, or remove the marks of runs that you no "
+        "longer need (make keep RUN=... UNDO=1)"
     ]
 
 
@@ -184,7 +188,7 @@ def _postpone(
     places: Collection[Place],
     why: str,
 ) -> None:
-    """Keep these places for now, and so all of the runs that reach them."""
+    """Keep these places for now, and with them the runs that reach them."""
     needed.update(places)
     for run in runs:
         decision = decisions[run.id]
@@ -196,7 +200,7 @@ def _postpone(
 def _find_unneeded(
     runs: Sequence[RunFacts], decisions: dict[str, _Decision], needed: Counter[Place]
 ) -> set[Place]:
-    """What nobody needs."""
+    """Find the places of runs that are not kept, which nothing else needs."""
     return {
         (run.id, stage)
         for run in runs
@@ -207,11 +211,11 @@ def _find_unneeded(
 
 
 def _make_verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
-    """What becomes of a run's own places."""
+    """State the decision about a run, and which of its own places are deleted."""
     kept = decision.kept
     gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
     left = len(run.sizes) - len(gone)
-    rest = "; what is left of it is used" if left and not kept else ""
+    rest = "; the rest is still in use" if left and not kept else ""
     return Verdict(
         run_id=run.id,
         status=run.status,
@@ -226,10 +230,10 @@ def _make_verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) ->
 
 
 def _find_lost_weights(held: Sequence[VersionFacts]) -> list[str]:
-    """The versions that should have their weights and do not."""
+    """Describe the held versions whose weights are missing."""
     return [
         f"version {version.number} of {version.model} ({version.held}) has lost its weights: "
-        "`make run` makes them again, `make rollback` goes back to the version before"
+        "`make run` trains them again, `make rollback` returns to the version before"
         for version in held
         if version.held and not version.whole
     ]

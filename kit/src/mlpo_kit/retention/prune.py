@@ -1,9 +1,13 @@
-"""Delete what the retention policy gives up: `make prune`.
+"""Delete what the retention policy no longer keeps: `make prune`.
 
-Safe to kill at any instant and to run again. Under the store's guard the plan is made anew, each
-run that is given up gets a tombstone, and what could lead somebody to its files goes: cache
-entries, and the registry's word that a version has its weights. Only then the files go, then what
-the orchestrator keeps of these runs, then the tombstones of those of which nothing is left.
+A prune can be killed at any time and run again. Its steps:
+
+1. Under the store's guard: make the plan, write a tombstone for each newly pruned run, delete cache
+   entries, and mark versions in the registry whose weights will be deleted. After this, nothing
+   leads a new run to files that will be deleted.
+2. Delete the files.
+3. Delete the orchestrator's own data of these runs.
+4. Delete the records and, last, the tombstones of the runs of which nothing is left.
 """
 
 from __future__ import annotations
@@ -28,16 +32,16 @@ from mlpo_kit.store import Store, open_store
 if TYPE_CHECKING:
     from mlpo_kit.models.registry import Registry
 
-# Deletes what the orchestrator keeps of runs; may be told of the same run twice.
+# Deletes the orchestrator's own data of runs. May be called again for a run.
 ForgetRuns = Callable[[BaseSettings, Collection[str]], None]
-# Finds the runs that are marked to be kept in the orchestrator's own way.
+# Finds the runs that a user marked as kept in the orchestrator.
 FindKeptRuns = Callable[[BaseSettings], Collection[str]]
 
 
 def plan_prune(settings: BaseSettings, find_kept_runs: FindKeptRuns) -> Plan:
-    """Plan what `apply_plan` would do in the end. Nothing is changed.
+    """Plan what `apply_plan` deletes, once all grace periods are over. Changes nothing.
 
-    Raises PipelineError where store, registry or orchestrator do not answer.
+    Raises PipelineError if the store, the registry or the orchestrator does not answer.
     """
     store, registry = open_store(settings), find_registry(settings)
     facts = _add_marks(gather_facts(store), find_kept_runs(settings))
@@ -45,24 +49,25 @@ def plan_prune(settings: BaseSettings, find_kept_runs: FindKeptRuns) -> Plan:
 
 
 def may_drop(settings: BaseSettings) -> bool:
-    """Whether `apply_plan` might delete what it did not find held the last time.
+    """Whether `apply_plan` might delete something. Quick: it reads the store only.
 
-    Quick: it asks neither the registry nor the orchestrator, who can only keep more.
+    Registry and orchestrator can only keep more, and what they held at the last prune is assumed to
+    be held still.
     """
     store = open_store(settings)
-    if not all(dead["forgotten"] for dead in read_tombstones(store).values()):
+    if not all(tombstone["forgotten"] for tombstone in read_tombstones(store).values()):
         return True
-    return not _find_free(settings, store) <= read_held(store)
+    return not _find_candidates(settings, store) <= read_held(store)
 
 
 def apply_plan(
     settings: BaseSettings, forget_runs: ForgetRuns, find_kept_runs: FindKeptRuns
 ) -> Plan:
-    """Delete what the policy gives up; returns what it was.
+    """Delete what the policy no longer keeps; returns the plan that was applied.
 
-    `forget_runs` deletes what the orchestrator keeps of runs, `find_kept_runs` finds those that are
-    marked there. Raises PipelineError where store, registry or orchestrator do not answer: what was
-    begun is finished by the next call.
+    `forget_runs` deletes the orchestrator's own data of runs, `find_kept_runs` finds the runs that
+    are marked there. Raises PipelineError if the store, the registry or the orchestrator does not
+    answer; the next call finishes what this one began.
     """
     store, registry = open_store(settings), find_registry(settings)
     kept = find_kept_runs(settings)
@@ -70,18 +75,18 @@ def apply_plan(
         facts = _add_versions(_add_marks(gather_facts(store), kept), registry, store)
         announced = announce(store, _decide(settings, facts).places)
         plan = _decide(settings, facts, {place for place, is_due in announced.items() if is_due})
-        dying = _bury(store, plan)
+        to_forget = _write_tombstones(store, plan)
         store.delete(plan.entries)
         if registry is not None:
             _mark_versions(registry, plan)
     places = [f"runs/{run_id}/{stage}" for run_id, stage in sorted(plan.places)]
     for key in show_progress([*places, *plan.checkpoints]):
         store.delete_tree(key)
-    if dying:
-        forget_runs(settings, dying)
-    _clean_up(store, plan, dying)
+    if to_forget:
+        forget_runs(settings, to_forget)
+    _clean_up(store, plan, to_forget)
     waiting = {"/".join(place) for place, is_due in announced.items() if not is_due}
-    write_held(store, _find_free(settings, store) - waiting)
+    write_held(store, _find_candidates(settings, store) - waiting)
     return plan
 
 
@@ -103,7 +108,7 @@ def _decide(settings: BaseSettings, facts: Facts, due: Collection[Place] | None 
 
 
 def _mark_versions(registry: Registry, plan: Plan) -> None:
-    """Let the registry say which versions have their weights."""
+    """Mark in the registry which versions have lost their weights, and which have them again."""
     with registry.explain_errors():
         for version in plan.versions:
             registry.mark_pruned(version.model, version.number)
@@ -111,20 +116,26 @@ def _mark_versions(registry: Registry, plan: Plan) -> None:
             registry.mark_whole(version.model, version.number)
 
 
-def _bury(store: Store, plan: Plan) -> list[str]:
-    """Write tombstones; returns the runs that the orchestrator is to forget."""
-    dead = read_tombstones(store)
-    alive = [run.run_id for run in plan.runs if run.kept and run.run_id in dead]
-    store.delete(locate_tombstone(run_id) for run_id in alive)  # marked or started again since
-    for run_id in plan.given_up:
-        dead[run_id] = {"pruned": time.time(), "forgotten": False}
-        store.write_json(locate_tombstone(run_id), dead[run_id])
-    gone = [run.run_id for run in plan.runs if not run.kept]
-    return [run_id for run_id in gone if not dead[run_id]["forgotten"]]
+def _write_tombstones(store: Store, plan: Plan) -> list[str]:
+    """Write the tombstones of newly pruned runs; returns the runs for the orchestrator to forget.
+
+    Deletes the tombstones of runs that are kept again, because they were marked or restarted.
+    """
+    tombstones = read_tombstones(store)
+    kept = [run.run_id for run in plan.runs if run.kept and run.run_id in tombstones]
+    store.delete(locate_tombstone(run_id) for run_id in kept)
+    for run_id in plan.newly_pruned:
+        tombstones[run_id] = {"pruned": time.time(), "forgotten": False}
+        store.write_json(locate_tombstone(run_id), tombstones[run_id])
+    pruned = [run.run_id for run in plan.runs if not run.kept]
+    return [run_id for run_id in pruned if not tombstones[run_id]["forgotten"]]
 
 
 def _clean_up(store: Store, plan: Plan, forgotten: list[str]) -> None:
-    """Delete what is left of the runs of which nothing is needed, and their tombstones last."""
+    """Delete the records of runs of which nothing else is left, and last their tombstones.
+
+    Notes in the other tombstones which runs the orchestrator has `forgotten`.
+    """
     vanished = [run.run_id for run in plan.runs if run.vanishes]
     for run_id in vanished:
         store.delete_tree(f"runs/{run_id}")
@@ -137,9 +148,9 @@ def _clean_up(store: Store, plan: Plan, forgotten: list[str]) -> None:
         store.delete(locate_tombstone(run_id) for run_id in vanished)
 
 
-def _find_free(settings: BaseSettings, store: Store) -> set[str]:
-    """What would go if registry and orchestrator held nothing."""
+def _find_candidates(settings: BaseSettings, store: Store) -> set[str]:
+    """Find what a prune would delete if registry and orchestrator held nothing."""
     plan = _decide(settings, gather_facts(store))
     places = {"/".join(place) for place in plan.places}
     vanishing = {run.run_id for run in plan.runs if run.vanishes}
-    return places | vanishing | {*plan.given_up, *plan.entries, *plan.checkpoints}
+    return places | vanishing | {*plan.newly_pruned, *plan.entries, *plan.checkpoints}

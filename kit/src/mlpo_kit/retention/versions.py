@@ -1,4 +1,4 @@
-"""Which registered versions there are: the facts of the registry that the policy looks at."""
+"""Gather the facts for the retention policy from the model registry."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def find_registry(settings: BaseSettings) -> Registry | None:
-    """Find the registry; None before anything was registered on this machine. Imports MLflow.
+    """Open the registry; returns None before anything was registered on this machine.
 
-    Raises PipelineError where it is not on this machine, and nothing says where: what it knows of
-    may not be deleted.
+    Imports MLflow. Raises PipelineError if the registry is on a server whose address is not known:
+    without it a prune could delete weights that the registry refers to.
     """
     check_registry_is_shared(settings)
     database = settings.local_root / "registry" / "mlflow.db"
@@ -31,10 +31,10 @@ def find_registry(settings: BaseSettings) -> Registry | None:
 
 
 def gather_versions(registry: Registry, store: Store) -> Iterator[VersionFacts]:
-    """Gather what the registry says of the models whose weights are in this store.
+    """Gather the facts about the versions whose weights are in this store.
 
-    A server may be shared; this model's versions count without their weights, too. Those that an
-    older project registered do not: the registry does not list them.
+    A server may be shared, so versions of other models count only if their weights are here; those
+    of this project's model always count. Versions of older projects are not listed.
     """
     files = {item.key: item for item in store.files("runs")}
     for version in registry.list_versions():

@@ -1,4 +1,4 @@
-"""A retention plan for people and for programs."""
+"""Format a retention plan, for people and as a JSON document."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ DAY, HOUR = 86400, 3600
 BAR = 30  # characters
 
 
-def to_document(made: Plan, done: bool) -> dict[str, Any]:
-    """Turn a plan into a document for programs. Sizes are bytes, times seconds since the epoch."""
+def to_document(plan: Plan, is_applied: bool) -> dict[str, Any]:
+    """Turn a plan into a JSON document. Sizes are bytes, times are seconds since the epoch."""
     return {
         "schema_version": 1,
-        "applied": done,
-        "runs": [asdict(run) for run in made.runs],
-        "cache_entries": list(made.entries),
-        "versions": [{"model": v.model, "version": v.number} for v in made.versions],
-        "checkpoints": list(made.checkpoints),
-        "freed": sum(run.freed for run in made.runs),
-        "problems": list(made.problems),
-        "older": [{**asdict(run), "reason": OLDER} for run in made.older],
+        "applied": is_applied,
+        "runs": [asdict(run) for run in plan.runs],
+        "cache_entries": list(plan.entries),
+        "versions": [{"model": v.model, "version": v.number} for v in plan.versions],
+        "checkpoints": list(plan.checkpoints),
+        "freed": sum(run.freed for run in plan.runs),
+        "problems": list(plan.problems),
+        "older": [{**asdict(run), "reason": OLDER} for run in plan.older],
     }
 
 
-def format_plan(made: Plan, done: bool, now: float) -> str:
-    """Format a plan for people: a line per run, newest first, and what it comes to.
+def format_plan(plan: Plan, is_applied: bool, now: float) -> str:
+    """Format a plan for people: a line per run, newest first, and a summary.
 
-    `done` says that it was carried out; `now` is in seconds since the epoch.
+    `is_applied` says whether the plan was carried out; `now` is in seconds since the epoch.
     """
-    if not made.runs and not made.older and made.is_empty:
+    if not plan.runs and not plan.older and plan.is_empty:
         return "there is no run yet"
     rows = [("run", "age", "status", "size", "", "why")]
-    for run in sorted(made.runs, key=lambda run: run.last_sign, reverse=True):
+    for run in sorted(plan.runs, key=lambda run: run.last_sign, reverse=True):
         age = _format_age(now - run.last_sign)
         size, word = format_size(run.size), _choose_word(run)
         rows.append((run.run_id, age, run.status, size, word, run.reason))
-    for older in sorted(made.older, key=lambda run: run.last_sign, reverse=True):
+    for older in sorted(plan.older, key=lambda run: run.last_sign, reverse=True):
         age, size = _format_age(now - older.last_sign), format_size(older.size)
         rows.append((older.id, age, "older", size, "left alone", OLDER))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)) for r in rows]
     lines = [f"{line}  {row[5]}".rstrip() for line, row in zip(lines, rows, strict=True)]
-    lines += ["", summarize_plan(made, done)]
-    lines += [f"note: {problem}" for problem in made.problems]
-    if not done and not made.is_empty:
-        lines.append("nothing was deleted: `make prune APPLY=1` does it")
+    lines += ["", summarize_plan(plan, is_applied)]
+    lines += [f"note: {problem}" for problem in plan.problems]
+    if not is_applied and not plan.is_empty:
+        lines.append("nothing was deleted: `make prune APPLY=1` deletes it")
     return "\n".join(lines)
 
 
-def summarize_plan(made: Plan, is_done: bool) -> str:
-    """Say in a line what a plan comes to."""
-    freed = sum(run.freed for run in made.runs)
-    total = sum(run.size for run in made.runs)
-    weights = [f"{v.model} {v.number}" for v in made.versions]
+def summarize_plan(plan: Plan, is_applied: bool) -> str:
+    """Summarize in one line what a plan deletes."""
+    freed = sum(run.freed for run in plan.runs)
+    total = sum(run.size for run in plan.runs)
+    weights = [f"{v.model} {v.number}" for v in plan.versions]
     counts = [
-        _count(len(made.given_up), "run"),
-        _count(len(made.entries), "cache entry", "cache entries"),
-        _count(len(made.checkpoints), "checkpoint"),
+        _count(len(plan.newly_pruned), "run"),
+        _count(len(plan.entries), "cache entry", "cache entries"),
+        _count(len(plan.checkpoints), "checkpoint"),
         f"the weights of {', '.join(weights)} (rows, metrics and lineage stay)" if weights else "",
     ]
     what = ", ".join(filter(None, counts)) or "nothing"
-    word = "pruned" if is_done else "to prune"
+    word = "pruned" if is_applied else "to prune"
     return f"{word}: {what}; {format_size(freed)} of {format_size(total)}"
 
 
 def show_progress(keys: Sequence[str]) -> Iterator[str]:
-    """Hand on what is to be done; on a terminal, after a second, show how far it is."""
+    """Yield the keys one by one; on a terminal, after a second, show a progress bar."""
     start, is_shown = time.monotonic(), False
     for number, key in enumerate(keys):
         if sys.stderr.isatty() and time.monotonic() - start > 1:
@@ -109,5 +109,6 @@ def _format_age(seconds: float) -> str:
     return f"{seconds / HOUR:.0f} h" if seconds >= HOUR else f"{max(seconds, 0) / 60:.0f} min"
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}" if number else ""
+def _count(number: int, singular: str, plural: str = "") -> str:
+    """Format a count such as `2 runs`; an empty text for 0."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}" if number else ""

@@ -1,11 +1,11 @@
-"""What is wrong with manifests that the kit renders, found without a cluster.
+"""Find problems of the manifests that the kit renders, without a cluster.
 
     from cluster.lint import find_problems
 
     assert find_problems({"train": [job]}, cluster) == []
 
-Kubernetes' schemas, also of the pods inside of kinds that Kubernetes does not have itself; then
-what the schemas let pass and Kubernetes refuses, or what never works; then the kit's policies.
+The checks are: Kubernetes' schemas, also for the pods inside documents of extensions; what
+Kubernetes refuses, or what never works, although the schemas allow it; and the kit's policies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mlpo_kit.cluster.pods import Manifest
 def find_problems(
     files: dict[str, list[Manifest]], cluster: Cluster, version: str = KUBERNETES
 ) -> list[str]:
-    """Find what is wrong with the manifests of each file, as sentences."""
+    """Find the problems of the manifests in each file; returns a sentence for each."""
     rendered = objects.find_objects(files, cluster)
     problems = [
         f"{where}: {problem}"
@@ -40,16 +40,16 @@ def find_problems(
     ]
     problems += [one for pod in rendered.pods for check in pods.CHECKS for one in check(pod)]
     problems += [one for check in objects.CHECKS for one in check(rendered)]
-    return list(dict.fromkeys(problems))  # what two files share is named once
+    return list(dict.fromkeys(problems))  # a problem of an object in two files is reported once
 
 
 @cache
 def check_document(text: str, version: str) -> str | None:
-    """As the kit does, once for the same text: kubernetes-validate reads its schemas each time."""
+    """Check a document as the kit does, cached: kubernetes-validate reads its schemas each time."""
     return schemas.check_document(json.loads(text), version)
 
 
 @cache
 def check_pod_spec(text: str, version: str) -> str | None:
-    """As the kit does, once for the same text."""
+    """Check a pod's spec as the kit does, cached."""
     return schemas.check_pod_spec(json.loads(text), version)

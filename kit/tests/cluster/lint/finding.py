@@ -1,7 +1,7 @@
-"""The pods that manifests describe, wherever in them.
+"""Find the pods that manifests describe, at any depth.
 
-Kinds that Kubernetes does not have itself (of Argo, JobSet, Kubeflow Trainer) have pods inside,
-too: whole ones, or in parts that are put together here.
+Documents of extensions (Argo, JobSet, Kubeflow Trainer) contain pods as well: complete ones, or in
+parts that are joined here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import yaml
 
 from mlpo_kit.cluster.pods import Manifest
 
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}")  # Argo fills it in when it runs
-_POD_FIELDS = (  # what a template of Argo says of its pod, as a pod does
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}")  # Argo replaces it at run time
+_POD_FIELDS = (  # the fields of a pod's spec that a template of Argo has, too
     "activeDeadlineSeconds",
     "affinity",
     "automountServiceAccountToken",
@@ -33,7 +33,7 @@ _OF_WORKFLOW = ("imagePullSecrets", "hostNetwork", "securityContext", "serviceAc
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod: where it is described, for which kind of object, and what it is like."""
+    """A pod, with a description of where it was found, and the kind of its object."""
 
     where: str
     kind: str
@@ -42,7 +42,7 @@ class Pod:
 
     @property
     def containers(self) -> list[tuple[str, Manifest]]:
-        """All its containers, each with the words that lead to it."""
+        """Its containers, each with a description of where it is."""
         return [
             (f"{self.where}: container {container.get('name')}", container)
             for group in ("initContainers", "containers")
@@ -51,7 +51,7 @@ class Pod:
 
 
 def find_pods(document: Manifest, where: str) -> list[Pod]:
-    """The pods in a manifest."""
+    """Find the pods in a manifest."""
     kind = str(document.get("kind"))
     if kind == "TrainJob":
         document = _with_trainer(document)
@@ -59,7 +59,7 @@ def find_pods(document: Manifest, where: str) -> list[Pod]:
 
 
 def _find(value: Any, kind: str, where: str, labels: Manifest, workflow: Manifest) -> Iterator[Pod]:
-    """The pods in a part of a manifest; `labels` are those beside it."""
+    """Find the pods in a part of a manifest; `labels` are those of the enclosing object."""
     if isinstance(value, list):
         for one in value:
             yield from _find(one, kind, where, {}, workflow)
@@ -81,7 +81,7 @@ def _find(value: Any, kind: str, where: str, labels: Manifest, workflow: Manifes
 
 
 def _of_template(template: Manifest, work: Manifest, workflow: Manifest) -> Manifest:
-    """The pod that Argo makes of a template and of what its workflow says of all."""
+    """Build the pod that Argo creates from a template and its workflow's common fields."""
     work = {"name": "main", **{name: work[name] for name in work if name != "source"}}
     pod = {name: workflow[name] for name in _OF_WORKFLOW if name in workflow}
     pod |= {name: template[name] for name in _POD_FIELDS if name in template}
@@ -92,7 +92,7 @@ def _of_template(template: Manifest, work: Manifest, workflow: Manifest) -> Mani
 
 
 def _with_trainer(document: Manifest) -> Manifest:
-    """A TrainJob whose pods have what its `trainer` says of their container."""
+    """Return a TrainJob whose pods contain the fields from its `trainer`."""
     spec = mapping(document.get("spec"))
     trainer = mapping(spec.get("trainer"))
     stated: Manifest = {name: trainer[name] for name in ("image", "command") if name in trainer}
@@ -114,7 +114,7 @@ def _with_trainer(document: Manifest) -> Manifest:
 
 
 def list_ports(container: Manifest) -> set[str]:
-    """The ports of a container, by number and by name."""
+    """List a container's ports, by number and by name."""
     return {
         str(port[key])
         for port in mappings(container.get("ports"))
@@ -124,7 +124,7 @@ def list_ports(container: Manifest) -> set[str]:
 
 
 def _parse(text: str) -> Manifest:
-    """The manifest that a template of Argo creates, whatever its placeholders become."""
+    """Parse the manifest in a template of Argo; its placeholders count as 1."""
     try:
         return mapping(yaml.safe_load(PLACEHOLDER.sub("1", text)))
     except yaml.YAMLError:
@@ -132,10 +132,10 @@ def _parse(text: str) -> Manifest:
 
 
 def mapping(value: Any) -> Manifest:
-    """The value if it is a mapping; what else it is, the schemas say."""
+    """Return the value if it is a mapping, otherwise an empty one; the schemas report it."""
     return value if isinstance(value, dict) else {}
 
 
 def mappings(value: Any) -> list[Manifest]:
-    """The mappings in a list."""
+    """Return the mappings in a list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

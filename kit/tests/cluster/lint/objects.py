@@ -1,6 +1,6 @@
-"""What Kubernetes' schemas let pass in manifests, and Kubernetes refuses, or what never works.
+"""Checks of objects: what Kubernetes refuses, or what never works, although the schemas allow it.
 
-All problems are found in one pass. Each check takes all that is rendered.
+Each check takes all rendered objects and yields all problems.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAMED_IN = {  # where deploy/cluster.yaml names what the cluster holds
 
 @dataclass(frozen=True)
 class Rendered:
-    """All that is rendered: objects with the words that lead to them, and the pods in them."""
+    """All rendered objects with a description of where they are, and the pods in them."""
 
     objects: list[tuple[str, Manifest]]
     pods: list[Pod]
@@ -48,7 +48,7 @@ def find_objects(files: dict[str, list[Manifest]], cluster: Cluster) -> Rendered
 
 
 def check_names(rendered: Rendered) -> Iterator[str]:
-    """Names and labels are of the form that Kubernetes takes."""
+    """Check that names and labels have a form that Kubernetes accepts."""
     for where, document in rendered.objects:
         kind, metadata = str(document.get("kind")), mapping(document.get("metadata"))
         longest = _LONGEST.get(kind, 253)
@@ -98,7 +98,7 @@ def _has_form(text: object, form: str, longest: int) -> bool:
 
 
 def check_duplicates(rendered: Rendered) -> Iterator[str]:
-    """No two files make different things of the same object."""
+    """Check that no two files define the same object differently."""
     seen: dict[tuple[str, ...], tuple[str, Manifest]] = {}
     for where, document in rendered.objects:
         metadata = mapping(document.get("metadata"))
@@ -111,7 +111,7 @@ def check_duplicates(rendered: Rendered) -> Iterator[str]:
 
 
 def check_references(rendered: Rendered) -> Iterator[str]:
-    """What a pod refers to is among the manifests, or deploy/cluster.yaml says that it is there."""
+    """Check that what a pod refers to is among the manifests or in deploy/cluster.yaml."""
     cluster = rendered.cluster
     there = {(str(one.get("kind")), _name(one)) for _, one in rendered.objects}
     there |= {("Secret", name) for name in (*cluster.secrets, *cluster.pull_secrets)}
@@ -161,7 +161,7 @@ def _reference(where: str, kind: str, source: Any, field: str) -> Iterator[tuple
 
 
 def check_selectors(rendered: Rendered) -> Iterator[str]:
-    """What selects pods selects those that are meant."""
+    """Check that selectors select the pods that they should."""
     for where, document in rendered.objects:
         kind, spec = document.get("kind"), mapping(document.get("spec"))
         wanted = _selector(document)
@@ -183,7 +183,7 @@ def check_selectors(rendered: Rendered) -> Iterator[str]:
 
 
 def check_service_ports(rendered: Rendered) -> Iterator[str]:
-    """A Service leads to a port that its pods have."""
+    """Check that a Service uses a port that its pods have."""
     for where, document in rendered.objects:
         if document.get("kind") != "Service":
             continue
@@ -210,7 +210,7 @@ def _selected(rendered: Rendered, wanted: Manifest) -> list[Pod]:
 
 
 def check_schedules(rendered: Rendered) -> Iterator[str]:
-    """A CronJob says when, as cron does."""
+    """Check that a CronJob has a schedule in cron's format."""
     for where, document in rendered.objects:
         text = mapping(document.get("spec")).get("schedule")
         if document.get("kind") != "CronJob" or not isinstance(text, str):

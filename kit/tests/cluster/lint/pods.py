@@ -1,6 +1,6 @@
-"""What is wrong with one pod that its schema lets pass, and what our policies say.
+"""Checks of one pod: problems that its schema allows, and the kit's policies.
 
-Kubernetes itself refuses the former when a pod is made, or the pod never starts.
+With the former, Kubernetes refuses the pod, or it never starts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 def check_restart_policy(pod: Pod) -> Iterator[str]:
-    """A job ends, and a server is started again."""
+    """Check that jobs end and servers are restarted."""
     policy = pod.spec.get("restartPolicy")
     if pod.kind in _ENDS and (policy or _ENDS[pod.kind]) not in ("Never", "OnFailure"):
         yield f"{pod.where}: a {pod.kind} ends: say restartPolicy: Never, or OnFailure"
@@ -29,7 +29,7 @@ def check_restart_policy(pod: Pod) -> Iterator[str]:
 
 
 def check_volumes(pod: Pod) -> Iterator[str]:
-    """What is mounted is there, once, and what is there is mounted."""
+    """Check that mounted volumes exist, are unique, and that each volume is mounted."""
     counts = Counter(str(volume.get("name")) for volume in mappings(pod.spec.get("volumes")))
     mounted = set[str]()
     for where, container in pod.containers:
@@ -50,7 +50,7 @@ def check_volumes(pod: Pod) -> Iterator[str]:
 
 
 def check_amounts(pod: Pod) -> Iterator[str]:
-    """Quantities are quantities, and requests fit limits."""
+    """Check that quantities are valid and requests do not exceed limits."""
     for volume in mappings(pod.spec.get("volumes")):
         limit = mapping(volume.get("emptyDir")).get("sizeLimit")
         if limit is not None and parse_amount(limit) is None:
@@ -82,7 +82,7 @@ def _fits(where: str, name: str, request: Any, limit: Any) -> Iterator[str]:
 
 
 def check_variables(pod: Pod) -> Iterator[str]:
-    """Each variable has a name that a program can read, and one value."""
+    """Check that each variable has a valid name and one value."""
     for where, container in pod.containers:
         env = mappings(container.get("env"))
         for name in _repeated(Counter(str(one.get("name")) for one in env)):
@@ -95,7 +95,7 @@ def check_variables(pod: Pod) -> Iterator[str]:
 
 
 def check_probes(pod: Pod) -> Iterator[str]:
-    """What asks a container asks at a port of it."""
+    """Check that probes use a port of their container."""
     for where, container in pod.containers:
         there = list_ports(container)
         for kind in _PROBES:
@@ -108,7 +108,7 @@ def check_probes(pod: Pod) -> Iterator[str]:
 
 
 def check_image(pod: Pod) -> Iterator[str]:
-    """An image is named, and by what never changes: a tag that is no `latest`, or a digest."""
+    """Check that an image is named by a digest, or a tag other than `latest`."""
     for where, container in pod.containers:
         named = str(container.get("image") or "")
         tag = named.rpartition("/")[2].partition(":")[2]
@@ -124,7 +124,7 @@ def check_image(pod: Pod) -> Iterator[str]:
 
 
 def check_limits(pod: Pod) -> Iterator[str]:
-    """Nothing takes the memory of a node, and the scheduler knows what to make room for."""
+    """Check that containers have a memory limit and request CPU."""
     for where, container in pod.containers:
         asked = mapping(container.get("resources"))
         requests, most = mapping(asked.get("requests")), mapping(asked.get("limits"))
@@ -135,7 +135,7 @@ def check_limits(pod: Pod) -> Iterator[str]:
 
 
 def check_user(pod: Pod) -> Iterator[str]:
-    """Nothing runs as root."""
+    """Check that nothing runs as root."""
     for where, container in pod.containers:
         security = _security(pod, container)
         if security.get("runAsUser") == 0:
@@ -145,7 +145,7 @@ def check_user(pod: Pod) -> Iterator[str]:
 
 
 def check_privileges(pod: Pod) -> Iterator[str]:
-    """Nothing gets at its node, or more rights than it began with."""
+    """Check that nothing has access to its node or can gain privileges."""
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.spec.get(name):
             yield f"{pod.where}: shares what is its node's, {name}: leave that out"
@@ -170,7 +170,7 @@ CHECKS = (
 
 
 def _security(pod: Pod, container: Manifest) -> Manifest:
-    """What holds for a container: its own word before the pod's."""
+    """Return a container's security context; its own values override the pod's."""
     return {**mapping(pod.spec.get("securityContext")), **mapping(container.get("securityContext"))}
 
 
