@@ -74,7 +74,7 @@ def test_metaflow_keeps_no_copy_of_the_pipeline(green: Path) -> None:
     assert "pipeline" not in kept
 
 
-def test_what_is_known_starts_no_training_and_outlives_a_prune(green: Path) -> None:
+def test_a_cached_model_skips_training_and_survives_a_prune(green: Path) -> None:
     """One story: a run like the first, a prune, a run with another setting."""
     first = read_latest(green)
     done = run_well(green, "run", "--json", "--set", "train.epochs=2", "--tag", "keep")
@@ -152,7 +152,7 @@ def test_a_refused_candidate_is_an_outcome_and_the_flow_ends_well(green: Path) -
     done = run_well(green, "run", "--set", "register.min_accuracy=0.999", "--set", "train.epochs=1")
     assert read_latest(green)["status"] == "refused"
     assert read_states(green)[5:] == ["refused", "not run"]
-    assert "deploy: there is nothing to do, as the candidate was refused: accuracy" in done.stdout
+    assert "deploy: nothing to do, as the candidate was refused: accuracy" in done.stdout
     assert "register.min_accuracy (0.999)" in done.stdout
     assert has_step(green, "deploy")
     run_id = read_latest(green)["run_id"]

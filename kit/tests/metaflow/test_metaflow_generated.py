@@ -12,7 +12,7 @@ from metaflow_runs import call, make_project, run_flow, write_profile
 
 
 @pytest.mark.slow
-def test_a_traceback_shows_the_made_step_and_the_kit_s_file(tmp_path: Path) -> None:
+def test_a_traceback_shows_the_generated_step_and_the_kit_s_file(tmp_path: Path) -> None:
     """The join of a sweep is made from text, and calls a method that is in a file."""
     root = make_project(tmp_path)
     sweeping = (
@@ -35,7 +35,7 @@ def test_a_traceback_shows_the_made_step_and_the_kit_s_file(tmp_path: Path) -> N
     assert "RuntimeError: a defect behind the join" in after
 
 
-def test_what_decorates_the_project_s_step_decorates_the_trial(tmp_path: Path) -> None:
+def test_a_trial_has_the_decorators_of_the_project_s_training_step(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     path = root / "pipeline" / "flow.py"
     text = path.read_text().replace("import card, step", "import card, retry, step, timeout")

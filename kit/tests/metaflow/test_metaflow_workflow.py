@@ -465,7 +465,7 @@ def test_a_workflow_is_started_with_other_settings(
     assert json.loads(json.loads(given["settings"])) == ["train.epochs=5"]
 
 
-def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
+def test_a_start_that_can_t_work_is_refused_in_a_sentence_before_it_begins(
     team: Path, described: Describe
 ) -> None:
     here = {"MLFLOW_TRACKING_URI": "http://mlflow.test:5000"}
@@ -491,13 +491,13 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
     assert "s3://models/metaflow can't be reached at http://127.0.0.1:9" in shown
     assert "nothing to create" in refuse("workflow", "--profile", "local")
     shown = refuse("workflow", "--profile", "batch", "--variant", "nodes")
-    assert "Step Functions start no machines together" in shown
+    assert "Step Functions can't start several machines together" in shown
 
     own = {"datastore": "s3://example-bucket/metaflow"}
     described(secrets={"s3": {"key": "AWS_SECRET_ACCESS_KEY"}}, metaflow=own)
     shown = refuse("run", "--profile", "batch")
-    assert "call it AWS_SECRET_ACCESS_KEY in the secret, not key" in shown
-    assert "metaflow.batch: name the queues" in shown
+    assert "rename key to AWS_SECRET_ACCESS_KEY there" in shown
+    assert "metaflow.batch: add the queues" in shown
     described(metaflow=own)
     shown = refuse("run", "--profile", "team")
     assert "metaflow.datastore in deploy/cluster.yaml: s3://example-bucket/metaflow" in shown
