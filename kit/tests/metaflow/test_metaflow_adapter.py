@@ -1,4 +1,4 @@
-"""What the adapter loads, and what a task of another kit says."""
+"""What the adapter imports, its verbs, and the error of a task with another version of the kit."""
 
 from __future__ import annotations
 

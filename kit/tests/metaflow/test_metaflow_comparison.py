@@ -1,4 +1,4 @@
-"""Where the flow and PIPELINE disagree is said in words, without a run."""
+"""Differences between the flow and PIPELINE are reported in sentences, without a run."""
 
 from __future__ import annotations
 

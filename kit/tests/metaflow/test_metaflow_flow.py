@@ -1,4 +1,4 @@
-"""The flow as Metaflow runs it: real steps, each a process of its own."""
+"""The flow in real Metaflow runs: each step is a separate process."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_metaflow_keeps_no_copy_of_the_pipeline(green: Path) -> None:
 
 
 def test_a_cached_model_skips_training_and_survives_a_prune(green: Path) -> None:
-    """One story: a run like the first, a prune, a run with another setting."""
+    """One sequence: a run like the first, a prune, a run with another setting."""
     first = read_latest(green)
     done = run_well(green, "run", "--json", "--set", "train.epochs=2", "--tag", "keep")
     assert json.loads(done.stdout) == {**read_latest(green), "sweep": None}
@@ -120,7 +120,7 @@ def test_a_run_that_lost_its_registry_is_resumed_where_it_stopped(green: Path) -
 
 
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(green: Path) -> None:
-    """One story: a sweep, the same again until the registry is lost, and on from there."""
+    """One sequence: a sweep, the same sweep until the registry is lost, then a resume."""
     space = {"train.learning_rate": [0.01, 0.003], "train.fail": [False, True]}
     write_profile(green, "tries", parallelism=2, space=space)
     sweep = ("sweep", "--sweep", "tries", "--set", "train.epochs=2")

@@ -1,4 +1,4 @@
-"""Steps that are made from text: what Metaflow reads of them, and what a traceback shows."""
+"""Generated steps: what Metaflow reads from them, and what a traceback shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaflow_runs import call, make_project, run_flow, write_profile
 
 @pytest.mark.slow
 def test_a_traceback_shows_the_generated_step_and_the_kit_s_file(tmp_path: Path) -> None:
-    """The join of a sweep is made from text, and calls a method that is in a file."""
+    """The join step of a sweep is generated, and calls a method of the kit."""
     root = make_project(tmp_path)
     sweeping = (
         "import mlpo_kit.metaflow.sweeping as sweeping\n"

@@ -1,4 +1,4 @@
-"""Settings of one start: `--set` reaches all that there is, a bad one starts nothing."""
+"""`--set` can change every setting of a run; a wrong setting starts nothing."""
 
 from __future__ import annotations
 
