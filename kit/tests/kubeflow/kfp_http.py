@@ -1,4 +1,4 @@
-"""A small HTTP server for the tests: it stands in for what is not here."""
+"""A small HTTP server for the tests that replaces real services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asks."""
+    """A request to the server."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Request:
 
 @contextmanager
 def serve(answer: Callable[[Request], tuple[int, Any]]) -> Iterator[str]:
-    """Answer with a status and a document, or a text, on a free loopback port; gives the URL."""
+    """Answer with a status and a document or text on a free loopback port; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_request(self) -> None:

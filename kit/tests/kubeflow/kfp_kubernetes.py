@@ -37,7 +37,7 @@ class FakeKubernetes:
     made: list[Job] = field(default_factory=list)
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, Job]:
-        """The status and the document that the API answers."""
+        """Return the status and the document of the API's answer."""
         name = path.removeprefix(JOBS).strip("/")
         if path.startswith(LISTS):
             return self.list(path.removeprefix(LISTS), parse_qs(query))
@@ -62,7 +62,7 @@ class FakeKubernetes:
         return 200, self.jobs.pop(name) if method == "DELETE" else self.jobs[name]
 
     def list(self, kind: str, query: dict[str, list[str]]) -> tuple[int, Job]:
-        """Pods with a label, or events for a reason; forbidden where there are none to list."""
+        """List pods with a label or events with a reason; 403 if the test has no lists."""
         if kind not in self.lists:
             return 403, {"message": f"may not list {kind}"}
         where = "labelSelector" if kind == "pods" else "fieldSelector"
@@ -75,7 +75,7 @@ class FakeKubernetes:
         return 200, {"items": found}
 
     def run(self, job: Job) -> None:
-        """Run the pods, with what Trainer's runtime for torch tells each."""
+        """Run the pods with the variables that Trainer's runtime for torch sets."""
         trainer = job["spec"]["trainer"]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -99,14 +99,14 @@ class FakeKubernetes:
         self.end(job, {"type": "Failed" if any(ended) else "Complete", "reason": "JobsEnded"})
 
     def end(self, job: Job, condition: Job) -> None:
-        """Say what came of a job."""
+        """Set a job's condition."""
         said = {"status": "True", "message": "its pods ended", **condition}
         job["status"] = {"conditions": [said]}
 
 
 @contextmanager
 def serve_kubernetes(fake: FakeKubernetes) -> Iterator[str]:
-    """Serve the API; gives its URL."""
+    """Serve the API; yield its URL."""
 
     def answer(asked: kfp_http.Request) -> tuple[int, Job]:
         return fake.answer(asked.method, asked.path, asked.query, asked.body)

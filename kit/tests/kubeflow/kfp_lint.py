@@ -43,7 +43,7 @@ def find_problems(text: str) -> list[str]:
 
 
 def find_unknown_fields(pipeline: Document, platform: Document) -> Iterator[str]:
-    """Fields that KFP does not know, or that it would not write back as they are."""
+    """Find fields that KFP does not know, or that it would write in another form."""
     parts: list[tuple[str, Document, Any]] = [("pipeline", pipeline, pipeline_pb.PipelineSpec())]
     for name, executor in list_executors(pipeline).items():
         parts.append((name, executor, pipeline_pb.PipelineDeploymentConfig.ExecutorSpec()))
@@ -62,7 +62,7 @@ def find_unknown_fields(pipeline: Document, platform: Document) -> Iterator[str]
 
 
 def find_dead_references(pipeline: Document, platform: Document) -> Iterator[str]:
-    """Names that lead nowhere."""
+    """Find references to names that do not exist."""
     components, known = pipeline.get("components", {}), list_executors(pipeline)
     used = {part["executorLabel"] for part in components.values() if "executorLabel" in part}
     for label in sorted(used - known.keys()):
@@ -114,7 +114,7 @@ def find_dead_inputs(
 
 
 def find_broken_policies(text: str) -> list[str]:
-    """Everything in a compiled pipeline that has no problems and is against a policy."""
+    """Find everything in a valid compiled pipeline that violates a policy."""
     pipeline, platform, *_ = [*filter(None, yaml.safe_load_all(text)), {}]
     told = list_stores(pipeline)
     found = []
@@ -125,7 +125,7 @@ def find_broken_policies(text: str) -> list[str]:
 
 
 def _find_in_task(container: Document, config: Document, told: set[str]) -> Iterator[str]:
-    """What is wrong with one container; `told` are the stores that tasks are told of."""
+    """Find the problems of one container; `told` are the stores in the tasks' arguments."""
     resources = container.get("resources", {})
     for name, field in (("CPU", "resourceCpuLimit"), ("memory", "resourceMemoryLimit")):
         if field not in resources:
@@ -141,7 +141,7 @@ def _find_in_task(container: Document, config: Document, told: set[str]) -> Iter
 
 
 def list_stores(pipeline: Document) -> set[str]:
-    """The paths of volumes that tasks are told to find the store at; of a bucket there is none."""
+    """Find the volume paths of the stores in the tasks' arguments; a bucket has no path."""
     found = set()
     for part in [pipeline["root"], *pipeline.get("components", {}).values()]:
         for task in part.get("dag", {}).get("tasks", {}).values():
@@ -159,7 +159,7 @@ def list_executors(pipeline: Document) -> dict[str, Document]:
 
 
 def list_on_kubernetes(platform: Document) -> dict[str, Document]:
-    """What Kubernetes is told about each of them."""
+    """Return the Kubernetes settings of each container."""
     spec = platform.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {})
     found: dict[str, Document] = spec.get("executors", {})
     return found

@@ -1,4 +1,4 @@
-"""What the tests of Kubeflow share: the small project, its runs, and commands that go wrong."""
+"""Helpers for the Kubeflow tests: the small project, its runs, and failing commands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RunFolder:
         python: tuple[str, ...] = ("-m", "mlpo_kit.cli", "run"),
         **sections: Any,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the pipeline with `sections` in the place of the profile's."""
+        """Run the pipeline with `sections` replacing those of the profile."""
         (self.root / "configs" / "own.yaml").write_text(yaml.safe_dump(sections))
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ML")
@@ -59,37 +59,37 @@ class RunFolder:
         return json.loads((self.root / "runs" / "latest.json").read_text())
 
     def read_states(self) -> dict[str, str]:
-        """How each stage of the newest run ended."""
+        """Read the state of each stage of the newest run."""
         return {stage["name"]: stage["status"] for stage in self.read_latest()["stages"]}
 
     def read_caches(self) -> str:
-        """What became of the five stages that the cache may serve; the others always run."""
+        """Read the cache states of the five cacheable stages; the others always run."""
         *cached, register, deploy = [stage["cache"] for stage in self.read_latest()["stages"]]
         assert register == deploy == "off"
         return " ".join(cached)
 
     def find_outputs(self, task: str = "") -> Path:
-        """Where KFP keeps what the newest run, or a task of it, left."""
+        """Find KFP's folder for the newest run or one of its tasks."""
         return self.root / "local_outputs" / str(self.read_latest()["run_id"]) / task
 
     def list_tasks(self) -> set[str]:
-        """The tasks that ended well under KFP in the newest run, whatever its records say."""
+        """List the newest run's tasks that succeeded in KFP, whatever the kit's records say."""
         return {path.name for path in self.find_outputs().iterdir()}
 
     def read_metadata(self, task: str, name: str) -> Any:
-        """What an artifact of the newest run says."""
+        """Read the metadata of an artifact of the newest run."""
         document = json.loads((self.find_outputs(task) / "executor_output.json").read_text())
         return document["artifacts"][name]["artifacts"][0]["metadata"]
 
 
 def change_yaml(path: Path, values: Document) -> None:
-    """Write values into a YAML file, over what was in it."""
+    """Merge values into a YAML file."""
     document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.write_text(yaml.safe_dump(merge(document, values)), encoding="utf-8")
 
 
 def describe_cluster(project: Project, **keys: Any) -> None:
-    """Describe the cluster otherwise in deploy/cluster.yaml."""
+    """Change the description in deploy/cluster.yaml."""
     change_yaml(project.root / "deploy" / "cluster.yaml", keys)
 
 
@@ -102,7 +102,7 @@ def edit_pipeline(project: Project, old: str, new: str) -> None:
 
 
 def read_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What a command that can't be done says."""
+    """Run a command that must fail, and return its error message."""
     assert main([*arguments]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -112,7 +112,7 @@ def read_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @pytest.fixture
 def kfp_user(toy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The small project as a user has it who has no settings for KFP."""
+    """The small project, for a user without settings for KFP."""
     from kfp import Client
 
     monkeypatch.setattr(Client, "_LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))

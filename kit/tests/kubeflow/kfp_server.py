@@ -32,7 +32,7 @@ class Refused(Exception):
 
 @dataclass
 class FakeApi:
-    """What the server holds, and how it is set up."""
+    """The server's contents and options."""
 
     token: str = ""
     multi_user: bool = False
@@ -46,7 +46,7 @@ class FakeApi:
     recurring: list[Item] = field(default_factory=list)
 
     def answer(self, method: str, path: str, query: Item, content_type: str, body: bytes) -> Item:
-        """One request; raises Refused."""
+        """Handle one request; raises Refused."""
         document = json.loads(body) if body and "json" in content_type else {}
         steps = [step for step in path.removeprefix(BASE).split("/") if step]
         match method, *steps:
@@ -99,14 +99,14 @@ class FakeApi:
         raise Refused(404, 5, f"{method} {path} is not part of the API")
 
     def own_namespace(self, given: Item) -> None:
-        """A server for many teams asks whose it is."""
+        """Check the namespace, which a server for many teams requires."""
         if self.multi_user and not given.get("namespace"):
             raise Refused(400, 3, "Invalid input error: a namespace cannot be empty")
 
     def create(
         self, held: list[Item], key: str, model: Any, document: Item, unique: bool = True
     ) -> Item:
-        """Hold a new item, if its fields are those of the API."""
+        """Store a new item; raises Refused for unknown fields."""
         check_fields(document, model)
         if not document.get("display_name"):
             raise Refused(400, 3, "Invalid input error: display_name cannot be empty")
@@ -133,7 +133,7 @@ class FakeApi:
         return answer
 
     def upload_version(self, query: Item, content_type: str, body: bytes) -> Item:
-        """Hold a version whose file is a compiled pipeline."""
+        """Store a version; its file must be a compiled pipeline."""
         header = f"Content-Type: {content_type}\r\n\r\n".encode()
         parts = BytesParser().parsebytes(header + body).walk()
         file = next(part for part in parts if part.get_filename())
@@ -159,7 +159,7 @@ class FakeApi:
         return made
 
     def check_source(self, document: Item) -> None:
-        """A run is of a version that exists, with parameters that this version has."""
+        """Check that a run's version exists and has the run's parameters."""
         source = document["pipeline_version_reference"]
         check_fields(source, api.V2beta1PipelineVersionReference)
         version = the(self.versions, "pipeline_version_id", source["pipeline_version_id"])
@@ -171,7 +171,7 @@ class FakeApi:
             raise Refused(400, 3, f"Invalid input error: unknown parameters {sorted(unknown)}")
 
     def check_schedule(self, document: Item) -> None:
-        """A recurring run has a mode, a number of runs at a time, and a time that cron reads."""
+        """Check a recurring run's mode, concurrency and cron expression."""
         if document.get("mode") not in ("ENABLE", "DISABLE"):
             raise Refused(400, 3, "Invalid input error: mode is not specified")
         if not 1 <= int(document.get("max_concurrency") or 0) <= 10:
@@ -182,13 +182,13 @@ class FakeApi:
 
 
 def find_specification(version: Item) -> Any:
-    """The pipeline of a version, without what only Kubernetes understands."""
+    """Return a version's pipeline without its Kubernetes settings."""
     held = version["pipeline_spec"]
     return held.get("pipeline_spec", held)
 
 
 def check_fields(document: Item, model: Any) -> None:
-    """The server's JSON reader refuses fields that it does not know."""
+    """Refuse unknown fields, as the server's JSON reader does."""
     if unknown := document.keys() - set(model.attribute_map.values()):
         raise Refused(400, 3, f"unknown fields {sorted(unknown)} in {model.__name__}")
 
@@ -203,7 +203,7 @@ def the(held: list[Item], key: str, value: str) -> Item:
 
 @contextmanager
 def serve_api(fake: FakeApi) -> Iterator[FakeApi]:
-    """Serve it for the length of a `with` block."""
+    """Serve the API during a `with` block."""
 
     def answer(asked: kfp_http.Request) -> tuple[int, Item]:
         query = {name: values[0] for name, values in parse_qs(asked.query).items()}

@@ -1,4 +1,4 @@
-"""The run parameter `settings`: what comes too late."""
+"""The run parameter `settings`: which settings are fixed at compile time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_bound_of_the_gate_is_no_constant_of_the_pipeline(toy: Project) -> N
 
 
 @KUBEFLOW
-def test_a_text_of_digits_stays_one(toy: Project) -> None:
+def test_a_text_of_digits_stays_text(toy: Project) -> None:
     digits = "0123" * 16
     settings = change_settings(read_profile("cluster"), f"ingest.version={digits}")
     assert settings.ingest.version == digits

@@ -1,4 +1,4 @@
-"""Where the pipeline file disagrees with PIPELINE, it is said; an eighth stage is three lines."""
+"""Differences between the pipeline file and PIPELINE are reported; an eighth stage works."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def test_the_file_that_mlpo_generates_agrees(toy: Project) -> None:
         (
             'history=trained.outputs["history"]',
             'history=evaluated.outputs["report"]',
-            "register is given history = evaluate.report, and PIPELINE says train.history",
+            "register gets history = evaluate.report, but PIPELINE says train.history",
         ),
         (
             'dataset_version=ingested.outputs["version"]',
             "dataset_version=settings",
-            "register is given dataset_version = a constant, or a parameter of the run, and",
+            "register gets dataset_version = a constant, or a parameter of the run, but",
         ),
         (
             "    checked = validate(" + ROWS + ")\n",
             "    checked = prepared\n",
-            "validate: PIPELINE has this stage, and no task runs it",
+            "validate: PIPELINE has this stage, but no task runs it",
         ),
         (
             "    checked = validate(" + ROWS + ")\n",
             "    checked = validate(" + ROWS + ")\n    validate(" + ROWS + ")\n",
-            "validate is called 2 times, and PIPELINE has it once",
+            "validate is called 2 times, but PIPELINE has it once",
         ),
         (
             'predictions=evaluated.outputs["predictions"]',
             'predictions=prepared.outputs["splits"]',
-            "deploy is given predictions = preprocess.splits, and PIPELINE says evaluate.pred",
+            "deploy gets predictions = preprocess.splits, but PIPELINE says evaluate.pred",
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_component_of_the_users_own_in_between_is_named(toy: Project) -> None:
         "    checked = validate(dataset=rows['dataset'], splits=own.outputs['new'],",
     )
     (problem,) = compare_pipeline()
-    assert problem == "validate is given splits = clean.new, and PIPELINE says preprocess.splits"
+    assert problem == "validate gets splits = clean.new, but PIPELINE says preprocess.splits"
 
 
 STAGE = """
@@ -97,7 +97,7 @@ def add_mirrored_rows(settings: object, work: Workspace, splits: Ref) -> Augment
 
 
 def add_eighth_stage(project: Project) -> None:
-    """One function, one line in PIPELINE and one call in the pipeline file."""
+    """Add a stage: a function, a line in PIPELINE and a call in the pipeline file."""
     source = project.root / "src" / "toy"
     (source / "stages" / "add_mirrored_rows.py").write_text(STAGE)
     settings = source / "settings.py"

@@ -1,4 +1,4 @@
-"""The compiled pipeline says what we mean."""
+"""The compiled pipeline has the intended tasks, resources, limits and conditions."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ TIMES = {"resources": {"train": {"retries": 2, "timeout_hours": 24}}}
 
 
 def compile_ours(toy: Project, sweep: str | None = None, **sections: Any) -> str:
-    """The small project's pipeline, for the cluster that its description describes."""
+    """The small project's pipeline, compiled for its cluster."""
     document = merge(read_profile("cluster"), sections)
     return compile_document(document, sweep=sweep).path.read_text(encoding="utf-8")
 
 
 def list_tasks(text: str) -> dict[str, Any]:
-    """Every task of a compiled pipeline, by name; what is under a condition too."""
+    """List every task of a compiled pipeline by name, also those under a condition."""
     pipeline = next(yaml.safe_load_all(text))
     parts = [pipeline["root"], *pipeline["components"].values()]
     return {
@@ -54,7 +54,7 @@ def list_tasks(text: str) -> dict[str, Any]:
 
 
 def list_pods(text: str) -> dict[str, Any]:
-    """What Kubernetes is told of each task."""
+    """Return the Kubernetes settings of each task."""
     _, platform = yaml.safe_load_all(text)
     found: dict[str, Any] = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     return found
@@ -293,7 +293,7 @@ def test_all_that_is_wrong_with_the_cluster_is_named(toy: Project) -> None:
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"compute": "batch"}, "compute is batch, and Kubeflow runs on kubernetes"),
+        ({"compute": "batch"}, "compute is batch, but Kubeflow runs on kubernetes"),
         (
             {"storage_root": "/mnt/store"},
             "name the claim of the volume that is mounted there in volume_claim",

@@ -1,4 +1,4 @@
-"""Components are made from result types; what they import is light; tracebacks show them."""
+"""Components are generated from result types, import little, and appear in tracebacks."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_image_with_other_code_or_another_kit_is_one_sentence(
         ("import mlpo_kit.kubeflow.components", ("torch", "mlflow")),
     ],
 )
-def test_what_is_imported_waits_until_it_is_needed(
+def test_heavy_packages_are_imported_only_when_needed(
     statement: str, absent: tuple[str, ...], tmp_path: Path
 ) -> None:
     code = f"import sys; {statement}; print(*[name for name in {absent!r} if name in sys.modules])"

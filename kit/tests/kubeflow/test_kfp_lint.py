@@ -1,4 +1,4 @@
-"""The policies find what KFP takes and this project does not want."""
+"""The policy checks find what KFP accepts but the kit forbids."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ def work(profile: str) -> None:
 
 
 def good(profile: str = STORE) -> Any:
-    """A task that keeps them all."""
+    """A task that fulfils all policies."""
     task = work(profile=profile).set_caching_options(False)
     task.set_cpu_limit("1").set_memory_limit("1Gi")
     task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1)
@@ -29,7 +29,7 @@ def good(profile: str = STORE) -> Any:
 
 
 def compiled(define: Callable[[], Any], folder: Path) -> str:
-    """A pipeline function's IR."""
+    """Compile a pipeline function."""
 
     def defined() -> None:
         define()
@@ -39,7 +39,7 @@ def compiled(define: Callable[[], Any], folder: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_a_task_that_keeps_them_is_not_complained_about(tmp_path: Path) -> None:
+def test_a_correct_task_has_no_findings(tmp_path: Path) -> None:
     assert find_broken_policies(compiled(good, tmp_path)) == []
 
 
@@ -66,7 +66,7 @@ def test_a_task_without_limits_that_may_be_root_is_found(tmp_path: Path) -> None
         ("          resourceMemoryLimit: 1Gi\n", "", "it has no limit of memory"),
     ],
 )
-def test_what_breaks_one_is_found(old: str, new: str, words: str, tmp_path: Path) -> None:
+def test_each_broken_task_is_found(old: str, new: str, words: str, tmp_path: Path) -> None:
     text = compiled(good, tmp_path)
     assert old in text
     assert words in "\n".join(find_broken_policies(text.replace(old, new, 1)))

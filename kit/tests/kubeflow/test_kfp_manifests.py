@@ -1,4 +1,4 @@
-"""What the cluster is given besides the pipeline: a claim, a role, a job of several machines."""
+"""Manifests besides the pipeline: a volume claim, a role, a TrainJob."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_every_problem_of_the_pipelines_is_named(
     change(volume, train={"nodes": 1}, resources={"train": {"gpu": 0}})
     error = read_error(capsys, "validate")
     for words in (
-        "pipeline.yaml: exec-train: the image registry.local/project:latest can be another one",
-        "prune.yaml: exec-prune: the image registry.local/project:latest can be",
-        "train.device is cuda, and resources.train asks for no GPU",
+        "pipeline.yaml: exec-train: the image registry.local/project:latest can change",
+        "prune.yaml: exec-prune: the image registry.local/project:latest can change",
+        "train.device is cuda, but resources.train asks for no GPU",
     ):
         assert words in error
 

@@ -1,4 +1,4 @@
-"""What KFP's server is told about pruned runs, and that nothing is lost when it can't be told."""
+"""Pruned runs are deleted from KFP's server, at the next prune if it does not answer."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ OLD = {
 
 @pytest.fixture
 def fake(kfp_user: Project) -> Iterator[FakeApi]:
-    """A server, which nobody has named yet."""
+    """A server that KF_PIPELINES_ENDPOINT does not name yet."""
     with serve_api(FakeApi()) as fake:
         yield fake
 
 
 @pytest.fixture
 def stopped(make_run: MakeRun, fake: FakeApi) -> Any:
-    """A store with three runs that stopped early, long ago as their settings have it.
+    """A store with three runs that stopped early and are old enough to be pruned.
 
     All but the newest may go.
     """

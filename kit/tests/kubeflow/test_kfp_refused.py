@@ -1,4 +1,4 @@
-"""What keeps a pipeline from being submitted, in words, with KFP's real client."""
+"""Errors that keep a pipeline from being submitted, with KFP's real client."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_server_of_many_teams_asks_for_the_namespace(
     assert len(fake.pipelines) == 1
 
 
-def test_no_server_is_said_at_once(
+def test_a_missing_server_is_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "KF_PIPELINES_ENDPOINT does not name a server" in read_error(capsys, "submit")
@@ -71,9 +71,9 @@ def test_no_server_is_said_at_once(
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "is no Kubeflow Pipelines 2"), (200, "may name a login page"), (503, "fails with 503")],
+    [(404, "is not Kubeflow Pipelines 2"), (200, "may name a login page"), (503, "fails with 503")],
 )
-def test_what_is_no_such_server_is_said(
+def test_a_server_that_is_not_kubeflow_pipelines_is_reported(
     status: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with kfp_http.serve(lambda _: (status, "<html>Sign in</html>")) as url:
@@ -81,20 +81,20 @@ def test_what_is_no_such_server_is_said(
         assert words in read_error(capsys, "submit")
 
 
-def test_a_refusal_in_between_is_said_with_the_servers_words(
+def test_a_failed_request_is_reported_with_the_servers_message(
     fake: FakeApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(server, "PAGE", 201)
-    said = read_error(capsys, "submit")
-    assert "the server does not start the run: 400 Invalid input error: the page size" in said
+    message = read_error(capsys, "submit")
+    assert "the server did not start the run: 400 Invalid input error: the page size" in message
 
 
-def test_a_server_that_goes_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_connection_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = compile_document(read_profile("cluster"))
     with serve_api(FakeApi()) as fake:
         monkeypatch.setenv(server.ENDPOINT, fake.url)
         client = server.connect()
-    with pytest.raises(PipelineError, match="the server was lost on the way to start the run"):
+    with pytest.raises(PipelineError, match="to the server was lost while trying to start the run"):
         server.start_run(client, compiled)
 
 
@@ -106,7 +106,7 @@ def test_a_run_has_the_account_that_is_named(fake: FakeApi, toy: Project) -> Non
     assert [run["service_account"] for run in fake.recurring] == ["trainer"]
 
 
-def test_a_server_that_is_too_old_is_said_and_keeps_nothing(
+def test_a_server_that_is_too_old_is_reported_and_keeps_nothing(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.old = True
@@ -117,7 +117,7 @@ def test_a_server_that_is_too_old_is_said_and_keeps_nothing(
     assert main(["submit"]) == 0
 
 
-def test_a_namespace_without_quota_is_said_and_the_next_try_goes_on(
+def test_an_exceeded_quota_is_reported_and_the_next_try_succeeds(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.full = True
@@ -150,8 +150,8 @@ def test_a_file_that_disagrees_or_a_trap_is_not_submitted(
     edit_pipeline(toy, ".after(checked)", ".set_container_image('registry.local/p:latest')")
     edit_pipeline(toy, 'history=trained.outputs["history"]', 'history=evaluated.outputs["report"]')
     error = read_error(capsys, "submit")
-    assert "exec-train: the image registry.local/p:latest can be another one tomorrow" in error
-    assert "register is given history = evaluate.report, and PIPELINE says train.history" in error
+    assert "exec-train: the image registry.local/p:latest can change at any time" in error
+    assert "register gets history = evaluate.report, but PIPELINE says train.history" in error
     assert fake.experiments == []
 
 
@@ -160,13 +160,13 @@ def test_a_file_that_disagrees_or_a_trap_is_not_submitted(
     [
         ("    train,\n", "    trian,\n", "no stage 'trian'; did you mean train?"),
         ('outputs["dataset"]', 'outputs["datset"]', "no output 'datset'; did you mean dataset?"),
-        ('"splits": prepared', '"split": prepared', "takes no 'split'; did you mean splits?"),
-        ("validate(**rows, **run", "validate(**run", "which PIPELINE says is preprocess."),
+        ('"splits": prepared', '"split": prepared', "no input 'split'; did you mean splits?"),
+        ("validate(**rows, **run", "validate(**run", "which is preprocess."),
         ('name="promoted"', "named=1", "TypeError: If.__init__() got"),
         (
             "from kfp import dsl",
             "from __future__ import annotations\nfrom kfp import dsl",
-            "take out",
+            "remove",
         ),
         ("@dsl.pipeline\n", "", "has 0 functions with @dsl.pipeline"),
         ("def training(", "def training((", "SyntaxError"),
@@ -182,7 +182,7 @@ def test_a_slip_in_the_pipeline_file_is_one_sentence_with_its_line(
     assert error.count("\n") == 1
 
 
-def test_so_is_what_goes_wrong_with_one_profile_only(
+def test_an_error_with_one_profile_only_is_one_sentence_with_its_line(
     toy: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit_pipeline(

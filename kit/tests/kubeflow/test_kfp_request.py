@@ -1,4 +1,4 @@
-"""The request before a training: one for each training, and none for weights that are not whole."""
+"""The training request repeats while the weights are intact, and is new otherwise."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Artifact:
-    """What KFP gives a component for an artifact: a file, and metadata."""
+    """An artifact as KFP passes it to a component: a file, and metadata."""
 
     def __init__(self, folder: Any, name: str) -> None:
         """Name the file."""
@@ -41,20 +41,20 @@ class Artifact:
 
 
 def train_by(request: str, folder: Any) -> dict[str, Ref]:
-    """Do what the task does that is given a request; returns the references that it hands on."""
+    """Do the work of the training task with a request; return the references that it hands on."""
     artifacts = {name: Artifact(folder, name) for name in ("model", "history", "metrics")}
     run_request("train", {"request": request, **artifacts})
     return {name: Ref(**artifacts[name].metadata) for name in ("model", "history")}
 
 
 def find_run_id(request: str) -> str:
-    """The run that a request is of."""
+    """Return the id of the run that wrote a request."""
     run_id: str = json.loads(request)["run_id"]
     return run_id
 
 
 def ask(run: Run, inputs: Inputs) -> str:
-    """The request that a run writes."""
+    """Write a run's request."""
     return write_request(run, run.pipeline["train"], inputs)
 
 
@@ -97,7 +97,7 @@ def test_a_request_is_the_same_while_the_kit_has_its_weights(
 def test_weights_without_a_request_are_used_all_the_same(
     make_run: MakeRun, tmp_path: Any, kept: str | None
 ) -> None:
-    """As when another orchestrator trained, over the same store."""
+    """As if another orchestrator had trained with the same store."""
     first, second = make_run("1"), make_run("2")
     inputs = prepare_inputs(first)
     trained = train_by(ask(first, inputs), tmp_path)
@@ -113,7 +113,7 @@ def test_weights_without_a_request_are_used_all_the_same(
 
 @dataclass(frozen=True)
 class Counts:
-    """A value that a stage hands on: no reference, and nothing that JSON has."""
+    """A value that a stage hands on, neither a reference nor a JSON type."""
 
     rows: int
     shape: tuple[int, ...]
@@ -121,7 +121,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Counted:
-    """What such a stage returns."""
+    """The result of such a stage."""
 
     counts: Counts
 
@@ -137,7 +137,7 @@ def test_a_training_by_request_is_given_the_types_that_it_takes(make_run: MakeRu
     assert parse_request(pipeline, request)[1] == {"counts": counts}
 
 
-def test_what_can_not_be_used_any_more_ends_the_task_in_words(
+def test_an_outdated_request_ends_the_task_with_a_sentence(
     make_run: MakeRun, tmp_path: Any
 ) -> None:
     run = make_run()
@@ -147,7 +147,7 @@ def test_what_can_not_be_used_any_more_ends_the_task_in_words(
         train_by(request, tmp_path)
 
 
-def test_the_stage_before_the_training_writes_it(make_run: MakeRun, tmp_path: Any) -> None:
+def test_the_stage_before_training_writes_the_request(make_run: MakeRun, tmp_path: Any) -> None:
     run = make_run()
     artifacts = {name: Artifact(tmp_path, name) for name in ("dataset", "splits")}
     for name, ref in prepare_inputs(run).items():

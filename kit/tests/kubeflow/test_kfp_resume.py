@@ -1,4 +1,4 @@
-"""What becomes of a real training that is killed, or that finds no GPU: the generated project's."""
+"""A generated project's training that is killed, or that finds no GPU."""
 
 from __future__ import annotations
 

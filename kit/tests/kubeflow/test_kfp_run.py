@@ -1,4 +1,4 @@
-"""The pipeline as KFP runs it here: real tasks, each a process of its own, and a real gate."""
+"""The pipeline in real local runs of KFP: each task is a process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sys.exit(main(["run", *sys.argv[1:]]))
 
 @pytest.fixture(scope="module")
 def green(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A project in which a run was completed. Its path needs quotes, in a shell."""
+    """A project with a completed run; its path needs quotes in a shell."""
     folder = RunFolder(tmp_path_factory.mktemp("a python3 $folder"))
     done = folder.run()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,8 +58,8 @@ def test_artifacts_carry_references_and_metrics(green: RunFolder) -> None:
     assert sum(path.stat().st_size for path in files) < 200_000
 
 
-def test_what_is_the_same_is_not_done_again(green: RunFolder) -> None:
-    """Trained by request once, KFP's own cache starts no task: on a cluster, no GPU."""
+def test_unchanged_stages_are_reused(green: RunFolder) -> None:
+    """After one training by request, KFP's cache starts no training task, so no GPU."""
     seen = []
     for started in (set(STAGES), set(STAGES) - {"train"}):
         done = green.run(python=("-c", WITH_KFPS_CACHE), train={"seed": 8})
@@ -76,7 +76,7 @@ def test_what_is_the_same_is_not_done_again(green: RunFolder) -> None:
 
 
 @pytest.mark.full
-def test_not_even_after_a_prune(green: RunFolder) -> None:
+def test_cached_stages_are_reused_after_a_prune(green: RunFolder) -> None:
     done = green.run(retention={"keep_last": 1, "max_gib": 1e-6})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pruned: " in done.stdout
@@ -98,7 +98,7 @@ def test_training_is_tried_once_more_and_a_defect_shows_where_it_is(green: RunFo
         r'    return run_task\("train", locals\(\)\)\n(?s:.*)stages/train.py", line \d+, in fit\n',
         done.stdout,
     ), done.stdout
-    assert "error: the task train failed; its words are above" in done.stderr
+    assert "error: the task train failed; its messages are above" in done.stderr
     assert "Traceback" not in done.stderr
     run_id = green.read_latest()["run_id"]
     record = json.loads((green.root / "runs" / run_id / "train.json").read_text())
@@ -131,7 +131,7 @@ def test_a_model_worse_than_the_champion_is_refused_by_the_same_gate(green: RunF
 
 
 def test_without_a_condition_the_stages_behind_a_refusal_do_nothing(green: RunFolder) -> None:
-    """The user may take the condition out: `register` judges, and what needs it does not run."""
+    """Without the condition, `register` judges, and the stages that need it do not run."""
     path = green.root / "pipeline" / "training.py"
     text = path.read_text()
     condition = re.search(r"    with dsl.If.*\n", text)
@@ -170,7 +170,7 @@ def test_the_pipeline_file_is_a_program_of_its_own(green: RunFolder) -> None:
 def test_a_run_parameter_is_the_same_list_and_what_is_fixed_is_refused_by_name(
     green: RunFolder,
 ) -> None:
-    """As somebody who starts a run in KFP's UI fills it in."""
+    """As a user enters it to start a run in KFP's UI."""
     path = green.root / "pipeline" / "training.py"
     text = path.read_text()
     for value, code, words in (
@@ -194,7 +194,7 @@ def test_a_run_parameter_is_the_same_list_and_what_is_fixed_is_refused_by_name(
     [
         (["--set", "train.epoch=3"], "train.epoch: there is no such setting; did you mean epochs?"),
         (["--set", "train.epochs=0", "--set", "train.learning_rate=-1"], "train.learning_rate"),
-        (["--set", "train.nodes=2"], "error: train.nodes is 2, and this is one machine"),
+        (["--set", "train.nodes=2"], "error: train.nodes is 2, but this is one machine"),
         (["--profile", "cluster"], "compute is kubernetes, so this profile is not for a run"),
         (["--profile", "nowhere"], "there is no profile 'nowhere'"),
     ],
@@ -208,7 +208,7 @@ def test_a_bad_setting_stops_the_run_before_it_starts(
 
 
 def test_a_gate_that_kfp_would_skip_is_refused(green: RunFolder) -> None:
-    """KFP's local runner takes a condition on a named output for false, and ends well."""
+    """KFP's local runner treats a condition on a named output as false, and succeeds."""
     path = green.root / "pipeline" / "training.py"
     text = path.read_text()
     path.write_text(
@@ -217,7 +217,7 @@ def test_a_gate_that_kfp_would_skip_is_refused(green: RunFolder) -> None:
     done = green.run()
     path.write_text(text)
     assert done.returncode == 1
-    assert "its condition reads an output that has a name" in done.stderr
+    assert "its condition reads a named output" in done.stderr
 
 
 def test_help_names_the_verbs_of_kubeflow(
@@ -231,7 +231,7 @@ def test_help_names_the_verbs_of_kubeflow(
 
 
 @KUBEFLOW
-def test_an_option_that_nobody_knows_is_a_matter_of_usage(
+def test_an_unknown_option_is_a_usage_error(
     toy: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", "--epochs", "3"]) == 2

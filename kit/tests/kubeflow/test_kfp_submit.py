@@ -1,4 +1,4 @@
-"""Submitting with KFP's real client, to a server that keeps the API's published contract."""
+"""Submitting with KFP's real client, to a server that checks the API's published schema."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def test_a_schedule_that_someone_switched_off_is_on_again(fake: FakeApi) -> None
 def test_a_cron_of_five_fields_is_refused_before_anything_is_sent(
     fake: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "has not six fields" in read_error(capsys, "schedule", "--cron", "0 3 * * *")
+    assert "does not have six fields" in read_error(capsys, "schedule", "--cron", "0 3 * * *")
     assert fake.experiments == []

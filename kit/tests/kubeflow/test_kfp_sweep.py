@@ -1,4 +1,4 @@
-"""The sweep as KFP runs it here: a task per trial, and the rest of the pipeline with the best."""
+"""The sweep in a real local run of KFP: a task per trial, then the pipeline with the best."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def sweep(folder: RunFolder, document: Any, *arguments: str) -> Any:
 
 
 def list_trials(folder: RunFolder) -> list[tuple[str, str]]:
-    """State and cache of each trial of the newest run."""
+    """Read the state and the cache state of each trial of the newest run."""
     record = folder.root / "runs" / folder.read_latest()["run_id"] / "sweep.json"
     return [(trial["state"], trial["cache"]) for trial in json.loads(record.read_text())["trials"]]
 
 
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(folder: RunFolder) -> None:
-    """One story: a sweep of two at a time, the same again, and one without a good trial."""
+    """One sequence: a sweep with two trials at a time, the same again, one without a good trial."""
     space: dict[str, list[Any]] = {
         "train.learning_rate": [0.02, 0.003],
         "train.fail": [True, False],

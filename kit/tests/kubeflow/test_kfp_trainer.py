@@ -1,4 +1,4 @@
-"""A TrainJob trains for the task: what it comes to, and that nothing of it is left."""
+"""Training in a TrainJob: its result, its failures, and that it is always deleted."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def cluster(toy: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKuber
 
 @pytest.fixture
 def prepared(make_run: MakeRun) -> Prepared:
-    """A run that trains on two machines, and what its training takes."""
+    """A run that trains on two machines, and the inputs of its training."""
     return prepare(make_run("Run_1", train={"nodes": 2}))
 
 
 def prepare(run: Run) -> Prepared:
-    """The run and what its training takes."""
+    """Return the run and the inputs of its training."""
     return run, prepare_inputs(run)
 
 
@@ -70,7 +70,7 @@ def train(prepared: Prepared) -> Any:
     return run_stage(run, run.pipeline["train"], **inputs, launch=trainer.launch_trainjob)
 
 
-def test_its_model_is_that_of_one_machine(
+def test_two_machines_train_the_same_model_as_one(
     cluster: FakeKubernetes, prepared: Prepared, make_run: MakeRun, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -101,14 +101,14 @@ FAILED = {"type": "Failed", "reason": "DeadlineExceeded", "message": "too long"}
         ({}, {"type": "Suspended"}, "the TrainJob was not done after 0.0 hours"),
         ({"POST": 403}, None, r"may not create TrainJobs in the namespace team: .*rbac\.yaml"),
         ({"GET": 403}, FAILED, "may not look at TrainJobs in the namespace team"),
-        ({"POST": 404}, None, r"knows no TrainJobs .*install Kubeflow Trainer"),
-        ({"POST": 400}, None, "does not create the TrainJob: 400 as the test says"),
+        ({"POST": 404}, None, r"has no TrainJobs .*install Kubeflow Trainer"),
+        ({"POST": 400}, None, "did not create the TrainJob: 400 as the test says"),
         ({"POST": 500}, None, "the cluster's API fails with 500"),
-        ({"GET": 404}, FAILED, "somebody deleted the TrainJob train-run-1 while it trained"),
+        ({"GET": 404}, FAILED, "the TrainJob train-run-1 was deleted while it trained"),
         ({"GET": 503}, FAILED, "the cluster's API fails with 503"),
     ],
 )
-def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(
+def test_a_failure_is_one_sentence_and_leaves_no_trainjob(
     cluster: FakeKubernetes,
     prepared: Prepared,
     monkeypatch: pytest.MonkeyPatch,
@@ -165,13 +165,13 @@ OTHERS = {
     ("lists", "words"),
     [
         ({"pods": [UNPULLED]}, r"registry.local/project:1 can't be pulled: .*make push"),
-        ({"pods": [UNSCHEDULED]}, "after 0.0 hours: no node takes them: 0/3: Insufficient gpu"),
-        ({"pods": [], "events": [REFUSED]}, "namespace team does not take them: exceeded quota"),
-        (OTHERS, "after 0.0 hours: did its pods start, with 2 machines"),
-        ({}, "after 0.0 hours: did its pods start"),
+        ({"pods": [UNSCHEDULED]}, "after 0.0 hours: no node has room for them: 0/3: Insufficient"),
+        ({"pods": [], "events": [REFUSED]}, "namespace team refuses them: exceeded quota"),
+        (OTHERS, "after 0.0 hours: do 2 machines have room for its pods"),
+        ({}, "after 0.0 hours: do 2 machines have room"),
     ],
 )
-def test_why_its_pods_do_not_start_is_said(
+def test_the_reason_why_pods_do_not_start_is_reported(
     cluster: FakeKubernetes,
     prepared: Prepared,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,11 +184,11 @@ def test_why_its_pods_do_not_start_is_said(
     cluster.condition, cluster.lists = {"type": "Created"}, lists
     with pytest.raises(PipelineError, match=words):
         train(prepared)
-    assert caplog.text.count("the pods of the TrainJob wait") == (0 if "did its" in words else 1)
+    assert caplog.text.count("the pods of the TrainJob wait") == (0 if "do 2" in words else 1)
     assert cluster.jobs == {}
 
 
-def test_a_quota_without_room_for_it_is_said(cluster: FakeKubernetes, prepared: Prepared) -> None:
+def test_an_exceeded_quota_is_reported(cluster: FakeKubernetes, prepared: Prepared) -> None:
     cluster.answers = {"POST": 403}
     cluster.words = "trainjobs is forbidden: exceeded quota: team"
     with pytest.raises(PipelineError, match="quota of the namespace team leaves no room for a Tra"):
@@ -197,7 +197,7 @@ def test_a_quota_without_room_for_it_is_said(cluster: FakeKubernetes, prepared: 
 
 
 @pytest.mark.parametrize(("create", "is_left"), [(403, False), (500, True)])
-def test_only_what_may_have_been_made_is_said_to_be_left(
+def test_only_a_trainjob_that_may_exist_is_reported_as_left(
     cluster: FakeKubernetes,
     prepared: Prepared,
     caplog: pytest.LogCaptureFixture,
@@ -207,7 +207,7 @@ def test_only_what_may_have_been_made_is_said_to_be_left(
     cluster.answers = {"POST": create, "DELETE": 403}
     with pytest.raises(PipelineError):
         train(prepared)
-    assert ("the TrainJob train-run-1 is left, delete it by hand" in caplog.text) == is_left
+    assert ("can't delete the TrainJob train-run-1, delete it yourself" in caplog.text) == is_left
 
 
 def test_the_error_of_a_process_is_that_of_the_task(
@@ -218,7 +218,7 @@ def test_the_error_of_a_process_is_that_of_the_task(
     assert cluster.jobs == {}
 
 
-def test_it_gives_up_a_little_before_the_task_would(make_run: MakeRun) -> None:
+def test_waiting_ends_a_little_before_the_tasks_time_out(make_run: MakeRun) -> None:
     from mlpo_kit.runs.workspace import Workspace
 
     timed = make_run("3", resources={"train": {"timeout_hours": 24}})
@@ -227,7 +227,9 @@ def test_it_gives_up_a_little_before_the_task_would(make_run: MakeRun) -> None:
     assert trainer.find_limit(Workspace(short, "train")) == 180
 
 
-def test_a_task_that_is_told_to_end_deletes_it(cluster: FakeKubernetes, prepared: Prepared) -> None:
+def test_a_terminated_task_deletes_its_trainjob(
+    cluster: FakeKubernetes, prepared: Prepared
+) -> None:
     cluster.condition = {"type": "Created"}
 
     def end_it() -> None:
@@ -236,7 +238,7 @@ def test_a_task_that_is_told_to_end_deletes_it(cluster: FakeKubernetes, prepared
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_it, daemon=True).start()
-    with pytest.raises(PipelineError, match="told to end"):
+    with pytest.raises(PipelineError, match="the task was terminated"):
         train(prepared)
     assert len(cluster.made) == 1
     assert cluster.jobs == {}

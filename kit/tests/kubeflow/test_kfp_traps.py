@@ -1,4 +1,4 @@
-"""The check finds what KFP would take and not do, and names that lead nowhere."""
+"""The checks find what KFP accepts but does not carry out, and names that do not exist."""
 
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def compiled(define: Callable[[], Any], folder: Path, served: bool = False) -> str:
-    """A pipeline function's IR; `served` leaves its tasks to KFP's cache."""
+    """Compile a pipeline function; with `served` its tasks may come from KFP's cache."""
 
     def defined() -> None:
         define()
@@ -77,11 +77,14 @@ def condition_two_deep() -> None:
     ("define", "words"),
     [
         (gpu_without_a_type, "limits GPUs without naming their type"),
-        (image_without_a_tag, "registry.local:5000/project can be another one tomorrow"),
-        (image_that_moves, "project:latest can be another one tomorrow"),
-        (packages_at_run_time, "installs packages as it starts"),
-        (condition_on_a_named_output, "its condition reads an output that has a name"),
-        (condition_two_deep, "its condition reads an output that has a name"),
+        (image_without_a_tag, "registry.local:5000/project can change at any time"),
+        (image_that_moves, "project:latest can change at any time"),
+        (packages_at_run_time, "installs packages when it starts"),
+        (
+            condition_on_a_named_output,
+            "its condition reads a named output (pipelinechannel--measure-two-accuracy)",
+        ),
+        (condition_two_deep, "its condition reads a named output"),
     ],
 )
 def test_a_trap_is_found(define: Callable[[], Any], words: str, tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def fit_on(request: str, rows: float) -> None:
 )
 def test_what_kfp_may_serve_stale_is_found(define: Callable[[], Any], tmp_path: Path) -> None:
     found = find_problems(compiled(define, tmp_path, served=True))
-    assert "KFP may use an old result of it, whatever its code" in found[-1]
+    assert "KFP may reuse an old result of it although code or data changed" in found[-1]
 
 
 def test_what_is_allowed_is_not_called_a_trap(tmp_path: Path) -> None:

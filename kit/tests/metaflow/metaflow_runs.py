@@ -23,14 +23,14 @@ Done = subprocess.CompletedProcess[str]
 
 
 def make_project(folder: Path) -> Path:
-    """Make the small project in a folder; Metaflow would else look for its own further up."""
+    """Make the small project with its own `.metaflow`, so that Metaflow does not search parents."""
     root = copy_toy(folder, "metaflow").root
     (root / ".metaflow").mkdir()
     return root
 
 
 def make_environment(root: Path, **variables: str) -> dict[str, str]:
-    """Make an environment with no user name, and nothing of a Metaflow or a cluster elsewhere."""
+    """Make an environment without user name, Metaflow settings or cluster settings."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -63,7 +63,7 @@ def run_kit(root: Path, *arguments: str, **variables: str) -> Done:
 
 
 def run_well(root: Path, *arguments: str, **variables: str) -> Done:
-    """Run a verb that must go well."""
+    """Run a verb that must succeed."""
     done = run_kit(root, *arguments, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -78,7 +78,7 @@ def read_latest(root: Path) -> Any:
 
 
 def read_cache(root: Path) -> list[str]:
-    """Read what the newest run says of the stages that the cache may serve."""
+    """Read the cache states of the newest run's cacheable stages."""
     return [stage["cache"] for stage in read_latest(root)["stages"] if stage["name"] in CACHED]
 
 
@@ -87,6 +87,6 @@ def read_states(root: Path) -> list[str]:
 
 
 def has_step(root: Path, step: str, flow: str = "TrainFlow") -> bool:
-    """Whether Metaflow started this step in the newest run."""
+    """Return whether Metaflow started this step in the newest run."""
     run_id: str = read_latest(root)["run_id"]
     return (root / ".metaflow" / flow / run_id / step).exists()

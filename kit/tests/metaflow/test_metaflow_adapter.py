@@ -1,4 +1,4 @@
-"""What the adapter loads, and what a task of another kit says."""
+"""What the adapter imports, its verbs, and the error of a task with another version of the kit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_image_with_another_kit_says_so_and_what_to_do(tmp_path: Path) -> Non
     assert "make setup image push" in line
 
 
-def test_a_variant_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     done = run_flow(root, "show", MLPO_KIT_VARIANT="sweeps")
     assert (done.returncode, done.stdout) == (1, "")
@@ -76,4 +76,4 @@ def test_the_path_of_a_profile_is_that_of_the_folder_where_the_command_is_called
     write_profile(root, "two", train={"nodes": 2})
     code = "import os, mlpo_kit.cli.__main__ as cli; os.chdir('configs'); exit(cli.main())"
     done = call(root, "-c", code, "flow", "--profile", "./two.yaml", "--variant", "plain", "show")
-    assert "train.nodes is 2, and this flow trains on one machine" in done.stderr
+    assert "train.nodes is 2, but this flow trains on one machine" in done.stderr

@@ -1,4 +1,4 @@
-"""Where the flow and PIPELINE disagree is said in words, without a run."""
+"""Differences between the flow and PIPELINE are reported in sentences, without a run."""
 
 from __future__ import annotations
 
@@ -26,36 +26,33 @@ EDITS = {
     "a missing stage": (
         'self.evaluated = self.run_stage("evaluate")',
         "pass",
-        ["no step runs the stage evaluate", "runs register, whose report is made by evaluate"],
+        ["no step runs the stage evaluate", "runs register, which takes report from evaluate"],
     ),
     "an order in which an input is not made yet": (
         'self.look_up("train")',
         '"miss"',
-        ["the step evaluate runs evaluate, whose model is made by train: that may not have run"],
+        ["the step evaluate runs evaluate, which takes model from train: train may not have run"],
     ),
-    "a stage that no way leads to": (
+    "a stage that no path leads to": (
         'self.next({"hit": self.evaluate, "miss": self.train}, condition="train_cache")',
         "self.next(self.evaluate)",
         [
-            "no way leads to the step train, which runs the stage train",
-            "the step evaluate runs evaluate, whose model is made by train: that may not have run",
+            "no path leads to the step train, which runs the stage train",
+            "the step evaluate runs evaluate, which takes model from train: train may not have run",
         ],
     ),
     "a result that nobody finds": (
         "self.trained = self.run_stage",
         "self.model = self.run_stage",
         [
-            "the step train does not keep what train returns where others look for it: say "
+            "the step train does not keep the result of train where later steps look for it: write "
             'self.trained = self.run_stage("train")'
         ],
     ),
     "a step that is not there": (
         "self.next(self.register)",
         "self.next(self.registre)",
-        [
-            "the step evaluate goes on to 'registre', and there is no such step; did you mean "
-            "register?"
-        ],
+        ["the step evaluate goes on to 'registre', which does not exist; did you mean register?"],
     ),
 }
 

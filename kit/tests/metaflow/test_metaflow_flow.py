@@ -1,4 +1,4 @@
-"""The flow as Metaflow runs it: real steps, each a process of its own."""
+"""The flow in real Metaflow runs: each step is a separate process."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_metaflow_keeps_no_copy_of_the_pipeline(green: Path) -> None:
     assert "pipeline" not in kept
 
 
-def test_what_is_known_starts_no_training_and_outlives_a_prune(green: Path) -> None:
-    """One story: a run like the first, a prune, a run with another setting."""
+def test_a_cached_model_skips_training_and_survives_a_prune(green: Path) -> None:
+    """One sequence: a run like the first, a prune, a run with another setting."""
     first = read_latest(green)
     done = run_well(green, "run", "--json", "--set", "train.epochs=2", "--tag", "keep")
     assert json.loads(done.stdout) == {**read_latest(green), "sweep": None}
@@ -120,7 +120,7 @@ def test_a_run_that_lost_its_registry_is_resumed_where_it_stopped(green: Path) -
 
 
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(green: Path) -> None:
-    """One story: a sweep, the same again until the registry is lost, and on from there."""
+    """One sequence: a sweep, the same sweep until the registry is lost, then a resume."""
     space = {"train.learning_rate": [0.01, 0.003], "train.fail": [False, True]}
     write_profile(green, "tries", parallelism=2, space=space)
     sweep = ("sweep", "--sweep", "tries", "--set", "train.epochs=2")
@@ -152,7 +152,7 @@ def test_a_refused_candidate_is_an_outcome_and_the_flow_ends_well(green: Path) -
     done = run_well(green, "run", "--set", "register.min_accuracy=0.999", "--set", "train.epochs=1")
     assert read_latest(green)["status"] == "refused"
     assert read_states(green)[5:] == ["refused", "not run"]
-    assert "deploy: there is nothing to do, as the candidate was refused: accuracy" in done.stdout
+    assert "deploy: nothing to do, as the candidate was refused: accuracy" in done.stdout
     assert "register.min_accuracy (0.999)" in done.stdout
     assert has_step(green, "deploy")
     run_id = read_latest(green)["run_id"]

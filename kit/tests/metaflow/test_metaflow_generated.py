@@ -1,4 +1,4 @@
-"""Steps that are made from text: what Metaflow reads of them, and what a traceback shows."""
+"""Generated steps: what Metaflow reads from them, and what a traceback shows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from metaflow_runs import call, make_project, run_flow, write_profile
 
 
 @pytest.mark.slow
-def test_a_traceback_shows_the_made_step_and_the_kit_s_file(tmp_path: Path) -> None:
-    """The join of a sweep is made from text, and calls a method that is in a file."""
+def test_a_traceback_shows_the_generated_step_and_the_kit_s_file(tmp_path: Path) -> None:
+    """The join step of a sweep is generated, and calls a method of the kit."""
     root = make_project(tmp_path)
     sweeping = (
         "import mlpo_kit.metaflow.sweeping as sweeping\n"
@@ -35,7 +35,7 @@ def test_a_traceback_shows_the_made_step_and_the_kit_s_file(tmp_path: Path) -> N
     assert "RuntimeError: a defect behind the join" in after
 
 
-def test_what_decorates_the_project_s_step_decorates_the_trial(tmp_path: Path) -> None:
+def test_a_trial_has_the_decorators_of_the_project_s_training_step(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     path = root / "pipeline" / "flow.py"
     text = path.read_text().replace("import card, step", "import card, retry, step, timeout")

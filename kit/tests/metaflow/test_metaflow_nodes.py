@@ -1,4 +1,4 @@
-"""The flow of several machines, as Metaflow runs it here: each is a process of its own."""
+"""The flow for several machines in a real local run: each machine is a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Metaflow keeps of runs is found wherever the command is called."""
+"""Metaflow's records of runs are found from any working folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ forget_runs(settings, ["7000000"])
 
 
 def write_run(root: Path, run_id: str, *tags: str) -> Path:
-    """Write what Metaflow's local metadata holds of a run with one task; returns its folder."""
+    """Write Metaflow's local metadata for a run with one task; return its folder."""
     flow = root / ".metaflow" / "TrainFlow"
     shared: dict[str, Any] = {"flow_id": "TrainFlow", "system_tags": [], "user_name": "nobody"}
     run = {**shared, "run_number": run_id, "tags": [*tags], "ts_epoch": int(run_id) // 1000}

@@ -1,4 +1,4 @@
-"""A training that is killed goes on where it was: in a retry, and in a resumed run.
+"""A killed training continues from its checkpoint: in a retry, and in a resumed run.
 
 It needs a real network: the project is what mlpo generates, as far as its user owns it.
 """
@@ -82,7 +82,7 @@ def render_project(root: Path) -> Path:
 
 
 def kill_in_training(process: subprocess.Popen[str], root: Path, after: int = 5) -> None:
-    """Kill the training's process, after so many new checkpoints."""
+    """Kill the training's process after this many new checkpoints."""
     end, old, new = time.monotonic() + SLOWLY, list_checkpoints(root), set[str]()
     while len(new) < after:
         assert process.poll() is None, process.communicate()

@@ -1,4 +1,4 @@
-"""Settings of one start: `--set` reaches all that there is, a bad one starts nothing."""
+"""`--set` can change every setting of a run; a wrong setting starts nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlpo_kit.errors import PipelineError
 from mlpo_kit.metaflow.start import take_changes
 
 
-def test_all_options_are_taken_in_their_order() -> None:
+def test_set_options_are_split_off_in_their_order() -> None:
     words = ["--config", "config", "x", "run", "--set", "a.b=1", "--tag", "t", "--set=c=[1, 2]"]
     kept, changes = take_changes(words)
     assert kept == ["--config", "config", "x", "run", "--tag", "t"]
     assert changes == ["a.b=1", "c=[1, 2]"]
-    with pytest.raises(PipelineError, match="--set wants a setting"):
+    with pytest.raises(PipelineError, match="--set needs a setting"):
         take_changes(["run", "--set"])
 
 
@@ -55,7 +55,7 @@ def test_resources_can_be_set_and_a_resumed_run_keeps_its_settings(tmp_path: Pat
 
 @pytest.mark.full
 @pytest.mark.slow
-def test_the_parameter_of_a_form_reaches_every_task(tmp_path: Path) -> None:
+def test_the_settings_parameter_reaches_every_task(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     done = run_flow(root, "run", "--settings", "train.epochs=1 ingest.rows=50")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What Metaflow would have a cluster do, by its description and a profile; none is there."""
+"""The workflows that Metaflow compiles from a profile and a cluster's description."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def described(team: Path) -> Iterator[Describe]:
-    """Describes the cluster otherwise, for one test."""
+    """Change the cluster's description for one test."""
     yield lambda **changes: describe_cluster(team, **changes)
     describe_cluster(team)
 
@@ -124,7 +124,7 @@ def list_tasks(compiled: dict[str, Any], flow: str) -> dict[str, Any]:
 
 
 def test_a_known_result_starts_no_pod_that_holds_a_gpu(workflow: dict[str, Any]) -> None:
-    """The answer of the gate, which runs on a CPU, decides whether there is a `train` at all."""
+    """The cache lookup runs on a CPU and decides whether `train` starts."""
     assert [name for name, gpu in count_gpus(workflow["templates"]).items() if gpu] == ["train"]
     tasks = list_tasks(workflow, "TrainFlow")
     chosen = "tasks['validate'].outputs.parameters['switch-step']"
@@ -222,7 +222,7 @@ def test_each_trial_of_a_sweep_holds_a_gpu_and_no_other_task_does(team: Path) ->
 
 
 def test_several_machines_are_one_gang_and_each_holds_its_gpus(team: Path) -> None:
-    """A JobSet: all of them start, or none; no other step holds a GPU. The store is a volume."""
+    """All machines start together as a JobSet; no other step holds a GPU; the store is a volume."""
     compiled = compile_argo(team, "nodes")  # as the profile says
     templates = compiled["templates"]
     assert not any(count_gpus(templates).values())
@@ -348,7 +348,7 @@ def test_a_decorator_of_the_user_s_own_comes_last(tmp_path: Path) -> None:
 
 
 def test_a_gpu_without_a_node_selector_can_be_asked_for(team: Path, described: Describe) -> None:
-    """Metaflow writes what a pod asks for on a command line, and reads it there again."""
+    """Metaflow passes a pod's resources on a command line and parses them again."""
     described(node_selector={})
     script = (
         "import sys, json; sys.path.insert(0, 'pipeline'); sys.argv[1:] = ['show']\n"
@@ -387,7 +387,7 @@ def test_a_gpu_without_a_node_selector_can_be_asked_for(team: Path, described: D
 
 
 class ClusterApi(BaseHTTPRequestHandler):
-    """As much of Kubernetes as a schedule and a start need; what is posted is taken."""
+    """The part of Kubernetes that a schedule and a start need; it accepts what is posted."""
 
     template: dict[str, Any] | None = None  # the workflow that is there
     bodies: list[dict[str, Any]] = []  # noqa: RUF012 (emptied by each test)
@@ -417,7 +417,7 @@ class ClusterApi(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def kubernetes(tmp_path: Path) -> Iterator[str]:
-    """The file that leads Kubernetes' client to an API server of ours."""
+    """Write a kubeconfig that points to the test's API server."""
     ClusterApi.template = None
     ClusterApi.bodies.clear()
     with HTTPServer(("127.0.0.1", 0), ClusterApi) as server:
@@ -465,7 +465,7 @@ def test_a_workflow_is_started_with_other_settings(
     assert json.loads(json.loads(given["settings"])) == ["train.epochs=5"]
 
 
-def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
+def test_a_start_that_can_t_work_is_refused_in_a_sentence_before_it_begins(
     team: Path, described: Describe
 ) -> None:
     here = {"MLFLOW_TRACKING_URI": "http://mlflow.test:5000"}
@@ -491,13 +491,13 @@ def test_what_could_not_work_is_refused_in_a_sentence_before_anything_is_made(
     assert "s3://models/metaflow can't be reached at http://127.0.0.1:9" in shown
     assert "nothing to create" in refuse("workflow", "--profile", "local")
     shown = refuse("workflow", "--profile", "batch", "--variant", "nodes")
-    assert "Step Functions start no machines together" in shown
+    assert "Step Functions can't start several machines together" in shown
 
     own = {"datastore": "s3://example-bucket/metaflow"}
     described(secrets={"s3": {"key": "AWS_SECRET_ACCESS_KEY"}}, metaflow=own)
     shown = refuse("run", "--profile", "batch")
-    assert "call it AWS_SECRET_ACCESS_KEY in the secret, not key" in shown
-    assert "metaflow.batch: name the queues" in shown
+    assert "rename key to AWS_SECRET_ACCESS_KEY there" in shown
+    assert "metaflow.batch: add the queues" in shown
     described(metaflow=own)
     shown = refuse("run", "--profile", "team")
     assert "metaflow.datastore in deploy/cluster.yaml: s3://example-bucket/metaflow" in shown

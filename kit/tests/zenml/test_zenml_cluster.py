@@ -1,4 +1,4 @@
-"""A run on a cluster: what its pods get, and what stops it before anything is made."""
+"""A run on a cluster: its pods, and the errors that stop it before it starts."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ PART = {
 
 @pytest.fixture(autouse=True)
 def project(toy: Project) -> Iterator[Project]:
-    """The small project, with its steps made anew."""
+    """The small project, with newly made steps."""
     forget_pipeline()
     yield toy
     forget_pipeline()
 
 
 def make_zenml_cluster(**changes: Any) -> ZenmlCluster:
-    """A cluster that has all that a cluster may have."""
+    """A cluster with every optional setting."""
     return ZenmlCluster(**{**vars(make_cluster()), **changes}, zenml=ZenmlPart(**PART))
 
 
@@ -142,7 +142,7 @@ def test_each_pod_gets_what_the_description_and_the_profile_say(project: Project
     assert SERVER_KEY not in str(made["serving"])
 
 
-def test_a_patch_of_pods_reaches_zenml_or_says_that_it_cannot(project: Project) -> None:
+def test_a_patch_of_pods_reaches_zenml_or_is_refused(project: Project) -> None:
     patches = project.root / "deploy" / "patches.py"
     settings, cluster = make_settings(), make_zenml_cluster()
     patches.write_text(
@@ -161,7 +161,9 @@ def test_a_patch_of_pods_reaches_zenml_or_says_that_it_cannot(project: Project) 
         "    spec['containers'][0]['lifecycle'] = {'preStop': {'exec': {'command': ['true']}}}\n"
         "    return spec\n"
     )
-    with pytest.raises(PipelineError, match="no field for this of the pod of steps: lifecycle"):
+    with pytest.raises(
+        PipelineError, match="no field for this part of the pod of steps: lifecycle"
+    ):
         describe_pod(cluster, settings, "", Resources())
 
 
@@ -193,16 +195,16 @@ def test_examples_a_base_without_a_digest_and_a_wrong_description_stop_a_run(
     assert "server" in str(caught.value)
 
     other = check_settings({**read_profile("local"), **document, "compute": "batch"})
-    with pytest.raises(PipelineError, match="compute is batch, and ZenML runs on kubernetes"):
+    with pytest.raises(PipelineError, match="compute is batch, but ZenML runs only on kubernetes"):
         read_zenml_cluster(other)
 
 
-def test_a_server_that_is_not_there_or_does_not_know_us_stops_a_run(online: Services) -> None:
+def test_a_missing_server_or_a_refused_key_stops_a_run(online: Services) -> None:
     url = f"{online.url}/zenml"
     ours = metadata.version("zenml")
     with pytest.raises(PipelineError, match="ZENML_STORE_API_KEY is not set"):
         server.check_server(url, None)
-    with pytest.raises(PipelineError, match="ZENML_STORE_URL is sqlite://, and no server"):
+    with pytest.raises(PipelineError, match="ZENML_STORE_URL is sqlite://, which is no server"):
         server.check_server("sqlite://", "key")
     with pytest.raises(PipelineError, match=r"can't be reached: .*If only pods reach it"):
         server.check_server("http://127.0.0.1:9", "key")
@@ -210,7 +212,7 @@ def test_a_server_that_is_not_there_or_does_not_know_us_stops_a_run(online: Serv
         server.check_server(url, "key")
 
     online.documents |= {"/zenml/api/v1/info": {"version": "0.1"}, "/zenml/api/v1/login": {}}
-    with pytest.raises(PipelineError, match=f"is of version 0.1, and ZenML here of {ours}"):
+    with pytest.raises(PipelineError, match=f"is of version 0.1, but ZenML here is {ours}"):
         server.check_server(url, "key")
     online.documents["/zenml/api/v1/info"] = {"version": ours}
     online.refused["/zenml/api/v1/login"] = 401
@@ -220,7 +222,7 @@ def test_a_server_that_is_not_there_or_does_not_know_us_stops_a_run(online: Serv
     assert server.check_server(url, "key") == "key"
 
 
-def test_a_cluster_that_is_not_the_one_or_lacks_something_stops_a_run(
+def test_another_cluster_or_a_missing_part_of_it_stops_a_run(
     online: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = {"compute": "kubernetes", "storage_root": "/mnt/store"}
@@ -243,8 +245,9 @@ def test_a_cluster_that_is_not_the_one_or_lacks_something_stops_a_run(
         )
         found = find_all_obstacles(chosen, ZenmlCluster(**nameless, zenml=elsewhere))
     name = f"{pods.object_name(chosen.project)}-zenml"
-    assert f"there is no service account {name} in the namespace team: `make manifests`" in found[1]
-    assert found[0].startswith("kubectl is set to the context test, and deploy/cluster.yaml to ot")
+    missing = f"there is no service account {name} in the namespace team: run `make manifests`"
+    assert missing in found[1]
+    assert found[0].startswith("kubectl uses the context test, but deploy/cluster.yaml names other")
     assert found[2].startswith("zenml.artifact_store of deploy/cluster.yaml: there is no bucket")
     assert len(found) == 3
 
@@ -254,7 +257,7 @@ def test_a_cluster_that_is_not_the_one_or_lacks_something_stops_a_run(
     assert f"{SPACE}/serviceaccounts/{name}" in " ".join(online.asked)
 
 
-def test_a_run_that_failed_there_says_why() -> None:
+def test_a_failed_run_reports_the_reasons() -> None:
     def step(status: str, said: str | None = None) -> SimpleNamespace:
         info = SimpleNamespace(message=said) if said else None
         return SimpleNamespace(status=SimpleNamespace(value=status), exception_info=info)

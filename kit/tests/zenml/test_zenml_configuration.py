@@ -1,4 +1,4 @@
-"""What ZenML is told of a run: from the profile, the cluster, the pipeline file and YAML."""
+"""ZenML's configuration of a run, from the profile, the cluster, the pipeline file and YAML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlpo_kit import PipelineError, load_pipeline
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, read_profile
 from mlpo_kit.zenml.cluster import ZenmlCluster, ZenmlPart
-from mlpo_kit.zenml.configuration import build_options, decide, find_file
+from mlpo_kit.zenml.configuration import build_options, derive_configuration, find_file
 from mlpo_kit.zenml.configuration_checks import find_problems
 from mlpo_kit.zenml.drawing import draw, load_training
 
@@ -25,14 +25,14 @@ STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "
 
 @pytest.fixture(autouse=True)
 def project(toy: Project) -> Iterator[Project]:
-    """The small project, with its steps made anew."""
+    """The small project, with newly made steps."""
     forget_pipeline()
     yield toy
     forget_pipeline()
 
 
 def make_options(trials: int = 0, profile: str = "local", *changes: str) -> dict[str, Any]:
-    """What ZenML is told of a run here."""
+    """Build the options of a run on this machine."""
     training = load_training()
     settings = check_settings(read_profile(profile, changes))
     return build_options(settings, training, draw(training.copy(), trials))
@@ -69,8 +69,8 @@ def write_configuration(project: Project, document: Any) -> Path:
             {"settings": {"orchestrator": {"pod_settings": {"tolerations": [{"efect": "x"}]}}}},
             "pod_settings.tolerations: Got value for attribute efect",
         ),
-        (["a list"], "it must hold `name: value` lines"),
-        (None, "it must hold `name: value` lines"),
+        (["a list"], "it must consist of `name: value` lines"),
+        (None, "it must consist of `name: value` lines"),
     ],
 )
 def test_what_zenml_would_ignore_in_a_run_configuration_is_refused(
@@ -86,7 +86,7 @@ def test_what_zenml_would_ignore_in_a_run_configuration_is_refused(
 def test_resources_of_a_stage_that_is_not_there_and_several_machines_are_refused() -> None:
     with pytest.raises(PipelineError, match=r"resources\.trian: there is no such stage; did you"):
         make_options(0, "local", "resources.trian.cpu=1")
-    with pytest.raises(PipelineError, match="nodes is 2, and a step of ZenML is one machine"):
+    with pytest.raises(PipelineError, match="nodes is 2, but a step of ZenML runs on one machine"):
         make_options(0, "local", "train.nodes=2")
 
 
@@ -156,20 +156,20 @@ def test_a_retry_in_the_pipeline_file_wins_also_in_a_sweep(project: Project) -> 
         ),
     ],
 )
-def test_what_the_cluster_decides_is_not_said_again(
+def test_values_that_follow_from_the_cluster_are_refused(
     project: Project, document: Any, place: str
 ) -> None:
     part = ZenmlPart(server="http://zenml.test", artifact_store="s3://bucket/zenml")
     cluster = ZenmlCluster(**vars(make_cluster()), zenml=part)
-    decided = decide(make_settings(), set(load_pipeline().names), cluster)
+    derived = derive_configuration(make_settings(), set(load_pipeline().names), cluster)
     file = write_configuration(project, document)
-    assert find_problems(file, STAGES, decided) == [
+    assert find_problems(file, STAGES, derived) == [
         f"{place}: not here: it follows from deploy/cluster.yaml and the profile"
     ]
     free = {"orchestrator": {"pod_settings": {"scheduler_name": "mine"}}}  # nobody else says it
     file = write_configuration(project, {"steps": {"train": {"settings": free}}})
-    assert find_problems(file, STAGES, decided) == []
+    assert find_problems(file, STAGES, derived) == []
 
 
-def test_where_the_run_configuration_is_follows_from_where_stages_run(project: Project) -> None:
+def test_the_run_configuration_is_named_after_compute(project: Project) -> None:
     assert find_file(make_settings()) == project.configs / "zenml" / "kubernetes.yaml"

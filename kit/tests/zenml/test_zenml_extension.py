@@ -1,4 +1,4 @@
-"""What a project adds to the pipeline, and runs that are started or end in another way."""
+"""Stages and steps that a project adds, other ways to start a run, and a killed run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
 OWN_STEP = '''
 @step
 def count_rows(settings: Settings, splits: Ref) -> Annotated[int, "rows"]:
-    """A step of one's own: it finds the run, and returns what ZenML keeps."""
+    """A user's own step: it finds the run, and returns an artifact."""
     run = get_run(settings)
     return len(json.loads(run.store.open(splits).read_text())["train"])
 
@@ -76,7 +76,7 @@ from mlpo_kit.zenml.steps import announce, augment, deploy, """
 
 
 def add_stages(zen: Zen) -> None:
-    """Two more stages, one in the middle and one behind the gate, and a plain step."""
+    """Add two stages, one in the middle and one behind the gate, and a plain step."""
     stages, training = zen.root / "src" / "toy" / "stages", "pipeline/training.py"
     (stages / "augment.py").write_text(AUGMENT)
     (stages / "announce.py").write_text(ANNOUNCE)
@@ -121,8 +121,8 @@ def add_stages(zen: Zen) -> None:
 
 
 @pytest.mark.full
-def test_two_more_stages_and_a_step_of_ones_own_are_a_few_lines(tmp_path: Path) -> None:
-    """Started as the file says; then refused, which stops the stages behind the gate."""
+def test_two_more_stages_and_an_own_step_take_a_few_lines(tmp_path: Path) -> None:
+    """Run the file; then a refused candidate stops the stages behind the gate."""
     zen = Zen(tmp_path)
     add_stages(zen)
     assert zen.kit("check").stdout == "the pipeline file matches PIPELINE\n"
@@ -177,13 +177,13 @@ def test_the_parameter_of_the_pipeline_takes_what_a_run_may_change(tmp_path: Pat
     assert train["settings"]["epochs"] == 1
     assert zen.latest()["status"] == "completed"
     assert "late: compute: fixed when the pipeline was compiled" in done.stdout
-    assert "bare: nothing says which settings this run has: start it with" in done.stdout
+    assert "bare: this run has no settings: start it with" in done.stdout
     assert zen.records()["runs"]["late"]["status"] == "failed"
 
 
 @pytest.mark.full
 def test_two_first_runs_at_once_and_one_is_killed(tmp_path: Path) -> None:
-    """Both make ZenML's database. Who dies harms nobody, and is marked by whoever comes next."""
+    """Both create ZenML's database. The next start marks the killed run as failed."""
     zen = Zen(tmp_path)
     alive = zen.root / ".zenml" / "alive"
     slow = set_values("train.sleep_seconds=1", "train.epochs=1000")

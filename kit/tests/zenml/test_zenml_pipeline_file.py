@@ -1,4 +1,4 @@
-"""The pipeline file: its steps, what they are made of, and whether it does what PIPELINE says."""
+"""The pipeline file: its steps, how they are made, and its comparison with PIPELINE."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OWN_IMPORTS = (
 
 @pytest.fixture
 def project(toy: Project) -> Iterator[Project]:
-    """The small project, with its steps made anew."""
+    """The small project, with newly made steps."""
     forget_pipeline()
     yield toy
     forget_pipeline()
@@ -68,10 +68,10 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
         (
             [(EVALUATE, "evaluate(settings, splits, dataset, model)")],
             [
-                "evaluate.model: PIPELINE takes it from train.model, and pipeline/training.py from "
-                "preprocess.splits",
-                "evaluate.splits: PIPELINE takes it from preprocess.splits, and "
-                "pipeline/training.py from train.model",
+                "evaluate.model comes from train.model in PIPELINE, but from preprocess.splits in "
+                "pipeline/training.py",
+                "evaluate.splits comes from preprocess.splits in PIPELINE, but from train.model in "
+                "pipeline/training.py",
             ],
         ),
         (
@@ -83,7 +83,7 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
                 (VALIDATE, ""),
                 ("    report, pre", f"{VALIDATE}    report, pre"),
             ],
-            ["validate: PIPELINE has it before train, and pipeline/training.py behind"],
+            ["validate: it comes before train in PIPELINE, but after it in pipeline/training.py"],
         ),
         (
             [(VALIDATE, VALIDATE * 2)],
@@ -100,12 +100,12 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
                 ("\n@pipeline(", OWN_STEP),
                 ("train(settings, dataset, splits)", "train(settings, dataset, clean(splits))"),
             ],
-            ["train.splits: PIPELINE takes it from preprocess.splits, and pipeline/training.py "
-             "from clean.clean"],
+            ["train.splits comes from preprocess.splits in PIPELINE, but from clean.clean in "
+             "pipeline/training.py"],
         ),
     ],
 )  # fmt: skip
-def test_where_file_and_pipeline_disagree_is_said(
+def test_differences_between_file_and_pipeline_are_reported(
     project: Project, changes: list[tuple[str, str]], problems: list[str]
 ) -> None:
     edit(project, *changes)
@@ -116,7 +116,7 @@ def test_where_file_and_pipeline_disagree_is_said(
 
 
 @zenml
-def test_a_step_of_ones_own_beside_the_stages_is_no_disagreement(project: Project) -> None:
+def test_an_additional_step_is_no_difference(project: Project) -> None:
     edit(
         project,
         OWN_IMPORTS,
@@ -228,9 +228,9 @@ def test_a_traceback_from_inside_a_step_shows_real_lines(
     with pytest.raises(RuntimeError) as caught:
         steps.train.entrypoint(settings=None, dataset=None, splits=None, lookup="1")
     shown = [(frame.name, frame.line) for frame in traceback.extract_tb(caught.tb)][1:]
-    assert shown[0] == ("return_several", "made = recipe.work(stage.name, given)")
-    assert shown[1] == ("perform_stage", "run = _enter(given)")
-    assert steps.train.entrypoint.__doc__.endswith("returns the step's outputs. (train)")
+    assert shown[0] == ("return_several", "outputs = recipe.work(stage.name, inputs)")
+    assert shown[1] == ("perform_stage", "run = _open_run(inputs)")
+    assert steps.train.entrypoint.__doc__.endswith("return the step's outputs. (train)")
 
 
 @zenml
@@ -263,7 +263,9 @@ def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Proje
         ("from mlpo_kit.zenml import main, note_failure, Settings", {"torch", "mlflow"}),
     ],
 )
-def test_what_is_light_stays_light(project: Project, code: str, forbidden: set[str]) -> None:
+def test_light_modules_do_not_import_heavy_packages(
+    project: Project, code: str, forbidden: set[str]
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
         env={"PYTHONPATH": f"{KIT}:src", "ZENML_CONFIG_PATH": "config", "HOME": "."},

@@ -1,4 +1,4 @@
-"""The small project as ZenML runs it: started as `make run` does, then looked up in its records."""
+"""The small project in real runs, started like `make run`, then read from ZenML's records."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nothing_is_pickled_and_nothing_is_written_elsewhere(zen: Zen) -> None:
     assert list(zen.home.rglob("*")) == []
 
 
-def test_what_is_known_trains_nothing(zen: Zen) -> None:
+def test_a_cached_model_skips_training(zen: Zen) -> None:
     first = zen.latest()
     second = zen.run()
     assert zen.caches() == ["hit"] * 5 + ["off"] * 2
@@ -108,7 +108,7 @@ def test_a_refused_candidate_is_an_outcome_and_deploy_says_why_it_does_nothing(z
     assert records["versions"] == versions
 
 
-def test_what_stops_a_run_is_said_and_kept_in_zenml(zen: Zen) -> None:
+def test_the_reason_of_a_failure_is_printed_and_kept_in_zenml(zen: Zen) -> None:
     done = zen.kit("run", "--json", *set_values("validate.min_rows=1000"))
     assert done.returncode == 1
     assert "error: there are 80 rows; at least 1000 are wanted" in done.stderr
@@ -127,7 +127,7 @@ def test_a_defect_shows_the_line_and_is_tried_again(zen: Zen) -> None:
     done = zen.kit("run", *set_values("train.fail=true", "resources.train.retries=1"))
     assert done.returncode == 1
     # Inside a step that the kit made: its own line, then the stage's.
-    assert "return made[0], *made[1:]" in done.stderr or "made = recipe.work" in done.stderr
+    assert "outputs = recipe.work(stage.name, inputs)" in done.stderr
     assert 'raise RuntimeError("the training has a defect")' in done.stderr
     assert "train failed: RuntimeError('the training has a defect')" in done.stdout  # the table
     record = json.loads((zen.root / "runs" / zen.latest()["run_id"] / "train.json").read_text())

@@ -1,4 +1,4 @@
-"""What only ZenML has: its server, its stacks, its dashboard. All of them the real ones."""
+"""ZenML's own services, real ones: server, stacks and dashboard."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_the_dashboard_shows_this_projects_runs_and_asks_nothing(tmp_path: Path)
 
 
 def get(port: int, path: str) -> bytes:
-    """What a server on this machine answers, or nothing while it does not."""
+    """Read a local server's answer; None while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
             return bytes(response.read())

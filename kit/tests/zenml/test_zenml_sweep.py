@@ -1,4 +1,4 @@
-"""A sweep as ZenML runs it: mapped steps, of which the best one is the model."""
+"""A sweep in a real ZenML run: a step per trial, and the best becomes the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def zen(tmp_path: Path) -> Zen:
 
 
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(zen: Zen) -> None:
-    """One story: a sweep, and the same again with nothing left to train."""
+    """One sequence: a sweep, and the same again with nothing left to train."""
     space = zen.root / "configs" / "space.yaml"
     space.write_text("space: {train.fail: [true, false], train.learning_rate: [0.004, 0.005]}")
     zen.write(register=REGISTER, resources={"train": {"cpu": 2}})

@@ -1,4 +1,4 @@
-"""A real ZenML server, with a service account for who uses it."""
+"""A real ZenML server, with a service account for its client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 180  # until it answers, on a busy machine
 
 @contextmanager
 def serving(environment: Path, folder: Path, host: str = "127.0.0.1") -> Iterator[dict[str, str]]:
-    """Serve with the ZenML of an environment; yields the variables that lead there."""
+    """Serve with an environment's ZenML; yield the variables that point to the server."""
     with socket.create_server((host, 0)) as listener:
         port = listener.getsockname()[1]
     settings = {

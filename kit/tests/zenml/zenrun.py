@@ -1,4 +1,4 @@
-"""The small project on ZenML, started as a user does, and what ZenML then knows of it."""
+"""The small project on ZenML, started as a user does, and ZenML's records of it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ print(json.dumps(document, default=str))
 
 
 class Zen:
-    """The small project with a home of its own, as of who has a ZenML elsewhere and no name."""
+    """The small project with its own home, for a user with another ZenML and without a name."""
 
     def __init__(self, folder: Path) -> None:
         self.project = copy_toy(folder, "zenml")
@@ -142,14 +142,14 @@ class Zen:
         return self.python("-m", "mlpo_kit.cli", *arguments, **variables)
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """Run the pipeline, which must end with 0; returns the run's summary."""
+        """Run the pipeline, which must exit with 0; return the run's summary."""
         done = self.kit("run", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         return self.latest()
 
     def records(self) -> Any:
-        """What ZenML knows."""
+        """Read ZenML's records."""
         done = self.python("-c", OPEN + RECORDS, str(self.root))
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -160,13 +160,13 @@ class Zen:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def prune(self) -> Any:
-        """Delete what the retention policy of the profile gives up; returns the plan."""
+        """Prune by the profile's retention policy; return the plan."""
         done = self.kit("prune", "--apply", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
     def caches(self) -> list[str]:
-        """What the newest run says of each stage: hit, miss or off."""
+        """Read the cache state of each stage of the newest run: hit, miss or off."""
         return [stage["cache"] for stage in self.latest()["stages"]]
 
     def latest(self) -> Any:
@@ -179,6 +179,6 @@ def set_values(*changes: str) -> Sequence[str]:
 
 
 def forget_pipeline() -> None:
-    """Let the next import of the pipeline file, and of the steps, read the project anew."""
+    """Make the next import of the pipeline file and of the steps read the project again."""
     for name in ("pipeline", "pipeline.training", "mlpo_kit.zenml.steps"):
         sys.modules.pop(name, None)

@@ -1,7 +1,7 @@
-"""The pipeline on Kubeflow Pipelines: on this machine through KFP's local runner, and on a cluster.
+"""The Kubeflow adapter: run the pipeline with KFP's local runner, or on a cluster.
 
-Nothing is imported until it is asked for: every task imports this package, and in a running task
-`kfp.dsl` can't make components (kfp 2.17).
+`main` is imported on first use: every task imports this package, and in a running task `kfp.dsl`
+can't make components (kfp 2.17).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load `main`, which a pipeline file ends with."""
+    """Load `main`, which the last line of a pipeline file calls."""
     if name != "main":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mlpo_kit.kubeflow.pipeline_file import main

@@ -1,4 +1,4 @@
-"""What Kubeflow offers to the command line. Importing it imports nothing of KFP."""
+"""The Kubeflow adapter for the command line. Importing this module does not import KFP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 CLUSTER = KubeflowCluster
-PRUNE_COMMAND = None  # a pipeline of KFP does it: `make schedule-prune`
+PRUNE_COMMAND = None  # a KFP pipeline prunes: `make schedule-prune`
 VERBS = {
     "compile": "mlpo_kit.kubeflow.verbs.compile",
     "submit": "mlpo_kit.kubeflow.verbs.submit",
@@ -32,10 +32,10 @@ VERBS = {
 
 
 def run(options: Any) -> int:
-    """Run the pipeline, or a sweep, on this machine; returns the exit code.
+    """Run the pipeline or a sweep on this machine; return the exit code.
 
-    `options` are the RunOptions of the command line, which is a layer above this one.
-    Raises PipelineError when a stage fails, or a setting is wrong.
+    `options` are the command line's RunOptions; that layer is above this one, so the type is not
+    imported. Raises PipelineError if a stage fails or a setting is wrong.
     """
     from mlpo_kit.kubeflow.running import run_here
 
@@ -47,14 +47,14 @@ def run(options: Any) -> int:
 
 
 def render_manifests(settings: Any, document: dict[str, Any]) -> dict[str, list[Manifest]]:
-    """Render the manifests that only Kubeflow needs, by the name of their file."""
+    """Render the manifests that only Kubeflow needs, by file name."""
     from mlpo_kit.kubeflow.manifests import render_own_manifests
 
     return render_own_manifests(settings)
 
 
 def find_manifest_problems(settings: Any, document: dict[str, Any]) -> list[str]:
-    """Find what is wrong with the pipelines that the cluster is given."""
+    """Find the problems of the compiled pipelines and of the GPUs that they request."""
     from mlpo_kit.kubeflow.compiling import find_all_problems
     from mlpo_kit.kubeflow.manifests import find_missing_gpus
 
@@ -62,7 +62,7 @@ def find_manifest_problems(settings: Any, document: dict[str, Any]) -> list[str]
 
 
 def compare_pipeline() -> list[str]:
-    """Compare the pipeline file with PIPELINE; returns where they disagree, in words."""
+    """Compare the pipeline file with PIPELINE; return a sentence for each difference."""
     from mlpo_kit.kubeflow import compiling
 
     return compiling.compare_pipeline()

@@ -1,4 +1,4 @@
-"""Compile the pipelines for the cluster, and say what is wrong with them before a server does."""
+"""Compile the pipelines for the cluster, and find their problems before a server does."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ PIPELINE, SWEEP, PRUNE = "pipeline.yaml", "sweep.yaml", "prune.yaml"
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled pipeline: its file, its name and version on a server, and what it is for."""
+    """A compiled pipeline: its file, its name and version on a server, settings and cluster."""
 
     path: Path
     pipeline: str
     version: str
     settings: Any
     cluster: KubeflowCluster
-    parameters: dict[str, Any]  # of a run of it
+    parameters: dict[str, Any]  # for its runs
 
 
 def compile_pipeline(
     profile: str, changes: Sequence[str] = (), use_cache: bool = True, sweep: str | None = None
 ) -> Compiled:
-    """Compile the pipeline of a profile for the cluster, into build/."""
+    """Compile a profile's pipeline for the cluster into build/."""
     return compile_document(read_profile(profile, changes), use_cache, sweep)
 
 
 def compile_document(
     document: dict[str, Any], use_cache: bool = True, sweep: str | None = None
 ) -> Compiled:
-    """Compile the pipeline for settings that were read, and checked."""
+    """Compile the pipeline for the settings in `document`, a profile that was read."""
     warnings.filterwarnings("ignore", module="kfp")
     settings = check_settings(document)
     cluster = read_kubeflow_cluster(settings)
@@ -63,7 +63,7 @@ def compile_document(
 
 
 def compile_prune(document: dict[str, Any]) -> Compiled:
-    """Compile the pipeline that prunes, into build/."""
+    """Compile the prune pipeline into build/."""
     warnings.filterwarnings("ignore", module="kfp")
     settings = check_settings(document)
     cluster = read_kubeflow_cluster(settings)
@@ -79,8 +79,8 @@ def _write(
 ) -> Compiled:
     """Compile into a file.
 
-    A version is named by the tag of the image, and by a hash of the compiled text, which has the
-    settings and what the cluster is like.
+    The version consists of the image's tag and a hash of the compiled text, which contains the
+    settings and the description of the cluster.
     """
     path = find_project().root / FOLDER / file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,38 +91,38 @@ def _write(
 
 
 def find_problems(compiled: Compiled) -> list[str]:
-    """Find what KFP would take in a compiled pipeline, and not do."""
+    """Find the parts of a compiled pipeline that KFP would accept but not carry out."""
     return find_traps(compiled.path.read_text(encoding="utf-8"))
 
 
 def find_all_problems(settings: Any, document: dict[str, Any]) -> Iterator[str]:
-    """Find what is wrong with the pipelines: of a run, of a sweep if there is one, of a prune."""
-    found = [compile_document(document), compile_prune(document)]
+    """Find the problems of all pipelines: run, prune, and sweep if there is one."""
+    pipelines = [compile_document(document), compile_prune(document)]
     has_sweep = (find_project().configs / "sweep.yaml").is_file()
     if has_sweep and count_nodes(settings, load_pipeline().training_stage) == 1:
-        found.append(compile_document(document, sweep="sweep"))
-    for compiled in found:
+        pipelines.append(compile_document(document, sweep="sweep"))
+    for compiled in pipelines:
         yield from (f"{compiled.path.name}: {problem}" for problem in find_problems(compiled))
     yield from (f"{FILE}: {problem}" for problem in compare_pipeline())
 
 
 def compare_pipeline() -> list[str]:
-    """Compare the pipeline file with PIPELINE; returns where they disagree, in words."""
+    """Compare the pipeline file with PIPELINE; return a sentence for each difference."""
     return compare_with_pipeline(load_pipeline_file())
 
 
 def check_ready(compiled: Compiled) -> None:
-    """Raise PipelineError where a server would be given what could not run.
+    """Raise PipelineError if a compiled pipeline could not run.
 
-    Only what can be told from here: a laptop may reach no more of a cluster than KFP's API. What
-    cluster, store and registries say to it, `make preflight` asks.
+    This checks only local files, as a laptop may reach nothing of the cluster but KFP's API.
+    `make preflight` also checks the cluster, the store and the registries.
     """
-    found = find_problems(compiled)
+    problems = find_problems(compiled)
     if compiled.path.name != PRUNE:
-        found += [f"{FILE}: {problem}" for problem in compare_pipeline()]
-    if found:
-        raise PipelineError("the pipeline has problems:\n  - " + "\n  - ".join(found))
+        problems += [f"{FILE}: {problem}" for problem in compare_pipeline()]
+    if problems:
+        raise PipelineError("the pipeline has problems:\n  - " + "\n  - ".join(problems))
     answers = preflight.ask_files(compiled.settings, compiled.cluster)
-    unready = [sentence for is_fine, sentence in answers if not is_fine]
-    if unready:
-        raise PipelineError("a run could not start:\n  - " + "\n  - ".join(unready))
+    failures = [sentence for is_fine, sentence in answers if not is_fine]
+    if failures:
+        raise PipelineError("a run could not start:\n  - " + "\n  - ".join(failures))

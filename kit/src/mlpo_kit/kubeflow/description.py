@@ -1,4 +1,4 @@
-"""The cluster as deploy/cluster.yaml describes it, with what is Kubeflow's own."""
+"""The description of the cluster in deploy/cluster.yaml, with Kubeflow's own settings."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mlpo_kit.errors import PipelineError
 
 @section
 class KubeflowCluster(Cluster):
-    """What the cluster offers, and what everything that runs there gets."""
+    """The cluster with Kubeflow's settings."""
 
     api: Annotated[
         str, match(r"(https?://.+)?", "URL such as http://ml-pipeline.kubeflow:8888")
-    ] = ""  # of KFP, as its pods reach it
-    runtime: Name = "torch-distributed"  # of Kubeflow Trainer, where train.nodes is more than 1
-    volume_gib: PositiveInt = 100  # of the claim that `make manifests` writes for volume_claim
-    storage_class: Name | None = None  # of it, if not the cluster's default; for ReadWriteMany
+    ] = ""  # KFP's API, as pods reach it
+    runtime: Name = "torch-distributed"  # Kubeflow Trainer's runtime, if train.nodes is above 1
+    volume_gib: PositiveInt = 100  # size of the claim that `make manifests` writes
+    storage_class: Name | None = None  # for that claim, ReadWriteMany; None: the cluster's default
 
 
 def read_kubeflow_cluster(settings: Any) -> KubeflowCluster:
-    """Read the description; raises PipelineError that names all that is wrong."""
+    """Read deploy/cluster.yaml; raises PipelineError that lists everything wrong with it."""
     cluster = read_cluster(KubeflowCluster, settings)
     if settings.compute != "kubernetes":
-        raise PipelineError(f"compute is {settings.compute}, and Kubeflow runs on kubernetes only")
+        raise PipelineError(f"compute is {settings.compute}, but Kubeflow runs on kubernetes only")
     return cluster

@@ -1,7 +1,7 @@
-"""What a task does where it runs: its stage, on what its artifacts and parameters stand for.
+"""The work of a running task: read its inputs, run its stage, hand on the result.
 
-The components import this, and nothing that it imports may make components: in a running task
-`kfp.dsl` has no `component` (kfp 2.17).
+The components import this module when they run. Nothing that it imports may make components: in a
+running task `kfp.dsl` has no `component` (kfp 2.17).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlpo_kit.caching.key import hash_project_code
 from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.execution.runner import read_result, run_stage
 from mlpo_kit.kubeflow.handover import (
-    Given,
+    Arguments,
     check_code,
     label_messages,
     list_parameters,
@@ -37,64 +37,64 @@ from mlpo_kit.runs.workspace import Run
 log = logging.getLogger(__name__)
 
 
-def run_task(name: str, given: Given, by_request: bool = False) -> Any:
-    """Run a stage, and hand its result on; returns what its component returns."""
+def run_task(name: str, arguments: Arguments, by_request: bool = False) -> Any:
+    """Run a stage and hand on its result; return the component's return value."""
     pipeline = load_pipeline()
     stage = pipeline[name]
     with label_messages(stage):
-        check_code(given)
-        run = open_run(pipeline, given)
+        check_code(arguments)
+        run = open_run(pipeline, arguments)
         ports = find_ports(pipeline, stage, by_request)
         refused = find_refused_input(run, stage)
         if refused is not None:
             log.info("not run: %s was refused", refused)
             return list_parameters(ports, None, None)
-        inputs = read_inputs(pipeline, stage, given)
+        inputs = read_inputs(pipeline, stage, arguments)
         result = call_stage(run, stage, inputs)
-        hand_on(run, stage, ports, result, given)
+        hand_on(run, stage, ports, result, arguments)
         request = None
         if ports.requests is not None:
             request = _request_training(run, pipeline[ports.requests], stage, inputs, result)
         return judge(run) if ports.has_verdict else list_parameters(ports, result, request)
 
 
-def run_requester(name: str, given: Given) -> Any:
-    """Run the stage that also writes the request for the training."""
-    return run_task(name, given, by_request=True)
+def run_requester(name: str, arguments: Arguments) -> Any:
+    """Run the stage that also writes the training request."""
+    return run_task(name, arguments, by_request=True)
 
 
-def run_request(name: str, given: Given) -> Any:
-    """Train as the request says, unless its run has done it."""
+def run_request(name: str, arguments: Arguments) -> Any:
+    """Train as the request says, or read the result if the request's run has trained already."""
     pipeline = load_pipeline()
     stage = pipeline[name]
     with label_messages(stage):
-        run, inputs = parse_request(pipeline, given[REQUEST])
+        run, inputs = parse_request(pipeline, arguments[REQUEST])
         ports = find_ports(pipeline, stage)
         if is_done(run, stage):
             result = read_result(run.store, stage, run.id)
         else:
             result = call_stage(run, stage, inputs)
-        hand_on(run, stage, ports, result, given)
+        hand_on(run, stage, ports, result, arguments)
         return list_parameters(ports, result, None)
 
 
-def run_trial_task(name: str, given: Given) -> str:
-    """Train as one trial says; returns its record as JSON, which tells of a failure too."""
+def run_trial_task(name: str, arguments: Arguments) -> str:
+    """Train with the settings of one trial; return its record as JSON, also after a failure."""
     from mlpo_kit.search.sweep import Trial
     from mlpo_kit.search.trials import run_trial
 
     pipeline = load_pipeline()
     stage = pipeline[name]
-    trial = Trial(**json.loads(given["trial"]))
+    trial = Trial(**json.loads(arguments["trial"]))
     with label_messages(stage.at(trial.place)):
-        check_code(given)
-        run = open_run(pipeline, given)
-        record = run_trial(run, trial, **read_inputs(pipeline, stage, given))
+        check_code(arguments)
+        run = open_run(pipeline, arguments)
+        record = run_trial(run, trial, **read_inputs(pipeline, stage, arguments))
         return json.dumps(asdict(record))
 
 
-def choose_task(name: str, given: Given) -> Any:
-    """Let the run go on with the best trial; fail where all have failed."""
+def choose_task(name: str, arguments: Arguments) -> Any:
+    """Continue the run with the best trial; raises PipelineError if all trials failed."""
     from mlpo_kit.runs.records import parse_record
     from mlpo_kit.search.sweep import plan_sweep
     from mlpo_kit.search.trials import choose_trial
@@ -102,38 +102,38 @@ def choose_task(name: str, given: Given) -> Any:
     pipeline = load_pipeline()
     stage = pipeline[name]
     with label_messages(stage):
-        check_code(given)
-        run = open_run(pipeline, given)
-        sweep, trials = plan_sweep(json.loads(given["sweep"]), run.settings)
-        records = [parse_record(json.loads(text)) for text in given["outcomes"]]
+        check_code(arguments)
+        run = open_run(pipeline, arguments)
+        sweep, trials = plan_sweep(json.loads(arguments["sweep"]), run.settings)
+        records = [parse_record(json.loads(text)) for text in arguments["outcomes"]]
         result = choose_trial(run, sweep, trials, records)
         ports = find_ports(pipeline, stage)
-        hand_on(run, stage, ports, result, given)
+        hand_on(run, stage, ports, result, arguments)
         return list_parameters(ports, result, None)
 
 
 def call_stage(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Any:
-    """Run a stage; where several machines train, a TrainJob does it."""
+    """Run a stage; if several machines train, run it in a TrainJob."""
     if stage.name == run.pipeline.training_stage and count_nodes(run.settings, stage.name) > 1:
-        from mlpo_kit.kubeflow import trainer  # takes a second
+        from mlpo_kit.kubeflow import trainer  # the import takes a second
 
         return run_stage(run, stage, **inputs, launch=trainer.launch_trainjob)
     return run_stage(run, stage, **inputs)
 
 
-def hand_on(run: Run, stage: Stage[Any], ports: Ports, result: Any, given: Given) -> None:
-    """Fill the artifacts of a task, and those that only people look at."""
-    write_artifacts(ports, result, given)
-    show_numbers(ports, result, stage, run, given)
+def hand_on(run: Run, stage: Stage[Any], ports: Ports, result: Any, arguments: Arguments) -> None:
+    """Fill a task's output artifacts, and the artifacts that KFP's pages show."""
+    write_artifacts(ports, result, arguments)
+    show_numbers(ports, result, stage, run, arguments)
     if REPORT in ports.shown:
         from mlpo_kit.reports.page import build_report_or_reason
 
         page = build_report_or_reason(run.store, run.id)
-        Path(given[REPORT].path).write_text(page, encoding="utf-8")
+        Path(arguments[REPORT].path).write_text(page, encoding="utf-8")
 
 
 def judge(run: Run) -> bool:
-    """Judge the candidate; where it is refused, the record of what is behind the gate says why."""
+    """Judge the candidate; if it is refused, record the reason for the stage behind the gate."""
     from mlpo_kit.models.promotion import judge_candidate
 
     metrics = find_metrics(read_records(run.store, run.id), run.pipeline)
@@ -145,9 +145,9 @@ def judge(run: Run) -> bool:
 
 
 def record_refusal(run: Run, verdict: Verdict) -> None:
-    """Record that the stage behind the gate does not run, as the candidate was refused."""
+    """Record that the stage behind the gate does not run because the candidate was refused."""
     now = time.time()
-    refused = Record(
+    record = Record(
         run_id=run.id,
         orchestrator=run.orchestrator,
         stage=find_gated_stage(run.pipeline),
@@ -159,36 +159,36 @@ def record_refusal(run: Run, verdict: Verdict) -> None:
         code=hash_project_code(),
         values={"verdict": asdict(verdict)},
     )
-    save_record(run.store, run.pipeline, refused)
+    save_record(run.store, run.pipeline, record)
 
 
 def find_gated_stage(pipeline: Pipeline) -> str:
-    """Find the stage that the gate is in front of: the first behind it that returns a verdict."""
+    """Find the stage that the gate guards: the first stage after it that returns a verdict."""
     if pipeline.gate is None:
         raise ValueError("PIPELINE has no gate")
-    behind = pipeline.names[pipeline.names.index(pipeline.gate.stage) + 1 :]
-    judged = [name for name in behind if "verdict" in pipeline[name].outputs]
-    return (judged or [*behind, pipeline.gate.stage])[0]
+    later = pipeline.names[pipeline.names.index(pipeline.gate.stage) + 1 :]
+    with_verdict = [name for name in later if "verdict" in pipeline[name].outputs]
+    return (with_verdict or [*later, pipeline.gate.stage])[0]
 
 
 def find_refused_input(run: Run, stage: Stage[Any]) -> str | None:
-    """Find the stage that refused the candidate, where this one needs something of it."""
-    for maker in {taken.partition(".")[0] for taken in stage.inputs.values()}:
-        if "verdict" in run.pipeline[maker].outputs:
-            record = read_record(run.store, run.id, maker)
+    """Find the stage that refused the candidate, if this stage depends on it."""
+    for producer in {source.partition(".")[0] for source in stage.inputs.values()}:
+        if "verdict" in run.pipeline[producer].outputs:
+            record = read_record(run.store, run.id, producer)
             if record is not None and record.state == "refused":
-                return maker
-        if (further := find_refused_input(run, run.pipeline[maker])) is not None:
-            return further
+                return producer
+        if (refused := find_refused_input(run, run.pipeline[producer])) is not None:
+            return refused
     return None
 
 
 def _request_training(
     run: Run, training: Stage[Any], stage: Stage[Any], inputs: dict[str, Any], result: Any
 ) -> str:
-    """Write the request, out of what this stage took and made."""
-    by_place = {taken: inputs[name] for name, taken in stage.inputs.items()}
-    by_place |= {f"{stage.name}.{output}": getattr(result, output) for output in stage.outputs}
-    wanted = {name: by_place[taken] for name, taken in training.inputs.items()}
+    """Write the training request from the inputs and outputs of the stage before it."""
+    values = {source: inputs[name] for name, source in stage.inputs.items()}
+    values |= {f"{stage.name}.{output}": getattr(result, output) for output in stage.outputs}
+    training_inputs = {name: values[source] for name, source in training.inputs.items()}
     with label_messages(training):
-        return write_request(run, training, wanted)
+        return write_request(run, training, training_inputs)

@@ -1,18 +1,17 @@
-'''The KFP component of a stage, made from what PIPELINE says of it.
+'''Generate the KFP component of a stage from PIPELINE.
 
-Why made, and not written: KFP (2.17) sends the source of a function, and nothing around it, to
-where it runs, and reads its signature for the pipeline's types. A function for each stage would
-repeat PIPELINE and the result types; this one cannot disagree with them. What is made is three
-lines, such as
+KFP (2.17) sends only the source of a component's function to the task, and reads the pipeline's
+types from its signature. Handwritten functions would repeat PIPELINE and the result types;
+generated ones can't disagree with them. Such a function has three lines:
 
     def evaluate(run_id: str, ..., model: Input[Model], report: Output[Artifact]) -> bool:
         """The stage `evaluate`."""
         from mlpo_kit.kubeflow.executing import run_task
         return run_task("evaluate", locals())
 
-They are lightweight Python components: KFP's local runner takes no others. There must be no
-`from __future__ import annotations` here, nor inherited by `compile`: KFP would see the words in
-the place of the types.
+These are lightweight Python components, the only kind that KFP's local runner accepts. This module
+must not use `from __future__ import annotations`, nor may `compile` inherit it: KFP would see
+strings in place of the types.
 '''
 
 import linecache
@@ -31,7 +30,7 @@ from mlpo_kit.kubeflow.ports import (
 )
 from mlpo_kit.runs.pipeline import Pipeline, Stage
 
-# On this machine a name and no more; for a cluster each task gets the project's own image.
+# Only a name: local runs use no image, and on a cluster each task gets the project's own image.
 LOCAL_IMAGE = "local-python:project"
 SOURCE = '''\
 def {name}({arguments}){returns}:
@@ -39,7 +38,7 @@ def {name}({arguments}){returns}:
     from mlpo_kit.kubeflow.executing import {work}
     return {work}("{stage}", locals())
 '''
-KNOWN = (*CLASSES, "ClassificationMetrics", "Input", "Metrics", "Output")
+DSL_NAMES = (*CLASSES, "ClassificationMetrics", "Input", "Metrics", "Output")
 
 make_component = partial(dsl.component, base_image=LOCAL_IMAGE, install_kfp_package=False)
 
@@ -47,7 +46,7 @@ make_component = partial(dsl.component, base_image=LOCAL_IMAGE, install_kfp_pack
 def make_stage(pipeline: Pipeline, stage: Stage[Any], by_request: bool = False) -> Any:
     """Make the component that runs a stage.
 
-    With `by_request` the training stage takes a request only, and an earlier one writes it.
+    With `by_request` the training stage takes only a request, which an earlier stage writes.
     """
     ports = find_ports(pipeline, stage, by_request)
     if by_request and stage.name == pipeline.training_stage:
@@ -63,15 +62,15 @@ def make_trial(pipeline: Pipeline, stage: Stage[Any]) -> Any:
 
 
 def make_choice(pipeline: Pipeline, stage: Stage[Any]) -> Any:
-    """Make the component that goes on with the best trial, with the outputs of the stage."""
+    """Make the component that chooses the best trial; it has the training stage's outputs."""
     inputs = {**CONTEXT, "sweep": "str", "outcomes": "list"}
     return _make("choose", "choose_task", stage, inputs, find_ports(pipeline, stage))
 
 
 def _list_inputs(pipeline: Pipeline, stage: Stage[Any]) -> dict[str, str]:
     ports = find_inputs(pipeline, stage)
-    given = {n: f"Input[{p.kind}]" if p.is_artifact else p.kind for n, p in ports.items()}
-    return {**CONTEXT, **given}
+    inputs = {n: f"Input[{p.kind}]" if p.is_artifact else p.kind for n, p in ports.items()}
+    return {**CONTEXT, **inputs}
 
 
 def _make(
@@ -84,8 +83,8 @@ def _make(
 ) -> Any:
     arguments = [f"{argument}: {kind}" for argument, kind in inputs.items()]
     if ports is not None:
-        made = [(port.name, port.kind) for port in ports.outputs.values() if port.is_artifact]
-        arguments += [f"{n}: Output[{kind}]" for n, kind in [*made, *ports.shown.items()]]
+        artifacts = [(port.name, port.kind) for port in ports.outputs.values() if port.is_artifact]
+        arguments += [f"{n}: Output[{kind}]" for n, kind in [*artifacts, *ports.shown.items()]]
         returns = _name_returns(ports)
     source = SOURCE.format(
         name=name, arguments=", ".join(arguments), returns=returns, stage=stage.name, work=work
@@ -94,22 +93,22 @@ def _make(
 
 
 def _name_returns(ports: Ports) -> str:
-    """The return type of a component: the verdict alone, or parameters by name."""
+    """Return the return type of a component as text: the verdict, or parameters by name."""
     if ports.has_verdict:
         return " -> bool"
     pairs = [(port.name, port.kind) for port in ports.outputs.values() if not port.is_artifact]
     if ports.requests is not None:
         pairs.append((REQUEST, "str"))
-    named = ", ".join(f'("{name}", {kind})' for name, kind in pairs)
-    return f' -> NamedTuple("Made", [{named}])' if pairs else " -> None"
+    fields = ", ".join(f'("{name}", {kind})' for name, kind in pairs)
+    return f' -> NamedTuple("Made", [{fields}])' if pairs else " -> None"
 
 
 def define_function(name: str, source: str) -> Any:
-    """Define a function whose source `inspect` finds, and tracebacks show."""
+    """Define a function whose source `inspect` and tracebacks can find."""
     file = f"<mlpo_kit.kubeflow: the component {name}>"
-    # Without a time of change, linecache does not look for the file.
+    # Without a modification time, linecache does not look for the file.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {name: getattr(dsl, name) for name in KNOWN}
-    space |= {"__name__": __name__, "NamedTuple": NamedTuple}
-    exec(compile(source, file, "exec", dont_inherit=True), space)
-    return space[name]
+    namespace: dict[str, Any] = {name: getattr(dsl, name) for name in DSL_NAMES}
+    namespace |= {"__name__": __name__, "NamedTuple": NamedTuple}
+    exec(compile(source, file, "exec", dont_inherit=True), namespace)
+    return namespace[name]

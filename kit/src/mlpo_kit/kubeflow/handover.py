@@ -1,4 +1,4 @@
-"""What a running task is given and gives: artifacts that hold references, and small values."""
+"""Read a running task's inputs and write its outputs: artifacts with references, small values."""
 
 from __future__ import annotations
 
@@ -27,56 +27,57 @@ from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store import Ref
 
 EMPTY = {"str": "", "int": 0, "float": 0.0, "bool": False}
-Given = Mapping[str, Any]  # the arguments of a component, by name
+Arguments = Mapping[str, Any]  # the arguments of a component, by name
 
 
-def open_run(pipeline: Pipeline, given: Given) -> Run:
-    """Open the run that a task belongs to, with the settings of this run."""
-    if not given["profile"]:
+def open_run(pipeline: Pipeline, arguments: Arguments) -> Run:
+    """Open the run that a task belongs to, with the run's settings."""
+    if not arguments["profile"]:
         raise PipelineError(
-            "this pipeline was compiled without a profile: `make compile` writes the one to run"
+            "this pipeline was compiled without a profile: run the one that `make compile` writes"
         )
-    settings = change_settings(json.loads(given["profile"]), given["settings"])
-    # In a loop, KFP on this machine puts the name of the task behind that of the run.
-    run_id = given["run_id"].partition("/")[0]
-    return Run(run_id, "kubeflow", settings, use_cache=given["use_cache"], pipeline=pipeline)
+    settings = change_settings(json.loads(arguments["profile"]), arguments["settings"])
+    # In a loop, KFP's local runner appends the task's name to the run's.
+    run_id = arguments["run_id"].partition("/")[0]
+    return Run(run_id, "kubeflow", settings, use_cache=arguments["use_cache"], pipeline=pipeline)
 
 
 def change_settings(document: Document, text: str) -> Any:
     """Apply the changes of a run to the settings that its pipeline was compiled with.
 
-    Returns the project's `Settings`. Raises PipelineError for what is wrong, or comes too late.
+    Returns the project's `Settings`. Raises PipelineError for a setting that is wrong or was fixed
+    when the pipeline was compiled.
     """
     training = load_pipeline().training_stage
     fixed = ["nodes"]
     if count_nodes(check_settings(document), training) > 1:
-        fixed += ["processes", "threads", "timeout_seconds"]  # of the TrainJob
+        fixed += ["processes", "threads", "timeout_seconds"]  # they are in the TrainJob
     names = [f"{training}.{name}" for name in fixed]
     return check_settings(apply_changes(document, parse_changes(text), names))
 
 
-def check_code(given: Given) -> None:
-    """Raise PipelineError unless the code here is what the pipeline was compiled from.
+def check_code(arguments: Arguments) -> None:
+    """Raise PipelineError unless the pipeline was compiled from this code.
 
-    On this machine nothing is compared: it is the same.
+    In a local run both are empty, and nothing is compared.
     """
-    check_kit_version(given["kit"])
-    if given["code"] and given["code"] != hash_project_code():
+    check_kit_version(arguments["kit"])
+    if arguments["code"] and arguments["code"] != hash_project_code():
         raise PipelineError(
-            "this image holds other code than the pipeline was compiled from: "
+            "this image holds other code than the pipeline was compiled from: run "
             "`make image push`, then submit again"
         )
 
 
 @contextlib.contextmanager
 def label_messages(stage: Stage[Any]) -> Iterator[None]:
-    """Put a stage's name before its messages.
+    """Prefix a stage's messages with its name.
 
-    What a person can mend ends the task with its sentence and exit code 1; anything else is a
-    defect and keeps its traceback.
+    PipelineError, which the user can fix, ends the task with its message and exit code 1. Any other
+    exception is a defect and keeps its traceback.
     """
     label = f"{stage.place:<10} "
-    # KFP has set logging up already, so that every line begins with its own name and the time.
+    # `force`: KFP has configured logging already, with its own name and the time in every line.
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format=f"{label} %(message)s", force=True
     )
@@ -86,39 +87,39 @@ def label_messages(stage: Stage[Any]) -> Iterator[None]:
         sys.exit(f"{label} failed: {error}")
 
 
-def read_inputs(pipeline: Pipeline, stage: Stage[Any], given: Given) -> dict[str, Any]:
-    """Read the inputs of a stage from what its task is given."""
+def read_inputs(pipeline: Pipeline, stage: Stage[Any], arguments: Arguments) -> dict[str, Any]:
+    """Read the inputs of a stage from its task's arguments."""
     ports = find_inputs(pipeline, stage)
-    held = {name: _read_value(port, given[name]) for name, port in ports.items()}
-    return parse_inputs(pipeline, stage, held)
+    values = {name: _read_value(port, arguments[name]) for name, port in ports.items()}
+    return parse_inputs(pipeline, stage, values)
 
 
-def _read_value(port: Port, held: Any) -> Any:
+def _read_value(port: Port, argument: Any) -> Any:
     if port.is_artifact:
-        document = json.loads(Path(held.path).read_text(encoding="utf-8"))
+        document = json.loads(Path(argument.path).read_text(encoding="utf-8"))
         return document["value"] if document.keys() == {"value"} else document
-    return json.loads(held) if port.is_json else held
+    return json.loads(argument) if port.is_json else argument
 
 
-def write_artifacts(ports: Ports, result: Any, given: Given) -> None:
-    """Fill the artifacts of a task: each stands for a payload in the store, or holds a value."""
+def write_artifacts(ports: Ports, result: Any, arguments: Arguments) -> None:
+    """Fill the artifacts of a task with a reference into the store, or with a value."""
     for output, port in ports.outputs.items():
         value = getattr(result, output)
         if not port.is_artifact:
             continue
         if isinstance(value, Ref):
-            given[port.name].metadata.update(asdict(value))
-            write_document(given[port.name], asdict(value))
+            arguments[port.name].metadata.update(asdict(value))
+            write_document(arguments[port.name], asdict(value))
         elif port.kind == "Metrics":
-            write_metrics(given[port.name], value)
+            write_metrics(arguments[port.name], value)
         else:
-            write_document(given[port.name], {"value": to_jsonable_python(value)})
+            write_document(arguments[port.name], {"value": to_jsonable_python(value)})
 
 
 def list_parameters(ports: Ports, result: Any, request: str | None) -> tuple[Any, ...] | None:
-    """List the parameters that a task returns, in the order of its type.
+    """List the parameters that a task returns, in the order of its return type.
 
-    Where there is no result, as behind a refusal, they are empty: KFP knows no missing ones.
+    Without a result, as after a refusal, they are empty: KFP does not allow missing parameters.
     """
     values: list[Any] = []
     for output, port in ports.outputs.items():
@@ -134,10 +135,12 @@ def list_parameters(ports: Ports, result: Any, request: str | None) -> tuple[Any
     return tuple(values) or None
 
 
-def show_numbers(ports: Ports, result: Any, stage: Stage[Any], run: Run, given: Given) -> None:
-    """Fill what KFP's page shows of a stage: numbers, and the confusion matrix of its report."""
+def show_numbers(
+    ports: Ports, result: Any, stage: Stage[Any], run: Run, arguments: Arguments
+) -> None:
+    """Fill the artifacts that KFP's pages show: numbers, and the report's confusion matrix."""
     if METRICS in ports.shown:
-        write_metrics(given[METRICS], find_numbers(result, stage))
+        write_metrics(arguments[METRICS], find_numbers(result, stage))
     if CONFUSION not in ports.shown:
         return
     for output, port in ports.outputs.items():
@@ -146,11 +149,11 @@ def show_numbers(ports: Ports, result: Any, stage: Stage[Any], run: Run, given: 
             document = json.loads(run.store.open(ref).read_text(encoding="utf-8"))
             if isinstance(document, dict) and {"classes", "confusion"} <= document.keys():
                 matrix = [list(map(str, document["classes"])), document["confusion"]]
-                given[CONFUSION].log_confusion_matrix(*matrix)
+                arguments[CONFUSION].log_confusion_matrix(*matrix)
 
 
 def write_metrics(artifact: Any, values: dict[str, float]) -> None:
-    """Fill a Metrics artifact, and its file: without one, KFP here can't use the task again."""
+    """Fill a Metrics artifact and its file, without which KFP's local cache can't reuse a task."""
     for name, value in values.items():
         artifact.log_metric(name, float(value))
     write_document(artifact, {"value": values})

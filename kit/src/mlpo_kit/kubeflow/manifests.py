@@ -1,4 +1,4 @@
-"""What the cluster is given besides the pipeline: a claim, a role, a job of several machines."""
+"""Manifests for the cluster besides the pipeline: a volume claim, a role and a TrainJob."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpo_kit.kubeflow.description import KubeflowCluster, read_kubeflow_cluster
 from mlpo_kit.kubeflow.trainjob import render_trainjob
 from mlpo_kit.runs.pipeline import load_pipeline
 
-# The account of KFP's tasks where all teams share a namespace, if the description names no other.
+# KFP's service account for tasks in a shared namespace, if deploy/cluster.yaml names no other.
 SHARED_ACCOUNT = "pipeline-runner"
 RULES = [
     {
@@ -20,29 +20,29 @@ RULES = [
         "resources": ["trainjobs"],
         "verbs": ["create", "get", "delete"],
     },
-    # To say why its pods do not start.
+    # Needed to report why its pods do not start.
     {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
 ]
 
 
 def render_own_manifests(settings: Any) -> dict[str, list[Manifest]]:
-    """Render the manifests that only Kubeflow needs, by the name of their file."""
+    """Render the manifests that only Kubeflow needs, by file name."""
     cluster = read_kubeflow_cluster(settings)
-    found = {}
+    manifests = {}
     if not settings.is_remote:
-        found["store"] = [
+        manifests["store"] = [
             render_claim(settings, cluster),
             render_first_write(settings, cluster),
         ]
     if count_nodes(settings, load_pipeline().training_stage) > 1:
-        found["rbac"] = render_role(settings, cluster)
-        # To look at: the task that trains creates it, with the name and the work of its run.
-        found["trainjob"] = [render_trainjob(settings, cluster)]
-    return found
+        manifests["rbac"] = render_role(settings, cluster)
+        # Only to be read: the training task creates it, with the name and arguments of its run.
+        manifests["trainjob"] = [render_trainjob(settings, cluster)]
+    return manifests
 
 
 def render_claim(settings: Any, cluster: KubeflowCluster) -> Manifest:
-    """Render the volume that holds the store, for all tasks at the same time."""
+    """Render the claim for the store's volume, which all tasks mount at the same time."""
     spec: Manifest = {
         "accessModes": ["ReadWriteMany"],
         "resources": {"requests": {"storage": f"{cluster.volume_gib}Gi"}},
@@ -58,18 +58,18 @@ def render_claim(settings: Any, cluster: KubeflowCluster) -> Manifest:
 
 
 def render_first_write(settings: Any, cluster: KubeflowCluster) -> Manifest:
-    """Render a job that writes to the volume once, as the tasks will.
+    """Render a job that writes to the volume once, as the user that the tasks run as.
 
-    A new volume is often root's. Kubernetes gives it to this job's group, as it does where a pod
-    says `fsGroup`; that is what a task of KFP has no way to say.
+    A new volume often belongs to root. This job's `fsGroup` makes Kubernetes give it to the group
+    of the tasks; KFP's tasks can't set `fsGroup` themselves.
     """
-    asked = Resources(memory_mb=512)
+    resources = Resources(memory_mb=512)
     write = f"import tempfile; tempfile.TemporaryFile(dir={settings.storage_root!r}).close()"
-    work = pods.container("write", ["python", "-c", write], cluster, settings, asked)
+    container = pods.container("write", ["python", "-c", write], cluster, settings, resources)
     name = f"{pods.object_name(settings.project)}-store"
     metadata = pods.metadata(cluster, settings, "store", name)
     labels = {**metadata["labels"], **pods.queue_labels(cluster)}
-    pod = {**pods.pod_spec(work, cluster, settings, asked), "restartPolicy": "Never"}
+    pod = {**pods.pod_spec(container, cluster, settings, resources), "restartPolicy": "Never"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -84,18 +84,18 @@ def render_first_write(settings: Any, cluster: KubeflowCluster) -> Manifest:
 
 
 def render_role(settings: Any, cluster: KubeflowCluster) -> list[Manifest]:
-    """Render what the task that trains may do, to let a TrainJob train."""
+    """Render the role that lets the training task manage TrainJobs."""
     name = f"{pods.object_name(settings.project)}-trainjobs"
     metadata = pods.metadata(cluster, settings, "train", name)
     return pods.render_role(metadata, RULES, cluster.service_account or SHARED_ACCOUNT)
 
 
 def find_missing_gpus(settings: Any) -> Iterator[str]:
-    """Find the stages that compute on a GPU, and ask for none."""
+    """Find the stages that compute on a GPU but request none."""
     for name in load_pipeline():
-        asked = settings.resources.get(name, Resources())
-        if getattr(getattr(settings, name), "device", None) == "cuda" and not asked.gpu:
+        requested = settings.resources.get(name, Resources())
+        if getattr(getattr(settings, name), "device", None) == "cuda" and not requested.gpu:
             yield (
-                f"{name}.device is cuda, and resources.{name} asks for no GPU: its task would "
-                "fail; say gpu: 1"
+                f"{name}.device is cuda, but resources.{name} asks for no GPU, so its task would "
+                "fail: set gpu: 1"
             )

@@ -1,4 +1,4 @@
-"""The project's pipeline file: `pipeline/training.py`, a function with `@dsl.pipeline`."""
+"""Load the project's pipeline file, `pipeline/training.py`: a function with `@dsl.pipeline`."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 
 FILE = "pipeline/training.py"
-LATER_TYPES = re.compile(r"^from __future__ import .*\bannotations\b", re.MULTILINE)
+FUTURE_ANNOTATIONS = re.compile(r"^from __future__ import .*\bannotations\b", re.MULTILINE)
 
 
 def main(pipeline: Any) -> None:
     """Run the project's pipeline: `python pipeline/training.py --set train.epochs=5`.
 
-    It becomes `mlpo-kit run`, which imports the file again.
+    The process is replaced by `mlpo-kit run`, which imports the file again.
     """
     os.execv(sys.executable, [sys.executable, "-m", "mlpo_kit.cli", "run", *sys.argv[1:]])
 
 
 def load_pipeline_file() -> Any:
-    """Import the file, and return what `@dsl.pipeline` made of its function.
+    """Import the pipeline file and return its KFP pipeline.
 
-    Raises PipelineError where there is no such file, or it can't be traced: with the line.
+    Raises PipelineError if there is no such file, or, with the line, if it can't be traced.
     """
     path = find_project().root / FILE
     if not path.is_file():
         raise PipelineError(f"there is no {path}: it holds the function with @dsl.pipeline")
-    if LATER_TYPES.search(path.read_text(encoding="utf-8")):
+    if FUTURE_ANNOTATIONS.search(path.read_text(encoding="utf-8")):
         raise PipelineError(
-            f"{FILE}: take out `from __future__ import annotations`: KFP reads the types of the "
-            "function as they are, and would find their names only"
+            f"{FILE}: remove `from __future__ import annotations`: KFP reads the types of the "
+            "function, and would find only their names"
         )
     from kfp.dsl import graph_component
 
@@ -48,32 +48,32 @@ def load_pipeline_file() -> Any:
     module = module_from_spec(spec)
     with name_lines():
         spec.loader.exec_module(module)
-    found = [
+    pipelines = [
         value
         for value in vars(module).values()
         if isinstance(value, graph_component.GraphComponent)
     ]
-    if len(found) != 1:
-        raise PipelineError(f"{FILE} has {len(found)} functions with @dsl.pipeline: it needs one")
-    return found[0]
+    if (count := len(pipelines)) != 1:
+        raise PipelineError(f"{FILE} has {count} functions with @dsl.pipeline: it must have one")
+    return pipelines[0]
 
 
 @contextmanager
 def name_lines() -> Iterator[None]:
-    """Turn what goes wrong in the file into a sentence that begins with its line."""
+    """Turn an exception from the pipeline file into a PipelineError that names the line."""
     path = find_project().root / FILE
     try:
         yield
     except PipelineError as error:
         raise PipelineError(f"{_find_line(error, path)}: {error}") from None
     except Exception as error:
-        words = str(error) or "no reason given"
-        where = _find_line(error, path)
-        raise PipelineError(f"{where}: {type(error).__name__}: {words}") from error
+        message = str(error) or "no reason given"
+        place = _find_line(error, path)
+        raise PipelineError(f"{place}: {type(error).__name__}: {message}") from error
 
 
 def _find_line(error: BaseException, path: Path) -> str:
-    """The place in the file where an error comes from: the last line of it in the traceback."""
+    """Find the line of the pipeline file that an error comes from: its last in the traceback."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{FILE}, line {error.lineno}"
     lines = [

@@ -1,4 +1,4 @@
-"""What each task gets on a cluster: image, environment, store, resources, GPU."""
+"""Configure tasks for a cluster: image, environment, store, resources, GPU, time limits."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.kubeflow.trainjob import TEMPLATE
 
 HOUR = 3600  # seconds
-# For a task that does no work of its own: it waits for the pods of a TrainJob, or picks a trial.
+# For a task that computes nothing itself: it waits for a TrainJob, or chooses a trial.
 LIGHT = Resources(cpu=1, memory_mb=2048)
 
 
 def find_resources(stage: str, settings: Any) -> Resources:
-    """Find what the task of a stage asks for."""
+    """Find the resources that the task of a stage requests."""
     if count_nodes(settings, stage) > 1:
-        return LIGHT  # the pods of the TrainJob have what it needs
-    found: Resources = settings.resources.get(stage, Resources())
-    return found
+        return LIGHT  # the pods of the TrainJob get the stage's resources
+    resources: Resources = settings.resources.get(stage, Resources())
+    return resources
 
 
-def place_task(task: Any, settings: Any, cluster: KubeflowCluster, asked: Resources) -> None:
-    """Give a task the image, the store, the registry and the resources that it asks for."""
+def place_task(task: Any, settings: Any, cluster: KubeflowCluster, requested: Resources) -> None:
+    """Give a task its image, environment, secrets, store and resources."""
     task.set_container_image(image.name_image(cluster))
-    for variable in pods.environment(cluster, asked):
+    for variable in pods.environment(cluster, requested):
         if "value" in variable:
             task.set_env_variable(variable["name"], variable["value"])
     for secret, variables in cluster.secrets.items():
@@ -39,19 +39,19 @@ def place_task(task: Any, settings: Any, cluster: KubeflowCluster, asked: Resour
         kubernetes.set_image_pull_secrets(task, cluster.pull_secrets)
     for label, value in pods.queue_labels(cluster).items():
         kubernetes.add_pod_label(task, label, value)
-    # KFP adds by itself that it gains no privileges, and has no capabilities.
+    # KFP itself forbids privilege escalation and drops all capabilities.
     user = pods.USER
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
-    memory = f"{asked.memory_mb}Mi"
-    task.set_cpu_request(str(asked.cpu)).set_cpu_limit(str(asked.cpu))
+    memory = f"{requested.memory_mb}Mi"
+    task.set_cpu_request(str(requested.cpu)).set_cpu_limit(str(requested.cpu))
     task.set_memory_request(memory).set_memory_limit(memory)
-    if asked.gpu:
-        _give_gpus(task, cluster, asked)
+    if requested.gpu:
+        _give_gpus(task, cluster, requested)
 
 
-def _give_gpus(task: Any, cluster: KubeflowCluster, asked: Resources) -> None:
-    # Both: with the limit alone KFP asks for no GPU, and says nothing.
-    task.set_accelerator_type(cluster.gpu_type).set_accelerator_limit(asked.gpu)
+def _give_gpus(task: Any, cluster: KubeflowCluster, requested: Resources) -> None:
+    # KFP needs type and limit: with the limit alone it silently requests no GPU.
+    task.set_accelerator_type(cluster.gpu_type).set_accelerator_limit(requested.gpu)
     shared = f"{cluster.shared_memory_mb}Mi"
     kubernetes.empty_dir_mount(task, "shm", pods.SHM, medium="Memory", size_limit=shared)
     kubernetes.add_toleration_json(task, pods.tolerations(cluster))
@@ -59,23 +59,23 @@ def _give_gpus(task: Any, cluster: KubeflowCluster, asked: Resources) -> None:
         kubernetes.add_node_selector(task, label, value)
 
 
-def limit_task(task: Any, asked: Resources, retries: int = 0) -> None:
-    """Set how often a task is tried again, and how long it may take, as the settings say.
+def limit_task(task: Any, requested: Resources, retries: int = 0) -> None:
+    """Set a task's retries and time-out from the settings.
 
-    `retries` is for where they say nothing.
+    `retries` is the default, if the settings name no number.
     """
-    wanted = retries if asked.retries is None else asked.retries
-    if wanted:
-        task.set_retry(num_retries=wanted)
-    if asked.timeout_hours:
-        kubernetes.set_timeout(task, int(asked.timeout_hours * HOUR))
+    count = retries if requested.retries is None else requested.retries
+    if count:
+        task.set_retry(num_retries=count)
+    if requested.timeout_hours:
+        kubernetes.set_timeout(task, int(requested.timeout_hours * HOUR))
 
 
 def limit_run(settings: Any, cluster: KubeflowCluster) -> dsl.PipelineConfig:
     """Limit how long a run may last, and how long its pods are kept afterwards.
 
-    A prune takes a run that lasts longer for dead. A pod whose image can't be pulled, or that no
-    node has room for, waits no longer either.
+    Pruning takes a run that lasts longer for dead. The limit also ends the wait for a pod whose
+    image can't be pulled or that fits on no node.
     """
     return dsl.PipelineConfig(
         active_deadline_seconds=int(settings.retention.max_run_hours * HOUR),
@@ -84,13 +84,16 @@ def limit_run(settings: Any, cluster: KubeflowCluster) -> dsl.PipelineConfig:
 
 
 def let_call_kfp(task: Any, cluster: KubeflowCluster) -> None:
-    """Tell a task where KFP's API is, if the cluster's description says so."""
+    """Set the address of KFP's API in a task's environment, if deploy/cluster.yaml names it."""
     if cluster.api:
         task.set_env_variable("KF_PIPELINES_ENDPOINT", cluster.api)
 
 
 def let_start_trainjob(task: Any, trainjob: dict[str, Any]) -> None:
-    """Tell a task which TrainJob to start, and who it is, so that the job goes when it goes."""
+    """Give a task the TrainJob to start, and its own pod's name and uid.
+
+    The pod owns the TrainJob, so Kubernetes deletes the TrainJob together with the pod.
+    """
     task.set_env_variable(TEMPLATE, json.dumps(trainjob))
     for variable, field in (
         ("POD_NAMESPACE", "metadata.namespace"),

@@ -1,7 +1,7 @@
-"""How what a stage makes leaves its KFP task, and how it enters another one.
+"""Map the outputs and inputs of stages to the artifacts and parameters of KFP tasks.
 
-References leave as artifacts that hold the reference, never the payload. Of values, those that
-other stages take leave as parameters. Tasks import this where they run, so nothing of KFP is here.
+A reference becomes an artifact that holds the reference, never the payload. A value becomes a
+parameter if another stage takes it. Running tasks import this module, so it does not import KFP.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ from typing import Any
 
 from mlpo_kit.runs.pipeline import Pipeline, Stage, is_reference
 
-PLAIN = {str: "str", int: "int", float: "float", bool: "bool"}  # what KFP has parameters for
-# What every task is told besides its inputs, by name and type.
+PLAIN = {str: "str", int: "int", float: "float", bool: "bool"}  # types that KFP has parameters for
+# The arguments of every task besides its inputs: name and type.
 CONTEXT = {
     "run_id": "str",
-    "profile": "str",  # the settings as they were compiled, as JSON
-    "settings": "str",  # the changes of this run
+    "profile": "str",  # the settings at compile time, as JSON
+    "settings": "str",  # the changes for this run
     "code": "str",
     "kit": "str",
     "use_cache": "bool",
 }
 KINDS = {"dataset": "Dataset", "splits": "Dataset", "predictions": "Dataset", "model": "Model"}
-CLASSES = ("Artifact", "Dataset", "HTML", "Markdown", "Model")  # of a reference in KFP
+CLASSES = ("Artifact", "Dataset", "HTML", "Markdown", "Model")  # KFP's classes for references
 CONFUSION, METRICS, REPORT, REQUEST = "confusion", "metrics", "run_report", "request"
-VERDICT = "Output"  # how KFP calls the one output without a name
+VERDICT = "Output"  # KFP's name for a single output without a name
 
 
 @dataclass(frozen=True)
 class Port:
-    """An output of a stage in KFP: the name and the type that it has there."""
+    """An output of a stage in KFP, with its name and type there."""
 
     name: str
-    kind: str  # of KFP: an artifact's class, or a parameter's type
+    kind: str  # an artifact's class, or a parameter's type
     is_artifact: bool
     is_json: bool = False  # a parameter that carries JSON text
 
 
 @dataclass(frozen=True)
 class Ports:
-    """What the task of a stage hands on."""
+    """The outputs of a stage's task."""
 
-    outputs: dict[str, Port]  # by the stage's own name of each
-    shown: dict[str, str] = field(default_factory=dict)  # artifacts for people: name, class
-    has_verdict: bool = False  # then it returns that alone: whether the gate is passed
-    requests: str | None = None  # the stage that it writes the request for, as a parameter
+    outputs: dict[str, Port]  # by the name in the stage's result
+    shown: dict[str, str] = field(default_factory=dict)  # artifacts for KFP's pages: name, class
+    has_verdict: bool = False  # its only parameter says whether the candidate passes the gate
+    requests: str | None = None  # the stage for which it also returns a request
 
 
 def find_ports(pipeline: Pipeline, stage: Stage[Any], by_request: bool = False) -> Ports:
-    """Find how the outputs of a stage leave its task.
+    """Map the outputs of a stage to the outputs of its task.
 
-    With `by_request` the training is asked for by a request that an earlier stage writes.
+    With `by_request` the training task takes a request that an earlier stage writes.
     """
-    taken = {taken for other in pipeline.values() for taken in other.inputs.values()}
+    taken = {source for other in pipeline.values() for source in other.inputs.values()}
     has_verdict = pipeline.gate is not None and pipeline.gate.stage == stage.name
     outputs: dict[str, Port] = {}
     for output, hint in stage.outputs.items():
@@ -65,7 +65,7 @@ def find_ports(pipeline: Pipeline, stage: Stage[Any], by_request: bool = False) 
             outputs[output] = Port(name, "Metrics", is_artifact=True)
         elif f"{stage.name}.{output}" in taken:
             is_json = hint not in PLAIN
-            # KFP knows no output without a name beside one that has a name.
+            # The verdict has no name, and KFP allows no parameters with names next to it.
             kind = "Artifact" if has_verdict else PLAIN.get(hint, "str")
             outputs[output] = Port(name, kind, has_verdict, is_json or has_verdict)
     return Ports(
@@ -77,45 +77,45 @@ def find_ports(pipeline: Pipeline, stage: Stage[Any], by_request: bool = False) 
 
 
 def find_kind(pipeline: Pipeline, stage: Stage[Any], output: str) -> str:
-    """Find the class of KFP for a reference: by its annotation, `Annotated[Ref, "Model"]`, or name.
+    """Find KFP's class for a reference: from `Annotated[Ref, "Model"]`, or from its name.
 
-    It is for people to look at, and decides nothing.
+    The class only affects what KFP's pages show.
     """
-    for named in typing.get_args(stage.outputs[output])[1:]:
-        if named in CLASSES:
-            return str(named)
+    for annotation in typing.get_args(stage.outputs[output])[1:]:
+        if annotation in CLASSES:
+            return str(annotation)
     is_model = pipeline.highlights.model == f"{stage.name}.{output}"
     return "Model" if is_model else KINDS.get(output, "Artifact")
 
 
 def is_metrics(hint: Any) -> bool:
-    """Whether a value is numbers by name, which KFP shows as metrics."""
+    """Return whether a value is a dict of numbers, which KFP shows as metrics."""
     return typing.get_origin(hint) is dict and typing.get_args(hint) == (str, float)
 
 
 def find_inputs(pipeline: Pipeline, stage: Stage[Any]) -> dict[str, Port]:
-    """Find what a task takes for the inputs of its stage, by the stage's own names."""
-    found = {}
-    for name, taken in stage.inputs.items():
-        maker, _, output = taken.partition(".")
-        found[name] = find_ports(pipeline, pipeline[maker]).outputs[output]
-    return found
+    """Find the port of each input of a stage, by the stage's own names."""
+    ports = {}
+    for name, source in stage.inputs.items():
+        producer, _, output = source.partition(".")
+        ports[name] = find_ports(pipeline, pipeline[producer]).outputs[output]
+    return ports
 
 
 def find_requester(pipeline: Pipeline) -> str | None:
-    """Find the last stage before the training that knows all that the training takes, if any."""
-    wanted = set(pipeline[pipeline.training_stage].inputs.values())
+    """Find the last stage before training that has all inputs of the training; None if none has."""
+    required = set(pipeline[pipeline.training_stage].inputs.values())
     earlier = pipeline.names[: pipeline.names.index(pipeline.training_stage)]
-    gated = pipeline.gate.stage if pipeline.gate else None
+    gate_stage = pipeline.gate.stage if pipeline.gate else None
     for name in reversed(earlier):
-        known = {*pipeline[name].inputs.values(), *(f"{name}.{o}" for o in pipeline[name].outputs)}
-        if wanted <= known and name != gated:
+        outputs = {f"{name}.{output}" for output in pipeline[name].outputs}
+        if required <= {*pipeline[name].inputs.values(), *outputs} and name != gate_stage:
             return name
     return None
 
 
 def find_numbers(result: Any, stage: Stage[Any]) -> dict[str, float]:
-    """Find the numbers that a stage returned, to show them."""
+    """Find the numbers in a stage's result, to show them on KFP's pages."""
     return {
         name: float(getattr(result, name))
         for name, hint in stage.outputs.items()
@@ -126,7 +126,7 @@ def find_numbers(result: Any, stage: Stage[Any]) -> dict[str, float]:
 def _find_shown(
     pipeline: Pipeline, stage: Stage[Any], names: set[str]
 ) -> Iterator[tuple[str, str]]:
-    """The artifacts that only people look at, where the stage has no output of that name."""
+    """List the artifacts for KFP's pages, unless the stage has an output of the same name."""
     shown = []
     if stage.name == pipeline.training_stage:
         shown.append((METRICS, "Metrics"))

@@ -1,4 +1,4 @@
-"""What the stages say, out of all that KFP prints when it runs them on this machine."""
+"""Filter what KFP prints in a local run, so that only the messages of the stages are shown."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import re
 import threading
 from typing import TextIO
 
-# A stage's end is in its record, and so in the table that follows the run.
+# The end of a task can be dropped: the table after the run shows it.
 KFP_LINE = re.compile(
     r" *\[KFP Executor |-+$|.* Wrote executor output file to "
     r"|.* ERROR - Task .* finished with status"
 )
-# Of the document that KFP shows before each task. Tasks at the same time mix their lines.
+# A line of the JSON that KFP prints before each task. Parallel tasks mix their lines.
 JSON_LINE = re.compile(r' *(".*"(: .*)?|[{}\[\]]+|[\d.]+),?$')
 STAGE = re.compile(r" +(?=[a-z][a-z0-9_]*(-\d+)? {2})")  # KFP's indentation before a stage's line
 COLOUR = re.compile(r"\x1b\[\d+m")
 
 
 class Progress(io.TextIOBase):
-    """A stream for KFP to print on, that passes on the lines of the stages."""
+    """A stream for KFP to print to; it passes on only the lines of the stages."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._lines: dict[int, str] = {}  # begun by each thread: trials run at the same time
+        self._lines: dict[int, str] = {}  # unfinished line per thread, as trials run in parallel
 
     def write(self, text: str) -> int:
-        """Take a piece of text; whole lines are shown or dropped."""
+        """Buffer text, and show or drop each whole line."""
         thread = threading.get_ident()
         *lines, self._lines[thread] = (self._lines.get(thread, "") + text).split("\n")
         for line in lines:
@@ -35,13 +35,13 @@ class Progress(io.TextIOBase):
 
     def _show(self, line: str) -> None:
         if line.strip() and not KFP_LINE.match(line) and not JSON_LINE.match(line):
-            # Not `print`: KFP has put its own in the place of that, and it ends up here.
+            # Not `print`: KFP has replaced it by one that ends up here.
             self._out.write(line + "\n")
             self._out.flush()
 
 
 def find_failed_task(message: str) -> str:
-    """Find which task stopped the pipeline, out of what KFP raises; the rest was on the screen."""
+    """Find the failed task in KFP's error message; the task's own messages were shown already."""
     plain = COLOUR.sub("", message)
     task = re.search(r"Inner task failed: '([^']+)'", plain)
-    return f"the task {task[1]} failed; its words are above" if task else plain
+    return f"the task {task[1]} failed; its messages are above" if task else plain

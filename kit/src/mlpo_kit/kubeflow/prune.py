@@ -1,6 +1,6 @@
-"""What KFP itself keeps of pruned runs: in its server, and in `local_outputs/`.
+"""Delete what KFP itself stores for pruned runs: on its server, and in `local_outputs/`.
 
-Which runs lose their files is decided in mlpo_kit.retention.
+mlpo_kit.retention decides which runs are pruned.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from mlpo_kit.retention.view import format_plan
 
 
 def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
-    """Delete runs where KFP keeps them; those that it does not know are no error.
+    """Delete runs from KFP's server and `local_outputs/`; an unknown run is no error.
 
-    The server is the one that KF_PIPELINES_ENDPOINT names; without it, none is asked. Raises
-    PipelineError when it does not answer.
+    Without KF_PIPELINES_ENDPOINT, no server is called. Raises PipelineError if the server does not
+    answer.
     """
     submitted = [run_id for run_id in run_ids if _is_uuid(run_id)]
     if submitted and os.environ.get("KF_PIPELINES_ENDPOINT"):
-        from mlpo_kit.kubeflow import server  # takes seconds, and most prunes have nothing for it
+        from mlpo_kit.kubeflow import server  # the import takes seconds, and most prunes skip it
 
         server.delete_runs(server.connect(), submitted)
     for run_id in run_ids:
@@ -39,17 +39,17 @@ def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
 
 
 def find_kept_runs(settings: Any) -> set[str]:
-    """Find the runs that are marked in KFP: it has no mark for runs; `make keep` has."""
+    """Return no runs: KFP can't mark runs to be kept; use `make keep`."""
     return set()
 
 
 def prune_store(settings: Any) -> str:
-    """Delete what the policy gives up; returns what to tell the user."""
+    """Delete what the retention policy says; return the summary to print."""
     return format_plan(apply_plan(settings, forget_runs, find_kept_runs), True, time.time())
 
 
 def prune_profile(profile: str) -> None:
-    """Prune from within a task, and say what stays and why."""
+    """Prune in a task, and print what stays and why; `profile` is JSON."""
     try:
         print(prune_store(check_settings(json.loads(profile))))
     except PipelineError as error:
@@ -57,7 +57,7 @@ def prune_profile(profile: str) -> None:
 
 
 def _is_uuid(run_id: str) -> bool:
-    """Whether a server gave a run its id; here KFP makes one of name and time."""
+    """Return whether the id is a server's; the ids of local runs are made of name and time."""
     try:
         return str(uuid.UUID(run_id)) == run_id
     except ValueError:

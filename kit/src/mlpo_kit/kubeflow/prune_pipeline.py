@@ -1,4 +1,4 @@
-"""A pipeline of one task, without a GPU, that prunes the store of a profile."""
+"""The prune pipeline: one task, without a GPU, that prunes a profile's store."""
 
 import json
 from typing import Any
@@ -17,18 +17,18 @@ from mlpo_kit.kubeflow.tracing import clean_name
 
 @make_component
 def prune(profile: str) -> None:
-    """Delete what the retention policy gives up, and say what stays and why."""
+    """Delete what the retention policy says, and print what stays and why."""
     from mlpo_kit.kubeflow.prune import prune_profile
 
     prune_profile(profile)
 
 
 def make_prune_pipeline(document: dict[str, Any], cluster: KubeflowCluster) -> Any:
-    """Make the pipeline that prunes, for settings that were read and checked."""
+    """Make the prune pipeline for the settings in `document`, a profile that was read."""
     settings = check_settings(document)
 
     def delete_old_runs() -> None:
-        """Delete what the retention policy gives up."""
+        """Delete what the retention policy says."""
         task = prune(profile=json.dumps(document)).set_caching_options(False)
         place_task(task, settings, cluster, PRUNE_REQUEST)
         let_call_kfp(task, cluster)

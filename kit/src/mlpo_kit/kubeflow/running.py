@@ -1,6 +1,6 @@
-"""Run the pipeline on this machine, without a cluster: each stage is a process of its own.
+"""Run the pipeline on this machine with KFP's local runner: each stage is a separate process.
 
-What KFP keeps of a run, references and numbers, is in `local_outputs/`.
+KFP stores a run's references and numbers in `local_outputs/`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ OUTPUTS = "local_outputs"
 
 
 def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None = None) -> None:
-    """Run all stages with the settings of a document; `sweep` names the file of a sweep.
+    """Run all stages with the settings in `document`; `sweep` names a sweep file.
 
-    Raises PipelineError when a stage fails, where KFP would skip one, where a profile is that of a
-    cluster, or several machines are to train.
+    Raises PipelineError if a stage fails, if KFP would skip a stage, or if the profile is for a
+    cluster or for several machines.
     """
     settings = check_settings(document)
     _check_fits_this_machine(settings)
@@ -45,11 +45,11 @@ def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None
     pipeline = trace_pipeline(load_pipeline_file(), document, sweep=planned)
     spec = json_format.MessageToDict(pipeline.pipeline_spec)
     if skipped := list(find_skipped_conditions(spec)):
-        raise PipelineError("this pipeline would not do what it says:\n  " + "\n  ".join(skipped))
+        raise PipelineError("KFP would skip a part of this pipeline:\n  " + "\n  ".join(skipped))
     parameters = choose_parameters(pipeline, use_cache)
     outputs = settings.local_root / OUTPUTS
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(outputs))
-    if sweep:  # KFP would wait for the trials that run, and start the next
+    if sweep:  # on Ctrl-C, KFP would wait for the running trials and start the next ones
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         with contextlib.redirect_stdout(Progress(sys.stdout)):
@@ -59,24 +59,24 @@ def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None
 
 
 def choose_parameters(pipeline: Any, use_cache: bool) -> dict[str, Any]:
-    """Choose the parameters of a run: whether it uses the cache, where the pipeline can be told.
+    """Return the parameters of a run: `use_cache` if it is false, else none.
 
-    Raises PipelineError where it can't.
+    Raises PipelineError if the pipeline has no such parameter.
     """
     if use_cache:
         return {}
     if "use_cache" not in (pipeline.component_spec.inputs or {}):
         raise PipelineError(
-            "--no-cache: the function in pipeline/training.py has no parameter `use_cache: bool = "
-            "True` to hand on to its tasks"
+            "--no-cache: give the function in pipeline/training.py a parameter `use_cache: bool = "
+            "True`, and pass it to the tasks"
         )
     return {"use_cache": False}
 
 
 def prepare_environment() -> None:
-    """Let the stages' processes find this project, and KFP keep quiet about itself."""
-    # In its shell commands KFP replaces every `python3`, in paths too, by sys.executable, and
-    # quotes nothing. A bare name that PATH leads to this environment is safe in every folder.
+    """Set the environment so that the stages' processes find the project, and silence KFP."""
+    # In its shell commands KFP replaces every `python3`, also in paths, by sys.executable, without
+    # quotes. A bare name, which PATH resolves to this environment, works in every folder.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     sys.executable = "python3"
     root = find_project().root
@@ -91,11 +91,11 @@ def _check_fits_this_machine(settings: Any) -> None:
     if settings.compute != "local":
         raise PipelineError(
             f"compute is {settings.compute}, so this profile is not for a run on this machine: "
-            "`make submit` runs it on the cluster"
+            "run it on the cluster with `make submit`"
         )
     training = load_pipeline().training_stage
     if (nodes := count_nodes(settings, training)) > 1:
         raise PipelineError(
-            f"{training}.nodes is {nodes}, and this is one machine: set {training}.nodes: 1 in the "
-            "profile of a run here, or let a cluster do it: compute: kubernetes, and `make submit`"
+            f"{training}.nodes is {nodes}, but this is one machine: set {training}.nodes: 1 in the "
+            "profile, or run it on a cluster: set compute: kubernetes, and use `make submit`"
         )

@@ -1,4 +1,4 @@
-"""Talk to a Kubeflow Pipelines API: upload a version once, run it, schedule it, delete runs."""
+"""Call the Kubeflow Pipelines API: upload a version, run it, schedule it, delete runs."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from mlpo_kit.kubeflow.compiling import Compiled
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 TOKEN = "KF_PIPELINES_TOKEN"
-SHARED_NAMESPACE = "kubeflow"  # the namespace where it is, and its tasks are if all share it
+SHARED_NAMESPACE = "kubeflow"  # the server's namespace; without team namespaces also the tasks'
 PAGE = 100
 
 
 def connect(namespace: str = "") -> Client:
-    """Connect to the server that the environment names, after one look at it.
+    """Check the server that KF_PIPELINES_ENDPOINT names, and connect to it.
 
-    `namespace` is what belongs to the team where each has its own; a server for one ignores it.
-    Raises PipelineError where none is named, none answers, it asks for a token, or what answers is
-    no Kubeflow Pipelines 2.
+    `namespace` is the team's namespace; a server without team namespaces ignores it. Raises
+    PipelineError if no server is named, none answers, the token is missing or not accepted, or it
+    is not Kubeflow Pipelines 2.
     """
     url = os.environ.get(ENDPOINT, "").rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise PipelineError(
-            f"{ENDPOINT} does not name a server. It is the URL of the Kubeflow Pipelines API, such "
-            "as http://localhost:8080 after `kubectl port-forward -n kubeflow "
+            f"{ENDPOINT} does not name a server: set it to the URL of the Kubeflow Pipelines API, "
+            "such as http://localhost:8080 after `kubectl port-forward -n kubeflow "
             "svc/ml-pipeline-ui 8080:80`"
         )
     token = os.environ.get(TOKEN)
-    for_teams = ask_health(url, token).get("multi_user", False)
-    if for_teams and namespace == SHARED_NAMESPACE:
+    is_multi_user = ask_health(url, token).get("multi_user", False)
+    if is_multi_user and namespace == SHARED_NAMESPACE:
         raise PipelineError(
             f"the server at {url} has a namespace for each team: name yours in deploy/cluster.yaml"
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # that it is not for servers of version 1
-        mine = namespace if for_teams and namespace else SHARED_NAMESPACE
-        return Client(host=url, existing_token=token, namespace=mine)
+        warnings.simplefilter("ignore", FutureWarning)  # KFP warns that it can't use version 1
+        used = namespace if is_multi_user and namespace else SHARED_NAMESPACE
+        return Client(host=url, existing_token=token, namespace=used)
 
 
 def ask_health(url: str, token: str | None) -> dict[str, Any]:
-    """Ask what the server says of itself, once: KFP's client would try for half a minute."""
+    """Read the server's health document, in one try: KFP's client would retry for 30 seconds."""
     try:
         answer = requests.get(
             f"{url}/apis/v2beta1/healthz",
@@ -67,7 +67,7 @@ def ask_health(url: str, token: str | None) -> dict[str, Any]:
         ) from None
     if answer.status_code in (401, 403):
         problem = "has expired, or may not do this" if token else "is not set"
-        raise PipelineError(f"the server at {url} wants to know who you are: {TOKEN} {problem}")
+        raise PipelineError(f"the server at {url} requires a login: {TOKEN} {problem}")
     if answer.status_code >= 500:
         raise PipelineError(f"the server at {url} fails with {answer.status_code}: try again later")
     try:
@@ -76,14 +76,14 @@ def ask_health(url: str, token: str | None) -> dict[str, Any]:
         document = None
     if answer.status_code != 200 or not isinstance(document, dict):
         raise PipelineError(
-            f"what answers at {url} is no Kubeflow Pipelines 2: it has no API v2beta1 "
+            f"the server at {url} is not Kubeflow Pipelines 2: it has no API v2beta1 "
             f"(HTTP {answer.status_code}). {ENDPOINT} may name a login page or an older server"
         )
     return document
 
 
 def start_run(client: Client, compiled: Compiled) -> str:
-    """Start a run, after an upload if its version is new; returns what to tell the user."""
+    """Upload the version if it is new and start a run; return the message to print."""
     with explain_errors("start the run"):
         experiment, pipeline_id, version_id = upload(client, compiled)
         run = client.run_pipeline(
@@ -98,7 +98,7 @@ def start_run(client: Client, compiled: Compiled) -> str:
 
 
 def schedule_runs(client: Client, compiled: Compiled, cron: str) -> str:
-    """Run a version at set times, in place of what was scheduled; returns what to tell the user."""
+    """Replace the schedule by one that runs this version; return the message to print."""
     account = compiled.cluster.service_account
     with explain_errors("schedule the pipeline"):
         experiment, pipeline_id, version_id = upload(client, compiled)
@@ -108,9 +108,9 @@ def schedule_runs(client: Client, compiled: Compiled, cron: str) -> str:
             compiled.pipeline,
         )
         wanted = (version_id, cron, compiled.parameters, "ENABLED", account or "")
-        kept = [run for run in before if describe_schedule(run) == wanted][:1]
-        if not kept:
-            made = client.create_recurring_run(
+        current = next((run for run in before if describe_schedule(run) == wanted), None)
+        if current is None:
+            current = client.create_recurring_run(
                 experiment,
                 compiled.pipeline,
                 cron_expression=cron,
@@ -120,17 +120,16 @@ def schedule_runs(client: Client, compiled: Compiled, cron: str) -> str:
                 params=compiled.parameters,
                 service_account=account,
             )
-            kept = [made]
-        # The new one first: nothing that fails in between leaves the team without a schedule.
+        # Delete last, so that a failure in between does not leave the team without a schedule.
         for run in before:
-            if run.recurring_run_id != kept[0].recurring_run_id:
+            if run.recurring_run_id != current.recurring_run_id:
                 client.delete_recurring_run(run.recurring_run_id)
     name = f"{compiled.pipeline} {compiled.version}"
-    return f"{name} runs at {cron!r}: recurring run {kept[0].recurring_run_id}"
+    return f"{name} runs at {cron!r}: recurring run {current.recurring_run_id}"
 
 
 def delete_runs(client: Client, run_ids: Collection[str]) -> None:
-    """Delete runs, and with them what KFP's cache has of them; one that is gone is no error."""
+    """Delete runs, and with them their entries in KFP's cache; a missing run is no error."""
     with explain_errors("delete the runs"):
         for run_id in run_ids:
             try:
@@ -141,7 +140,7 @@ def delete_runs(client: Client, run_ids: Collection[str]) -> None:
 
 
 def describe_schedule(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
-    """Describe a recurring run: version, times, parameters, whether it is on, account."""
+    """Describe a recurring run: version id, cron, parameters, status, service account."""
     reference, cron, config = (
         run.pipeline_version_reference,
         run.trigger.cron_schedule,
@@ -157,7 +156,10 @@ def describe_schedule(run: Any) -> tuple[str, str, dict[str, Any], str, str]:
 
 
 def upload(client: Client, compiled: Compiled) -> tuple[str, str, str]:
-    """Return the ids of experiment, pipeline and version; each is made only if missing."""
+    """Create experiment, pipeline and version if they are missing; return their ids.
+
+    Raises PipelineError if the server is older than Kubeflow Pipelines 2.17.
+    """
     namespace = client.get_user_namespace() or None
     experiment = client.create_experiment(compiled.pipeline, namespace=namespace)
     pipelines = find_named(
@@ -176,41 +178,44 @@ def upload(client: Client, compiled: Compiled) -> tuple[str, str, str]:
         "pipeline_versions",
         compiled.version,
     )
-    found = versions or [
-        client.upload_pipeline_version(
+    if versions:
+        version = versions[0]
+    else:
+        version = client.upload_pipeline_version(
             str(compiled.path), compiled.version, pipeline_id=pipeline_id
         )
-    ]
-    version_id = found[0].pipeline_version_id
-    if "platform_spec" not in (found[0].pipeline_spec or {}):
+    version_id = version.pipeline_version_id
+    if "platform_spec" not in (version.pipeline_spec or {}):
         client.delete_pipeline_version(pipeline_id, version_id)
         raise PipelineError(
-            "this server has dropped what Kubernetes is told of the tasks, secrets and volumes "
-            "included: it is older than the Kubeflow Pipelines 2.17 that it must be"
+            "this server has dropped the Kubernetes settings of the tasks, such as secrets and "
+            "volumes: it is older than the Kubeflow Pipelines 2.17 that the kit needs"
         )
     return experiment.experiment_id, pipeline_id, version_id
 
 
-def find_named(page_of: Callable[..., Any], field: str, name: str) -> list[Any]:
-    """Find those of this name in a list of the server's."""
-    equal = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-    page = page_of(page_size=PAGE, filter=json.dumps({"predicates": [equal]}))
+def find_named(list_page: Callable[..., Any], field: str, name: str) -> list[Any]:
+    """Find the items with this display name in one of the server's lists."""
+    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    page = list_page(page_size=PAGE, filter=json.dumps({"predicates": [predicate]}))
     return list(getattr(page, field) or [])
 
 
 @contextlib.contextmanager
-def explain_errors(what: str) -> Iterator[None]:
-    """Turn an answer that is an error into a sentence, and keep KFP's links to itself."""
+def explain_errors(action: str) -> Iterator[None]:
+    """Turn API errors into PipelineError with one sentence, and hide the links that KFP prints."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     except ApiException as error:
-        words = read_message(error)
-        if "exceeded quota" in words:
+        message = read_message(error)
+        if "exceeded quota" in message:
             raise PipelineError(
-                f"the namespace's quota leaves no room to {what}: {words}. Delete what is done "
-                "with there, or ask for more"
+                f"the namespace's quota leaves no room to {action}: {message}. Delete finished "
+                "pods and jobs there, or ask for a larger quota"
             ) from None
-        raise PipelineError(f"the server does not {what}: {error.status} {words}") from None
+        raise PipelineError(f"the server did not {action}: {error.status} {message}") from None
     except (HTTPError, OSError) as error:
-        raise PipelineError(f"the server was lost on the way to {what}: {error}") from None
+        raise PipelineError(
+            f"the connection to the server was lost while trying to {action}: {error}"
+        ) from None

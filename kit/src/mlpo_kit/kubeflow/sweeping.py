@@ -1,7 +1,7 @@
-"""A sweep in place of one training: a loop over the trials, then the choice of the best.
+"""Replace the training task by a sweep: a loop over the trials, then a task that chooses the best.
 
-The user's file does not change: the call of the training stage adds both, and returns the choice,
-which has the outputs of the stage. What the user sets on it belongs to the trials.
+The pipeline file does not change: calling the training stage adds both, and returns the choosing
+task, which has the stage's outputs. What the user sets on that task is moved to the trials.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mlpo_kit.search.sweep import plan_sweep, read_sweep
 
 
 def plan_named_sweep(name: str | None, settings: Any) -> PlannedSweep | None:
-    """Plan the sweep of a file in configs/; None where none is named.
+    """Plan the sweep of a file in configs/; return None if `name` is None.
 
-    Raises PipelineError that names all that is wrong with the file.
+    Raises PipelineError that lists everything wrong with the file.
     """
     if name is None:
         return None
@@ -32,40 +32,40 @@ def plan_named_sweep(name: str | None, settings: Any) -> PlannedSweep | None:
     return (document, *plan_sweep(document, settings))
 
 
-def add_trials(tracing: Tracing, stage: Stage[Any], given: dict[str, Any]) -> Any:
-    """Add a task for each trial, and return the one that chooses the best."""
+def add_trials(tracing: Tracing, stage: Stage[Any], arguments: dict[str, Any]) -> Any:
+    """Add a task for each trial; return the task that chooses the best."""
     if tracing.sweep is None:
         raise ValueError("there is no sweep")
     document, sweep, trials = tracing.sweep
     earlier = list(tracing.tasks.values())
     items = [json.dumps(asdict(trial)) for trial in trials]
     with dsl.ParallelFor(items, parallelism=sweep.parallelism, name="trials") as item:
-        trial = make_trial(tracing.pipeline, stage)(**given, trial=item).after(*earlier)
+        trial = make_trial(tracing.pipeline, stage)(**arguments, trial=item).after(*earlier)
         trial.set_caching_options(False)
     if tracing.cluster is not None:
         place_task(trial, tracing.settings, tracing.cluster, Resources())
     tracing.trial = trial
     outcomes = dsl.Collected(trial.outputs[VERDICT])
-    context = {name: given[name] for name in CONTEXT}
+    context = {name: arguments[name] for name in CONTEXT}
     choice = make_choice(tracing.pipeline, stage)
     task = choice(**context, sweep=json.dumps(document), outcomes=outcomes)
     return task.set_caching_options(False)
 
 
 def hand_over_limits(tracing: Tracing) -> None:
-    """Swap what the trials and the choice were given: GPU, memory, retries, time-outs.
+    """Swap the limits of the trials and the choosing task: GPU, memory, retries, time-outs.
 
-    KFP has no public way to read them off a task (2.17).
+    KFP has no public way to read these from a task (2.17).
     """
-    trial, chosen = tracing.trial, tracing.tasks.get(tracing.pipeline.training_stage)
-    if trial is None or chosen is None:
+    trial, choice = tracing.trial, tracing.tasks.get(tracing.pipeline.training_stage)
+    if trial is None or choice is None:
         return
     swaps = [
-        (trial._task_spec, chosen._task_spec, "retry_policy"),
-        (trial, chosen, "platform_config"),
-        *((trial.container_spec, chosen.container_spec, name) for name in ("resources", "env")),
+        (trial._task_spec, choice._task_spec, "retry_policy"),
+        (trial, choice, "platform_config"),
+        *((trial.container_spec, choice.container_spec, name) for name in ("resources", "env")),
     ]
-    for one, other, name in swaps:
-        mine, theirs = getattr(one, name), getattr(other, name)
-        setattr(one, name, theirs)
-        setattr(other, name, mine)
+    for of_trial, of_choice, name in swaps:
+        trial_value, choice_value = getattr(of_trial, name), getattr(of_choice, name)
+        setattr(of_trial, name, choice_value)
+        setattr(of_choice, name, trial_value)

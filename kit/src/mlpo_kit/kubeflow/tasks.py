@@ -1,4 +1,4 @@
-"""Add the task of a stage to the pipeline that is being traced, placed where it will run."""
+"""Add the task of a stage to the pipeline that is being traced, and configure it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mlpo_kit.runs.pipeline import Pipeline, Stage
 
 
 def add_task(name: str, /, settings: Any = "", use_cache: Any = True, **inputs: Any) -> Any:
-    """Add the task of a stage, and return it: KFP's own, whose outputs have the stage's names.
+    """Add the task of a stage; return KFP's task, with outputs under the stage's names.
 
-    `inputs` are outputs of other tasks. Raises PipelineError where they are not those of PIPELINE.
+    `inputs` are outputs of other tasks. Raises PipelineError if PIPELINE has other inputs.
     """
     tracing = find_tracing()
     stage = tracing.pipeline[name]
@@ -36,7 +36,7 @@ def add_task(name: str, /, settings: Any = "", use_cache: Any = True, **inputs: 
 
         task = add_trials(tracing, stage, {**run, **inputs})
     elif is_training and (request := _find_request(tracing)) is not None:
-        # All that it is given. KFP may skip this task, and no other: see training_request.
+        # The request is its only input. KFP may skip only this task: see training_request.py.
         task = make_stage(tracing.pipeline, stage, by_request=True)(request=request)
         task.set_caching_options(True)
     else:
@@ -45,23 +45,24 @@ def add_task(name: str, /, settings: Any = "", use_cache: Any = True, **inputs: 
     if tracing.cluster is not None:
         _place_stage(task, name, tracing.settings, tracing.cluster)
     if tracing.settings is not None:
-        asked = tracing.settings.resources.get(name, Resources())
-        limit_task(task, asked, retries=int(is_training))  # a training goes on where it was
+        requested = tracing.settings.resources.get(name, Resources())
+        # By default only training is retried, as it continues from its checkpoint.
+        limit_task(task, requested, retries=int(is_training))
     tracing.tasks[name] = task
     task._outputs = Outputs(name, _name_outputs(tracing.pipeline, stage, task))
     return task
 
 
 class Outputs(dict[str, Any]):
-    """The outputs of a task by the stage's own names."""
+    """The outputs of a task, by the stage's own names."""
 
     def __init__(self, stage: str, outputs: dict[str, Any]) -> None:
-        """Hold the outputs of a stage."""
+        """Take the outputs of a stage's task."""
         super().__init__(outputs)
         self._stage = stage
 
     def __missing__(self, name: str) -> Any:
-        """Raise PipelineError that says which outputs there are."""
+        """Raise PipelineError that lists the existing outputs."""
         listed = ", ".join(self)
         raise PipelineError(
             f"{self._stage} has no output {name!r}{suggest(name, self)}; it has: {listed}"
@@ -69,36 +70,36 @@ class Outputs(dict[str, Any]):
 
 
 def _place_stage(task: Any, name: str, settings: Any, cluster: KubeflowCluster) -> None:
-    asked = find_resources(name, settings)
-    place_task(task, settings, cluster, asked)
-    if asked is LIGHT:
+    requested = find_resources(name, settings)
+    place_task(task, settings, cluster, requested)
+    if requested is LIGHT:
         let_start_trainjob(task, render_trainjob(settings, cluster))
 
 
 def _check_inputs(stage: Stage[Any], inputs: dict[str, Any]) -> None:
-    """Raise PipelineError unless a call gives a stage what PIPELINE says that it takes."""
+    """Raise PipelineError unless a call passes exactly the stage's inputs in PIPELINE."""
     for name in inputs.keys() - stage.inputs.keys():
-        takes = ", ".join(stage.inputs) or "nothing"
+        listed = ", ".join(stage.inputs) or "none"
         raise PipelineError(
-            f"{stage.name} takes no {name!r}{suggest(name, stage.inputs)}; PIPELINE says that it "
-            f"takes: {takes}"
+            f"{stage.name} has no input {name!r}{suggest(name, stage.inputs)}; its inputs in "
+            f"PIPELINE: {listed}"
         )
     for name in stage.inputs.keys() - inputs.keys():
         raise PipelineError(
-            f"{stage.name} needs {name}, which PIPELINE says is {stage.inputs[name]}: "
-            f"{stage.name}({name}=...)"
+            f"{stage.name} needs its input {name}, which is {stage.inputs[name]} in PIPELINE: "
+            f"write {stage.name}({name}=...)"
         )
 
 
 def _find_request(tracing: Tracing) -> Any:
-    """The request that an earlier task writes for the training; None where none does."""
+    """Return the training request of an earlier task; None if no task writes one."""
     requester = find_requester(tracing.pipeline) if tracing.by_request else None
     task = tracing.tasks.get(requester or "")
     return None if task is None else task.outputs[REQUEST]
 
 
 def _name_outputs(pipeline: Pipeline, stage: Stage[Any], task: Any) -> dict[str, Any]:
-    """The outputs of a task, by the stage's own names where they have another one in KFP."""
+    """Rename the outputs of a task to the stage's own names."""
     ports = find_ports(pipeline, stage)
-    known = {port.name: output for output, port in ports.outputs.items()}
-    return {known.get(name, name): channel for name, channel in task.outputs.items()}
+    stage_names = {port.name: output for output, port in ports.outputs.items()}
+    return {stage_names.get(name, name): channel for name, channel in task.outputs.items()}

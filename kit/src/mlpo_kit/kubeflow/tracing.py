@@ -1,7 +1,7 @@
-"""Trace a pipeline file again, for the settings and the place that are known by then.
+"""Trace the pipeline function again, with the settings of a run and the cluster.
 
-`@dsl.pipeline` calls the user's function as the file is imported, before a profile is known. So it
-is called again, and the tasks look up here which run they belong to.
+`@dsl.pipeline` calls the user's function on import, before the profile is known. So the function is
+called a second time; while it runs, the tasks read the settings and the cluster from here.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
 from mlpo_kit.search.space import Sweep
 from mlpo_kit.search.sweep import Trial
 
-PlannedSweep = tuple[dict[str, Any], Sweep, list[Trial]]  # its file, what it means, its trials
+PlannedSweep = tuple[dict[str, Any], Sweep, list[Trial]]  # the file's content, parsed, its trials
 
 
 @dataclass
 class Tracing:
-    """One pass over a pipeline: for whom, and the tasks so far."""
+    """One call of the pipeline function: its settings, and the tasks added so far."""
 
     pipeline: Pipeline
-    profile: dict[str, Any] | None = None  # None: as the file is imported
+    profile: dict[str, Any] | None = None  # None: the call on import
     settings: Any = None
     cluster: KubeflowCluster | None = None  # None: this machine
     sweep: PlannedSweep | None = None
-    by_request: bool = False  # the training is asked for by a request, so that KFP may skip it
+    by_request: bool = False  # training takes only a request, so that KFP may skip it
     tasks: dict[str, Any] = field(default_factory=dict)  # by stage
     trial: Any = None  # the task of a sweep's trials
 
     @functools.cached_property
     def context(self) -> dict[str, Any]:
-        """What every task is told besides its inputs."""
-        # A name is enough here; on a cluster names repeat and ids do not.
-        there = self.cluster is not None
+        """Return the arguments of every task besides its inputs; see `ports.CONTEXT`."""
+        on_cluster = self.cluster is not None
         return {
+            # A local run's name is unique; on a cluster names repeat and ids do not.
             "run_id": dsl.PIPELINE_JOB_ID_PLACEHOLDER
-            if there
+            if on_cluster
             else dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
             "profile": "" if self.profile is None else json.dumps(self.profile),
-            # Compared where a task runs in an image; here it is the same code.
-            "code": hash_project_code() if there else "",
-            "kit": find_kit_version() if there else "",
+            # A task compares these with its image; a local run has the same code anyway.
+            "code": hash_project_code() if on_cluster else "",
+            "kit": find_kit_version() if on_cluster else "",
         }
 
 
@@ -61,13 +61,13 @@ _current: ContextVar[Tracing | None] = ContextVar("tracing", default=None)
 
 
 def find_tracing() -> Tracing:
-    """Find the pass that is under way; outside of one, that of an import."""
+    """Return the current tracing, or a new one without settings for the call on import."""
     return _current.get() or Tracing(load_pipeline())
 
 
 @contextmanager
 def use_tracing(tracing: Tracing) -> Iterator[None]:
-    """Make a pass the current one."""
+    """Make this tracing the current one during a block."""
     token = _current.set(tracing)
     try:
         yield
@@ -76,49 +76,50 @@ def use_tracing(tracing: Tracing) -> Iterator[None]:
 
 
 def trace_pipeline(
-    drawn: Any,
+    kfp_pipeline: Any,
     profile: dict[str, Any],
     cluster: KubeflowCluster | None = None,
     sweep: PlannedSweep | None = None,
     by_request: bool | None = None,
 ) -> Any:
-    """Trace what `@dsl.pipeline` made of the user's function, for a profile's settings.
+    """Trace the user's pipeline again with a profile's settings; return the new KFP pipeline.
 
-    `profile` is a document that was checked. With a sweep it trains once per trial, and goes on
-    with the best. The name and the configuration that the user gave the pipeline are kept.
+    `profile` is a checked document. With a sweep, the pipeline trains once per trial and continues
+    with the best. A name and a configuration that the user set in `@dsl.pipeline` are kept.
     """
     from mlpo_kit.kubeflow.placement import limit_run
     from mlpo_kit.kubeflow.sweeping import hand_over_limits
 
     settings = check_settings(profile)
-    asks = (cluster is not None) if by_request is None else by_request
+    if by_request is None:
+        by_request = cluster is not None
     tracing = Tracing(
-        load_pipeline(), profile, settings, cluster, sweep, by_request=asks and sweep is None
+        load_pipeline(), profile, settings, cluster, sweep, by_request=by_request and sweep is None
     )
-    function = drawn.pipeline_func
+    function = kfp_pipeline.pipeline_func
 
     @functools.wraps(function)
-    def draw(*inputs: Any, **named: Any) -> Any:
+    def call_function(*args: Any, **kwargs: Any) -> Any:
         tracing.tasks.clear()
-        outputs = function(*inputs, **named)
+        outputs = function(*args, **kwargs)
         if tracing.sweep:
             hand_over_limits(tracing)
         return outputs
 
-    config = drawn.pipeline_config
+    config = kfp_pipeline.pipeline_config
     if config is None and cluster is not None:
         config = limit_run(settings, cluster)
-    name = name_pipeline(drawn, settings.project) + ("-sweep" if sweep else "")
+    name = name_pipeline(kfp_pipeline, settings.project) + ("-sweep" if sweep else "")
     with use_tracing(tracing), name_lines():
-        return dsl.pipeline(name=name, pipeline_config=config)(draw)
+        return dsl.pipeline(name=name, pipeline_config=config)(call_function)
 
 
-def name_pipeline(drawn: Any, project: str) -> str:
-    """Name a pipeline: as the user did in `@dsl.pipeline(name=...)`, else after the project."""
-    default = drawn.pipeline_func.__name__.replace("_", "-")
-    return str(drawn.name) if drawn.name != default else clean_name(project)
+def name_pipeline(kfp_pipeline: Any, project: str) -> str:
+    """Return the pipeline's name in `@dsl.pipeline(name=...)`, or else the project's name."""
+    default = kfp_pipeline.pipeline_func.__name__.replace("_", "-")
+    return str(kfp_pipeline.name) if kfp_pipeline.name != default else clean_name(project)
 
 
 def clean_name(text: str) -> str:
-    """Make a name as KFP allows it: lower case letters and digits, with hyphens between."""
+    """Make a name that KFP allows: lower case letters and digits, joined by hyphens."""
     return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,7 +1,7 @@
-"""Let a TrainJob train, from within the task `train`: create it, wait for it, delete it.
+"""Train with a TrainJob: the training task creates it, waits for it and deletes it.
 
-The task holds no GPU. It needs the permissions that `make manifests` writes down. All that the
-machines are told is in the TrainJob, and what came of it is in the store.
+The task holds no GPU. It needs the permissions in the role that `make manifests` writes. The
+machines get their work from the TrainJob, and write their results to the store.
 """
 
 from __future__ import annotations
@@ -38,98 +38,100 @@ from mlpo_kit.training.processes import (
 
 log = logging.getLogger(__name__)
 
-NAMESPACE, POD, POD_ID = "POD_NAMESPACE", "POD_NAME", "POD_UID"  # variables: which pod this is
+NAMESPACE, POD, POD_ID = "POD_NAMESPACE", "POD_NAME", "POD_UID"  # variables about this pod
 KIND = ("trainer.kubeflow.org", "v1alpha1")
-POLL_SECONDS = 5.0  # between two looks
+POLL_SECONDS = 5.0  # between two status requests
 PATIENCE_SECONDS = 300.0  # without an answer from the cluster
 
 
 def launch_trainjob(
     work: Workspace, fit: Callable[..., Any], inputs: Inputs, on_epoch: OnEpoch
 ) -> Any:
-    """Train in a TrainJob, and return the stage's result.
+    """Train in a TrainJob and return the stage's result.
 
-    Raises PipelineError where it can't be made, fails or takes too long.
+    Raises PipelineError if the TrainJob can't be created, fails or takes too long.
     """
     template = os.environ.get(TEMPLATE)
     if template is None:
         name = work.run.pipeline.training_stage
         raise PipelineError(
-            f"{name}.nodes is more than 1, and this task was compiled for one machine: "
-            "`make submit` with the profile that says so"
+            f"{name}.nodes is more than 1, but this task was compiled for one machine: "
+            f"set {name}.nodes in the profile, then `make submit`"
         )
     clear_earlier_try(work)
     owner = {"name": os.environ.get(POD, ""), "uid": os.environ.get(POD_ID, "")}
     job = describe_job(work, fit, inputs)
-    known_owner = owner if all(owner.values()) else {}
-    made = make_trainjob(json.loads(template), work.run.id, job, known_owner)
+    if not all(owner.values()):
+        owner = {}
+    manifest = make_trainjob(json.loads(template), work.run.id, job, owner)
     namespace = os.environ.get(NAMESPACE, "default")
-    with raise_when_told_to_end(), create_trainjob(TrainJobs(namespace), made) as jobs:
+    with raise_on_termination(), create_trainjob(TrainJobs(namespace), manifest) as jobs:
         log.info("the TrainJob %s trains on %d machines", jobs.name, find_nodes(work))
         wait_for_end(jobs, work, on_epoch)
     return read_result(work)
 
 
 def find_nodes(work: Workspace) -> int:
-    """Find how many machines train."""
+    """Return the number of machines that train."""
     nodes: int = getattr(work.run.settings, work.run.pipeline.training_stage).nodes
     return nodes
 
 
 def find_limit(work: Workspace) -> float:
-    """Find after how many seconds to give up: a little less than the task's own time-out.
+    """Return how long to wait, in seconds: a little less than the task's own time-out.
 
-    That one could not say why.
+    The task's time-out would end the task without a reason.
     """
-    asked = work.run.settings.resources.get(work.run.pipeline.training_stage)
-    hours: float = (asked and asked.timeout_hours) or work.run.settings.retention.max_run_hours
+    requested = work.run.settings.resources.get(work.run.pipeline.training_stage)
+    max_hours = work.run.settings.retention.max_run_hours
+    hours: float = (requested and requested.timeout_hours) or max_hours
     return max(hours * 3600 - 1800, hours * 1800)
 
 
 class TrainJobs:
-    """The TrainJobs of a namespace, by the Kubernetes API; `name` is the one that may be there."""
+    """The TrainJobs of a namespace in the Kubernetes API; `name` is the one that may exist."""
 
     def __init__(self, namespace: str) -> None:
         try:
             config.load_incluster_config()
         except config.ConfigException as error:
-            raise PipelineError(f"a TrainJob needs a cluster, and there is none: {error}") from None
+            raise PipelineError(f"a TrainJob needs a cluster, but there is none: {error}") from None
         self.namespace, self.name = namespace, ""
         self._api = client.CustomObjectsApi()
 
     def create(self, job: Manifest) -> None:
-        """Create it; an unknown field is an error, and not left out without a word."""
+        """Create a TrainJob; an unknown field is an error instead of being dropped silently."""
         self.name = job["metadata"]["name"]
-        where = (*KIND, self.namespace, "trainjobs", job)
-        strict = {"field_validation": "Strict", "_request_timeout": 30}
+        arguments = (*KIND, self.namespace, "trainjobs", job)
+        options = {"field_validation": "Strict", "_request_timeout": 30}
         try:
-            self._api.create_namespaced_custom_object(*where, **strict)
+            self._api.create_namespaced_custom_object(*arguments, **options)
         except ApiException as error:
             if error.status < 500 and error.status != 409:
                 self.name = ""  # refused, so there is none
             raise
 
     def get(self) -> Manifest:
-        """The TrainJob as it is now."""
-        found: Manifest = self._api.get_namespaced_custom_object(*self._where, _request_timeout=30)
-        return found
+        """Read the TrainJob's current state."""
+        job: Manifest = self._api.get_namespaced_custom_object(*self._path, _request_timeout=30)
+        return job
 
     def delete(self) -> None:
-        """Delete it; one that is gone is no error."""
+        """Delete the TrainJob; a missing one is no error."""
         try:
-            self._api.delete_namespaced_custom_object(*self._where, _request_timeout=30)
+            self._api.delete_namespaced_custom_object(*self._path, _request_timeout=30)
         except ApiException as error:
             if error.status != 404:
                 raise
 
     @property
-    def _where(self) -> tuple[str, ...]:
+    def _path(self) -> tuple[str, ...]:
         return (*KIND, self.namespace, "trainjobs", self.name)
 
 
 @contextmanager
 def create_trainjob(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
-    """Create a TrainJob for the length of a block; whatever happens, it is deleted."""
+    """Create a TrainJob and delete it at the end of the block, also after an error."""
     try:
         try:
             with explain_errors("create", jobs.namespace):
@@ -143,11 +145,11 @@ def create_trainjob(jobs: TrainJobs, job: Manifest) -> Iterator[TrainJobs]:
                 jobs.delete()
         except (ApiException, HTTPError) as error:
             reason = getattr(error, "reason", error)
-            log.warning("the TrainJob %s is left, delete it by hand: %s", jobs.name, reason)
+            log.warning("can't delete the TrainJob %s, delete it yourself: %s", jobs.name, reason)
 
 
 def create_anew(jobs: TrainJobs, job: Manifest) -> None:
-    """Create a TrainJob, in place of one that an earlier try of this task left."""
+    """Create a TrainJob, replacing one that an earlier try of this task left behind."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -160,7 +162,7 @@ def create_anew(jobs: TrainJobs, job: Manifest) -> None:
 
 
 def wait_for_end(jobs: TrainJobs, work: Workspace, on_epoch: OnEpoch) -> None:
-    """Wait until it is done; raises PipelineError where it fails, is deleted or takes too long."""
+    """Wait for the TrainJob; raises PipelineError if it fails, is deleted or takes too long."""
     began = answered = time.monotonic()
     limit, reported, watch = find_limit(work), 0, PodWatch(jobs.namespace, jobs.name)
     while time.monotonic() < began + limit:
@@ -178,20 +180,20 @@ def wait_for_end(jobs: TrainJobs, work: Workspace, on_epoch: OnEpoch) -> None:
             report_epochs(work, on_epoch, reported)
             return
         failed, reason = conditions.get("Failed"), read_failure(work)
-        # Kubernetes starts pods that failed again, some times; what they say would not change.
+        # Kubernetes restarts failed pods a few times, but they would fail for the same reason.
         if failed or reason:
-            words = failed and f"{failed.get('reason')}: {failed.get('message')}"
-            raise PipelineError(f"the TrainJob failed: {reason or words}")
+            condition = failed and f"{failed.get('reason')}: {failed.get('message')}"
+            raise PipelineError(f"the TrainJob failed: {reason or condition}")
         if not reported:
             watch.look()
         time.sleep(POLL_SECONDS)
     late = f"not done after {limit / 3600:.1f} hours"
-    wanted = f"did its pods start, with {find_nodes(work)} machines as free as they need?"
-    raise PipelineError(f"the TrainJob was {late}: {watch.reason or wanted}")
+    hint = f"do {find_nodes(work)} machines have room for its pods?"
+    raise PipelineError(f"the TrainJob was {late}: {watch.reason or hint}")
 
 
 def report_epochs(work: Workspace, on_epoch: OnEpoch, reported: int) -> int:
-    """Tell of the epochs that ended since; returns how many were told of in all."""
+    """Report the epochs after the first `reported` ones; return the new total."""
     try:
         epochs = work.store.read_json(locate(work, "epochs.json"))
     except FileNotFoundError:
@@ -203,12 +205,12 @@ def report_epochs(work: Workspace, on_epoch: OnEpoch, reported: int) -> int:
 
 
 class NoAnswerError(Exception):
-    """The cluster gave no answer, this time."""
+    """The cluster's API did not answer, or failed with a temporary error."""
 
 
 @contextmanager
 def explain_errors(verb: str, namespace: str, name: str = "") -> Iterator[None]:
-    """Turn what the cluster answers into a sentence."""
+    """Turn an API error into PipelineError, or into NoAnswerError if a later try may succeed."""
     try:
         yield
     except HTTPError as error:
@@ -220,47 +222,47 @@ def explain_errors(verb: str, namespace: str, name: str = "") -> Iterator[None]:
 
 
 def explain_answer(error: ApiException, verb: str, namespace: str, name: str) -> str:
-    """Explain what an error of the API means here, and what to do."""
-    words = read_message(error)
-    if error.status == 403 and "exceeded quota" in words:
+    """Explain an API error, and say what to do."""
+    message = read_message(error)
+    if error.status == 403 and "exceeded quota" in message:
         return (
-            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {words}. "
-            "Delete what is done with there, or ask for more"
+            f"the quota of the namespace {namespace} leaves no room for a TrainJob: {message}. "
+            "Delete finished pods and jobs there, or ask for a larger quota"
         )
     if error.status in (401, 403):
         return (
             f"this task may not {verb} TrainJobs in the namespace {namespace}: give its service "
-            "account what build/manifests/rbac.yaml says, which `make manifests` writes"
+            "account the role in build/manifests/rbac.yaml, which `make manifests` writes"
         )
     if error.status == 404 and name:
-        return f"somebody deleted the TrainJob {name} while it trained"
+        return f"the TrainJob {name} was deleted while it trained"
     if error.status == 404:
         return (
-            "this cluster knows no TrainJobs (trainer.kubeflow.org/v1alpha1): install Kubeflow "
+            "this cluster has no TrainJobs (trainer.kubeflow.org/v1alpha1): install Kubeflow "
             "Trainer 2.2 or newer, or set train.nodes: 1"
         )
-    return f"the cluster does not {verb} the TrainJob: {error.status} {words}"
+    return f"the cluster did not {verb} the TrainJob: {error.status} {message}"
 
 
 @contextmanager
-def raise_when_told_to_end() -> Iterator[None]:
-    """When the cluster ends this task, raise as after an error, so that nothing is left behind."""
+def raise_on_termination() -> Iterator[None]:
+    """Raise PipelineError on SIGTERM, so that the TrainJob is deleted as after an error."""
 
     def end(*_: object) -> None:
-        raise PipelineError("the task was told to end")
+        raise PipelineError("the task was terminated")
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    previous = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def log_epoch(epoch: dict[str, Any]) -> None:
-    """Say how far the training is."""
+    """Log an epoch and its validation scores."""
     scores = {n: v for n, v in epoch.items() if n.startswith("val_") and n != "val_loss"}
-    words = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())
-    log.info("epoch %d: %s", epoch["epoch"], words or f"val loss {epoch['val_loss']:.4f}")
+    listed = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())
+    log.info("epoch %d: %s", epoch["epoch"], listed or f"val loss {epoch['val_loss']:.4f}")

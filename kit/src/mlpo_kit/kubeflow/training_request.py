@@ -1,9 +1,9 @@
-"""The request for a training: the only input of the task that trains, so that KFP may skip it.
+"""The training request: the only input of the training task, so that KFP may skip the task.
 
-A cluster starts no pod for a task that it did before with the same inputs. KFP sees neither the
-code nor the data, so it may only do that where the kit has verified the result. So the text of a
-request is the same where the kit has the result, and only there: then it is the request of the run
-that trained. It holds all that training needs, as the task is given nothing else.
+KFP starts no pod for a task that it has run before with the same inputs. It sees neither code nor
+data, so it may skip training only if the kit has verified the earlier result. That is why a request
+repeats exactly if the kit has the result: then it is the request of the run that trained. A request
+contains everything that training needs, as the task gets no other input.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mlpo_kit.store import Store
 
 
 def write_request(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> str:
-    """Return the request of the run that did this very training, or else a new one of this run.
+    """Return the request of an earlier run with the same training, or write a new one.
 
-    Where another run did it, this one's record of the training says so from now on.
+    If an earlier run has the result, this run's record of the training stage says so.
     """
     hit = reuse_result(run, stage, **inputs)
-    if hit is not None and (kept := _read_request(run.store, hit.origin, stage)) is not None:
-        return kept
+    if hit is not None and (earlier := _read_request(run.store, hit.origin, stage)) is not None:
+        return earlier
     text = json.dumps(
         {
             "run_id": run.id,
@@ -43,7 +43,7 @@ def write_request(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> str:
 
 
 def parse_request(pipeline: Pipeline, text: str) -> tuple[Run, dict[str, Any]]:
-    """Parse a request to the run that it is of, and the inputs of its training."""
+    """Parse a request; return the run that wrote it, and the inputs of its training."""
     document = json.loads(text)
     settings = check_settings(document["settings"])
     run = Run(
@@ -58,18 +58,18 @@ def parse_request(pipeline: Pipeline, text: str) -> tuple[Run, dict[str, Any]]:
 
 
 def is_done(run: Run, stage: Stage[Any]) -> bool:
-    """Whether the run of a request has its result: the cluster has forgotten that it did."""
-    done = read_record(run.store, run.id, stage.place)
-    return done is not None and done.is_success
+    """Return whether the request's run has trained already, although KFP's cache lost the task."""
+    record = read_record(run.store, run.id, stage.place)
+    return record is not None and record.is_success
 
 
 def _locate_request(run_id: str, stage: Stage[Any]) -> str:
-    """Beside the weights: it goes when they go."""
+    """Locate the request next to the weights, so that both are deleted together."""
     return f"runs/{run_id}/{stage.name}/request.json"
 
 
 def _read_request(store: Store, run_id: str, stage: Stage[Any]) -> str | None:
-    """The request of a run; None where it has none, as when another orchestrator ran it."""
+    """Read a run's request; None if it has none, as with a run of another orchestrator."""
     try:
         text = store.read(_locate_request(run_id, stage)).decode()
         return text if json.loads(text)["run_id"] == run_id else None

@@ -1,7 +1,8 @@
-"""The TrainJob of several machines that train one model: `make manifests` writes it down.
+"""Render the TrainJob with which several machines train one model.
 
-Kubeflow Trainer starts `train.nodes` pods of it together and tells torchrun, in variables, where
-they meet. The task that trains creates it, waits for it and deletes it (trainer.py).
+Kubeflow Trainer starts `train.nodes` pods together and sets torchrun's rendezvous variables. The
+training task creates the TrainJob, waits for it and deletes it (trainer.py). `make manifests`
+writes it to a file, to be read.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from mlpo_kit.config.sections import Resources
 from mlpo_kit.kubeflow.description import KubeflowCluster
 from mlpo_kit.runs.pipeline import load_pipeline
 
-# What Trainer lets a TrainJob say of its pods.
-PATCHED = (
+# The fields of a pod that Trainer lets a TrainJob patch.
+PATCHABLE_FIELDS = (
     *("containers", "volumes", "securityContext", "serviceAccountName", "imagePullSecrets"),
     *("nodeSelector", "tolerations"),
 )
 TEMPLATE = "MLPO_KIT_TRAINJOB"  # the variable that holds the TrainJob to create, as JSON
-NODE = "node"  # what Trainer's runtimes for torch call the job and the container that train
+NODE = "node"  # the name of job and container in Trainer's runtimes for torch
 
 
 def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
-    """Render the TrainJob of a profile, but for its name and its work."""
+    """Render a profile's TrainJob as a template; `make_trainjob` sets name and arguments."""
     name = load_pipeline().training_stage
-    train, asked = getattr(settings, name), settings.resources.get(name, Resources())
+    train, requested = getattr(settings, name), settings.resources.get(name, Resources())
     timeout = math.ceil(train.timeout_seconds)
     torchrun = ["python", "-m", "torch.distributed.run", f"--rdzv-conf=timeout={timeout}"]
     threads = {"name": "OMP_NUM_THREADS", "value": str(train.threads)}  # of each process
@@ -45,7 +46,7 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
                 "args": ["JOB"],
                 "numNodes": train.nodes,
                 "numProcPerNode": train.processes,
-                "resourcesPerNode": pods.resources(cluster, asked),
+                "resourcesPerNode": pods.resources(cluster, requested),
                 "env": [threads, *pods.environment(cluster)],
             },
             "runtimePatches": [
@@ -53,7 +54,7 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
                     "manager": "pipeline",
                     "trainingRuntimeSpec": {
                         "template": {
-                            "spec": {"replicatedJobs": [_patch_pods(settings, cluster, asked)]}
+                            "spec": {"replicatedJobs": [_patch_pods(settings, cluster, requested)]}
                         }
                     },
                 }
@@ -63,26 +64,30 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
 
 
 def make_trainjob(template: Manifest, run_id: str, job: str, owner: dict[str, str]) -> Manifest:
-    """Make the TrainJob of one run. It goes with its owner, the pod of the task: name, uid."""
-    made = deepcopy(template)
-    made["metadata"]["name"] = f"train-{re.sub('[^a-z0-9]+', '-', run_id.lower())[:40].strip('-')}"
+    """Make the TrainJob of one run.
+
+    `owner` is the name and uid of the task's pod; Kubernetes deletes the TrainJob with that pod.
+    """
+    trainjob = deepcopy(template)
+    name = re.sub("[^a-z0-9]+", "-", run_id.lower())[:40].strip("-")
+    trainjob["metadata"]["name"] = f"train-{name}"
     if owner:
-        made["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", **owner}]
-    made["spec"]["trainer"]["args"] = [job]
-    return made
+        trainjob["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", **owner}]
+    trainjob["spec"]["trainer"]["args"] = [job]
+    return trainjob
 
 
-def _patch_pods(settings: Any, cluster: KubeflowCluster, asked: Resources) -> Manifest:
-    """What all pods get besides; Trainer takes no more of a pod than these fields."""
+def _patch_pods(settings: Any, cluster: KubeflowCluster, requested: Resources) -> Manifest:
+    """Return the patch for all pods, limited to the fields that Trainer allows."""
     whole = pods.pod_spec(
         {
             "name": NODE,
             "securityContext": pods.container_security(),
-            "volumeMounts": pods.mounts(settings, asked),
+            "volumeMounts": pods.mounts(settings, requested),
         },
         cluster,
         settings,
-        asked,
+        requested,
     )
-    pod = {field: whole[field] for field in PATCHED if field in whole}
+    pod = {field: whole[field] for field in PATCHABLE_FIELDS if field in whole}
     return {"name": NODE, "template": {"spec": {"template": {"spec": pod}}}}

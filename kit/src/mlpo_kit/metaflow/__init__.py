@@ -1,6 +1,6 @@
-"""The adapter of Metaflow: what a project's flow stands on, where its steps run, what cleans up.
+"""The Metaflow adapter: the base class of a project's flow, where steps run, and cleaning up.
 
-Names are loaded when they are first used: the command line asks the adapter without Metaflow.
+Names are loaded on first use: the command line imports the adapter without importing Metaflow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MODULES = {"PipelineFlow": "flow", "main": "start"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the module that holds it."""
+    """Load a public name from its module."""
     from importlib import import_module
 
     if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""What Metaflow offers to the command line. Importing this imports no Metaflow."""
+"""The Metaflow adapter for the command line. Importing this module does not import Metaflow."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ VERBS = {
 }
 
 
-def run(options: Any) -> int:  # as the command line has them: RunOptions
-    """Run the flow, or its sweep; returns the exit code."""
+def run(options: Any) -> int:  # the command line's RunOptions
+    """Run the flow or its sweep; return the exit code."""
     return launch.run_flow(
         options.profile,
         options.changes,
         use_cache=options.use_cache,
         sweep=options.sweep,
         skip=options.skip,
-        more=options.more,
+        metaflow_options=options.more,
     )
 
 
 def find_kept_runs(settings: BaseSettings) -> Collection[str]:
-    """Find the runs that are tagged `keep`."""
+    """Find the ids of the runs that are tagged `keep` in Metaflow."""
     return forgetting.find_kept_runs(settings)
 
 
 def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
-    """Delete what Metaflow keeps of runs."""
+    """Delete what Metaflow stores for these runs."""
     forgetting.forget_runs(settings, run_ids)
 
 
 def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:
-    """Render the WorkflowTemplate of Argo; what is for Step Functions has a file of its own."""
-    made = compile_workflow(document)
+    """Render Argo's WorkflowTemplate; for AWS Batch write step-functions.json instead."""
+    compiled = compile_workflow(document)
     if settings.compute == "batch":
-        write_json(find_project().root / FOLDER / "step-functions.json", made)
+        write_json(find_project().root / FOLDER / "step-functions.json", compiled)
         return {}
-    return {"workflow": [made["workflow"]]}
+    return {"workflow": [compiled["workflow"]]}
 
 
 def find_manifest_problems(settings: BaseSettings, document: dict[str, Any]) -> list[str]:
-    """Find what is wrong with a state machine; Argo's workflow is checked with the manifests."""
+    """Find the problems of a state machine; Argo's workflow is checked with the manifests."""
     if settings.compute != "batch":
         return []
     return find_job_problems(compile_workflow(document)["workflow"])
 
 
 def compare_pipeline() -> list[str]:
-    """Compare the flow with PIPELINE; returns where they disagree, in words."""
+    """Compare the flow with PIPELINE; return a sentence for each difference."""
     from mlpo_kit.metaflow.comparison import find_disagreements, load_flow
 
     return find_disagreements(load_flow())

@@ -1,4 +1,4 @@
-"""Metaflow's live card of a training: `make card` shows it as it grows."""
+"""Metaflow's live card for a training: `make card` shows it while the training runs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from metaflow.cards import Markdown, ProgressBar, VegaChart
 
-TRAINING_CARD = "training"  # the id of the card that is filled
+TRAINING_CARD = "training"  # the card's id
 
 
 class TrainingCard:
     """A progress bar and the loss curves, redrawn after each epoch."""
 
     def __init__(self, card: Any, epochs: int | None) -> None:
-        """Fill an empty card; `epochs` is how many there will be at most, where that is known."""
+        """Fill an empty card; `epochs` is the maximum number of epochs, or None if unknown."""
         self._card = card
         self._epochs: list[dict[str, Any]] = []
         self._bar = ProgressBar(max=epochs, label="epoch")
@@ -23,14 +23,14 @@ class TrainingCard:
         card.refresh()
 
     def add_epoch(self, epoch: dict[str, Any]) -> None:
-        """Show one more epoch: its number, and what was measured, such as `train_loss`."""
+        """Add an epoch to the card: its number and its metrics, such as `train_loss`."""
         self._epochs.append(epoch)
         self._bar.update(epoch["epoch"])
         self._chart.update(self._draw_curves())
         self._card.refresh()
 
     def _draw_curves(self) -> dict[str, Any]:
-        """Training and validation loss over the epochs, as a Vega-Lite chart."""
+        """Draw training and validation loss per epoch as a Vega-Lite chart."""
         return {
             "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
             "data": {"values": self._epochs},

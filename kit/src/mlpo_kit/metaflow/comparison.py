@@ -1,7 +1,7 @@
-"""Compare a flow with its pipeline: whether its steps run the stages as PIPELINE says.
+"""Compare a flow with PIPELINE: check that its steps run the stages in an order that works.
 
-Metaflow knows the graph of the steps, and their source says which stage each runs. Inputs come from
-PIPELINE, so that only their order can be wrong.
+Metaflow knows the graph of the steps; the source of each step shows which stages it runs. Inputs
+are taken from PIPELINE, so only the order can be wrong.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from mlpo_kit.runs.pipeline import Pipeline
 
 @dataclass
 class StepCalls:
-    """What a step does with stages, by its source."""
+    """The stages that a step's source mentions."""
 
-    runs: list[str] = field(default_factory=list)  # in their order
+    runs: list[str] = field(default_factory=list)  # in order
     looks_up: list[str] = field(default_factory=list)
-    keeps: dict[str, str] = field(default_factory=dict)  # the attribute of each stage's result
+    keeps: dict[str, str] = field(default_factory=dict)  # stage: attribute that holds its result
 
 
 def load_flow() -> type[PipelineFlow]:
-    """Load the project's flow; raises PipelineError where its file defines none.
+    """Load the project's flow; raises PipelineError if its file defines none.
 
-    What the file itself raises comes out as it is: the command line names its line.
+    Exceptions of the file itself are not caught: the command line reports their line.
     """
     path = find_project().root / FLOW_FILE
     specification = spec_from_file_location("mlpo_kit_flow", path)
@@ -49,110 +49,114 @@ def load_flow() -> type[PipelineFlow]:
     ]
     if not flows or not isinstance(getattr(flows[-1], "pipeline", None), property):
         raise PipelineError(
-            f"{path} defines no flow of a pipeline: class TrainFlow(PipelineFlow), and in it "
-            "pipeline = PIPELINE"
+            f"{path} defines no flow of a pipeline: write class TrainFlow(PipelineFlow), with "
+            "pipeline = PIPELINE in it"
         )
     return flows[-1]
 
 
 def find_disagreements(flow: type[PipelineFlow]) -> list[str]:
-    """Find where a flow and its pipeline disagree, in words."""
+    """Return a sentence for each difference between a flow and its pipeline."""
     pipeline, graph = get_pipeline(flow), flow._graph
-    reached = [name for name in graph.sorted_nodes if name in graph]
+    reachable = [name for name in graph.sorted_nodes if name in graph]
     calls = {node.name: _read_calls(getattr(flow, node.name)) for node in graph}
-    found = list(_find_unknown(pipeline, graph, calls))
+    problems = list(_find_unknown_names(pipeline, graph, calls))
     for stage in pipeline:
-        steps = [step for step, made in calls.items() if stage in made.runs]
+        steps = [step for step, step_calls in calls.items() if stage in step_calls.runs]
         if not steps:
-            found.append(f"no step runs the stage {stage}")
-        elif not set(steps) & set(reached):
-            found.append(f"no way leads to the step {steps[0]}, which runs the stage {stage}")
-    made_before = _find_made_before(graph, reached, calls)
-    for step in reached:
-        here = set(made_before[step])
+            problems.append(f"no step runs the stage {stage}")
+        elif not set(steps) & set(reachable):
+            problems.append(f"no path leads to the step {steps[0]}, which runs the stage {stage}")
+    done_before = _find_stages_done_before(graph, reachable, calls)
+    for step in reachable:
+        done = set(done_before[step])
         for name in calls[step].runs:
             if name not in pipeline.names:
                 continue
-            for taken, source in pipeline[name].inputs.items():
-                maker = source.partition(".")[0]
-                if maker not in here:
-                    found.append(
-                        f"the step {step} runs {name}, whose {taken} is made by {maker}: that may "
-                        "not have run yet"
+            for input_name, source in pipeline[name].inputs.items():
+                producer = source.partition(".")[0]
+                if producer not in done:
+                    problems.append(
+                        f"the step {step} runs {name}, which takes {input_name} from {producer}: "
+                        f"{producer} may not have run yet"
                     )
-            here.add(name)
-    return found
+            done.add(name)
+    return problems
 
 
-def _find_unknown(pipeline: Pipeline, graph: Any, calls: dict[str, StepCalls]) -> Iterator[str]:
-    """Names that lead nowhere: of stages, of steps, of results."""
-    for step, made in calls.items():
-        for name in (*made.runs, *made.looks_up):
+def _find_unknown_names(
+    pipeline: Pipeline, graph: Any, calls: dict[str, StepCalls]
+) -> Iterator[str]:
+    """Find stages and steps that do not exist, and results under a wrong name."""
+    for step, step_calls in calls.items():
+        for name in (*step_calls.runs, *step_calls.looks_up):
             if name not in pipeline.names:
                 yield f"the step {step} names a stage {name!r} that is not in PIPELINE" + suggest(
                     name, pipeline
                 )
-        for after in graph[step].out_funcs:
-            if after not in graph:
-                yield f"the step {step} goes on to {after!r}, and there is no such step" + suggest(
-                    after, calls
+        for next_step in graph[step].out_funcs:
+            if next_step not in graph:
+                yield f"the step {step} goes on to {next_step!r}, which does not exist" + suggest(
+                    next_step, calls
                 )
-        for name in made.runs:
-            if name in pipeline.names and made.keeps.get(name) != (
-                right := name_result(pipeline, pipeline[name])
+        for name in step_calls.runs:
+            if name in pipeline.names and step_calls.keeps.get(name) != (
+                attribute := name_result(pipeline, pipeline[name])
             ):
                 yield (
-                    f"the step {step} does not keep what {name} returns where others look for it: "
-                    f'say self.{right} = self.run_stage("{name}")'
+                    f"the step {step} does not keep the result of {name} where later steps look "
+                    f'for it: write self.{attribute} = self.run_stage("{name}")'
                 )
 
 
-def _find_made_before(
-    graph: Any, reached: list[str], calls: dict[str, StepCalls]
+def _find_stages_done_before(
+    graph: Any, reachable: list[str], calls: dict[str, StepCalls]
 ) -> dict[str, set[str]]:
-    """The stages whose results are there when a step starts, whatever way led to it."""
-    before: dict[str, set[str]] = {step: set() for step in reached}
-    for step in _sort_by_order(graph, reached):
-        ways = []
+    """Find, by step, the stages that are done when it starts, on every path to it."""
+    before: dict[str, set[str]] = {step: set() for step in reachable}
+    for step in _sort_by_order(graph, reachable):
+        paths = []
         for parent in graph[step].in_funcs:
-            known = before[parent] | set(calls[parent].runs)
+            done = before[parent] | set(calls[parent].runs)
             if (graph[parent].switch_cases or {}).get(HIT) == step:
-                known |= set(calls[parent].looks_up)
-            ways.append(known)
-        if ways:
+                done |= set(calls[parent].looks_up)
+            paths.append(done)
+        if paths:
             joins = graph[step].type == "join"
-            before[step] = set.union(*ways) if joins else set.intersection(*ways)
+            before[step] = set.union(*paths) if joins else set.intersection(*paths)
     return before
 
 
-def _sort_by_order(graph: Any, reached: list[str]) -> list[str]:
-    """The steps such that each comes after all that lead to it."""
+def _sort_by_order(graph: Any, reachable: list[str]) -> list[str]:
+    """Sort the steps so that each comes after all steps that lead to it."""
     ordered: list[str] = []
-    left = list(reached)
-    while left:
-        free = [s for s in left if not (set(graph[s].in_funcs) & set(left)) - {s}] or left[:1]
-        ordered.append(free[0])
-        left.remove(free[0])
+    remaining = list(reachable)
+    while remaining:
+        ready = [
+            step for step in remaining if not (set(graph[step].in_funcs) & set(remaining)) - {step}
+        ] or remaining[:1]
+        ordered.append(ready[0])
+        remaining.remove(ready[0])
     return ordered
 
 
 def _read_calls(step: Any) -> StepCalls:
-    """Read which stages a step runs, looks up and keeps."""
-    made = StepCalls()
+    """Read from a step's source which stages it runs, looks up and keeps."""
+    calls = StepCalls()
     for node in ast.walk(parse_step(step)):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             name, target = _find_stage(node.value, "run_stage"), node.targets[0]
             if name is not None and ast.unparse(target).startswith("self."):
-                made.keeps[name] = ast.unparse(target).removeprefix("self.")
+                calls.keeps[name] = ast.unparse(target).removeprefix("self.")
         if (name := _find_stage(node, "run_stage")) is not None:
-            made.runs.append(name)
+            calls.runs.append(name)
         if (name := _find_stage(node, "look_up")) is not None:
-            made.looks_up.append(name)
-    return made
+            calls.looks_up.append(name)
+    return calls
 
 
 def _find_stage(node: ast.AST, method: str) -> str | None:
-    """The stage that `self.<method>("<stage>")` names; None where it is no such call."""
+    """Return the stage in `self.<method>("<stage>")`; None if `node` is not such a call."""
     if not (isinstance(node, ast.Call) and ast.unparse(node.func) == f"self.{method}"):
         return None
     first = node.args[0] if node.args else None

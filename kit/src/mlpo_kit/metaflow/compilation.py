@@ -1,6 +1,6 @@
-"""Compile the workflow that Metaflow would create, without a network, to be read and checked.
+"""Compile the workflow that Metaflow would create, offline, so that it can be read and checked.
 
-`make workflow` compiles the same, uploads the code that it needs, and creates it.
+`make workflow` compiles the same workflow, uploads its code, and creates it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from mlpo_kit.metaflow.variants import FLOW_FILE, VARIANT, choose_variant
 def compile_workflow(document: Document) -> dict[str, Any]:
     """Compile a profile's workflow.
 
-    Returns `workflow`, Argo's WorkflowTemplate or the state machine of Step Functions, and the
-    `job_definitions` of AWS Batch. Raises PipelineError with what Metaflow says.
+    Returns `workflow` (Argo's WorkflowTemplate or the state machine of Step Functions) and the
+    `job_definitions` of AWS Batch. Raises PipelineError with Metaflow's message.
     """
     return _compile(json.dumps(document, sort_keys=True), os.environ.get(VARIANT))
 
@@ -45,11 +45,11 @@ def _compile(document: str, variant: str | None) -> dict[str, Any]:
             **list_variables(read_metaflow_cluster(settings)),
             **aws.variables,
             VARIANT: chosen,
-            "METAFLOW_HOME": home,  # the place of tokens
+            "METAFLOW_HOME": home,  # Metaflow writes tokens there
         }
-        environment.pop("METAFLOW_S3_ENDPOINT_URL", None)  # it would be asked first
+        environment.pop("METAFLOW_S3_ENDPOINT_URL", None)  # it would win over AWS_ENDPOINT_URL
         config = ["--config-value", "config", document]
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, FLOW_FILE, "--quiet", *config, *command, "--only-json"],
             cwd=find_project().root,
             env=environment,
@@ -57,14 +57,14 @@ def _compile(document: str, variant: str | None) -> dict[str, Any]:
             text=True,
             check=False,
         )
-    if done.returncode:
-        raise PipelineError(f"Metaflow can't compile {FLOW_FILE}:\n{done.stderr.strip()}")
-    workflow = drop_nulls(json.loads(done.stdout))
+    if process.returncode:
+        raise PipelineError(f"Metaflow can't compile {FLOW_FILE}:\n{process.stderr.strip()}")
+    workflow = drop_nulls(json.loads(process.stdout))
     return {"workflow": workflow, "job_definitions": aws.job_definitions}
 
 
 def find_job_problems(machine: dict[str, Any]) -> list[str]:
-    """Find what AWS Batch would not take of a state machine's jobs, as its API is described."""
+    """Check a state machine's jobs against the API of AWS Batch; return the problems."""
     from botocore.session import get_session
     from botocore.validate import ParamValidator
 
@@ -78,7 +78,7 @@ def find_job_problems(machine: dict[str, Any]) -> list[str]:
 
 
 def list_jobs(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """List the jobs of a state machine, and of those inside it, as AWS Batch is told of them."""
+    """List the jobs of a state machine and of nested ones, as requests to AWS Batch."""
     for name, state in machine["States"].items():
         if state.get("Resource", "").endswith("batch:submitJob.sync"):
             yield name, _rename_as_api(state["Parameters"])
@@ -87,9 +87,9 @@ def list_jobs(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _rename_as_api(parameters: Any) -> Any:
-    """Step Functions begin names in capitals, and those of what they fill in end in `.$`."""
+    """Rename parameters of Step Functions (`Name`, or `Name.$` for a placeholder) to `name`."""
     if isinstance(parameters, list):
-        return [_rename_as_api(one) for one in parameters]
+        return [_rename_as_api(item) for item in parameters]
     if not isinstance(parameters, dict):
         return parameters
     return {

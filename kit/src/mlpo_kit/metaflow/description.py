@@ -1,4 +1,4 @@
-"""The cluster as Metaflow needs it: its part of deploy/cluster.yaml, and its own variables."""
+"""Metaflow's part of deploy/cluster.yaml, and the environment variables that follow from it."""
 
 from __future__ import annotations
 
@@ -18,103 +18,110 @@ Role = Annotated[str, Field(pattern="^arn:[^:]+:iam::.+$")]
 
 @section
 class BatchDescription:
-    """The queues of AWS Batch, and who may do what there."""
+    """The queues and roles of AWS Batch and Step Functions."""
 
     job_queue: str
-    gpu_queue: str | None = None  # of the tasks with a GPU
-    job_role: Role  # of the tasks
+    gpu_queue: str | None = None  # for tasks with a GPU
+    job_role: Role  # for the tasks
     step_functions_role: Role
     execution_role: Role | None = None  # on Fargate
-    events_role: Role | None = None  # of the schedule
-    table: str | None = None  # in DynamoDB: a sweep's
+    events_role: Role | None = None  # for the schedule
+    table: str | None = None  # in DynamoDB, for a sweep
 
 
 @section
 class MetaflowDescription:
-    """What only Metaflow needs to know."""
+    """The settings in deploy/cluster.yaml that only Metaflow needs."""
 
     datastore: Annotated[str, Field(pattern="^s3://.+$")]
     metadata_url: Annotated[str, Field(pattern="^https?://.+$")] | None = None
-    disk_mb: PositiveInt = 10240  # of a pod
-    schedule: str | None = None  # of the workflow
+    disk_mb: PositiveInt = 10240  # per pod
+    schedule: str | None = None  # for the workflow
     batch: BatchDescription | None = None
 
 
 @section
 class MetaflowCluster(Cluster):
-    """The cluster, with Metaflow's part."""
+    """The cluster with Metaflow's settings."""
 
     metaflow: MetaflowDescription
 
     @property
     def task_environment(self) -> dict[str, str]:
-        """The variables of a task; Metaflow adds its own."""
+        """Return the environment variables of a task; Metaflow adds its own."""
         return {
             **super().environment,
-            # The image has all that a task needs, and nobody may install anything there.
+            # The image has everything that a task needs, and installing there is not permitted.
             "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
             VERSION_VARIABLE: find_kit_version(),
         }
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of what Metaflow does not start, and prunes what it left."""
-        own = {
+        """Return the environment variables of pods outside a flow, such as the prune job."""
+        variables = {
             "METAFLOW_DEFAULT_DATASTORE": "s3",
             "METAFLOW_DATASTORE_SYSROOT_S3": self.metaflow.datastore,
         }
         if self.metaflow.metadata_url:
-            own["METAFLOW_DEFAULT_METADATA"] = "service"
-            own["METAFLOW_SERVICE_URL"] = self.metaflow.metadata_url
-        return {**super().environment, **own}
+            variables["METAFLOW_DEFAULT_METADATA"] = "service"
+            variables["METAFLOW_SERVICE_URL"] = self.metaflow.metadata_url
+        return {**super().environment, **variables}
 
 
 def read_metaflow_cluster(settings: BaseSettings) -> MetaflowCluster:
-    """Read the cluster for a profile; raises PipelineError where the two don't fit."""
+    """Read deploy/cluster.yaml; raises PipelineError if it does not fit the profile."""
     cluster = read_cluster(MetaflowCluster, settings)
-    if found := find_problems(cluster, settings):
-        raise PipelineError("\n  ".join(["deploy/cluster.yaml does not fit this profile:", *found]))
+    if problems := find_problems(cluster, settings):
+        lines = ["deploy/cluster.yaml does not fit this profile:", *problems]
+        raise PipelineError("\n  ".join(lines))
     return cluster
 
 
 def find_problems(cluster: MetaflowCluster, settings: BaseSettings) -> list[str]:
-    """Find what Metaflow would find out late, or never."""
-    own = cluster.metaflow
-    found = [
-        f"secrets.{secret}: Metaflow hands over a key under its own name: call it {variable} "
-        f"in the secret, not {key}"
+    """Find mistakes that Metaflow reports late or never."""
+    metaflow = cluster.metaflow
+    problems = [
+        f"secrets.{secret}: Metaflow passes each key under the name that it has in the secret: "
+        f"rename {key} to {variable} there"
         for secret, keys in cluster.secrets.items()
         for key, variable in keys.items()
         if key != variable
     ]
     if settings.compute == "batch":
-        asks = any(asked.gpu for asked in settings.resources.values())
-        if own.batch is None:
-            found.append("metaflow.batch: name the queues, the profile says compute: batch")
-        elif asks and own.batch.gpu_queue is None:
-            found.append("metaflow.batch.gpu_queue: name it, the profile asks for a GPU")
-        if own.schedule and own.batch is not None and own.batch.events_role is None:
-            found.append("metaflow.batch.events_role: name it, metaflow.schedule needs it")
-        if own.schedule and len(own.schedule.split()) != 6:
-            found.append(f"metaflow.schedule: {own.schedule} has not AWS's six fields: 0 3 * * ? *")
+        needs_gpu = any(resources.gpu for resources in settings.resources.values())
+        batch, schedule = metaflow.batch, metaflow.schedule
+        if batch is None:
+            problems.append("metaflow.batch: add the queues, as the profile has compute: batch")
+        elif needs_gpu and batch.gpu_queue is None:
+            problems.append("metaflow.batch.gpu_queue: add it, as the profile asks for a GPU")
+        if schedule and batch is not None and batch.events_role is None:
+            problems.append("metaflow.batch.events_role: add it, as metaflow.schedule needs it")
+        if schedule and len(schedule.split()) != 6:
+            problems.append(
+                f"metaflow.schedule: {schedule} does not have AWS's six fields, such as 0 3 * * ? *"
+            )
         if not settings.is_remote:
-            found.append(f"volume_claim: AWS Batch has none; {settings.storage_root} is no bucket")
-    return found
+            problems.append(
+                "volume_claim: AWS Batch has no volume claims: set storage_root to a bucket, not "
+                f"{settings.storage_root}"
+            )
+    return problems
 
 
 def list_variables(cluster: MetaflowCluster) -> dict[str, str]:
-    """List what Metaflow must find before it is imported, on the machine that starts a run."""
-    own = {
+    """List the variables to set before Metaflow is imported, on the machine that starts a run."""
+    variables = {
         "METAFLOW_KUBERNETES_NAMESPACE": cluster.namespace,
         "METAFLOW_KUBERNETES_JOB_TTL_SECONDS_AFTER_FINISHED": str(cluster.ttl_seconds),
-        # Its container would be the only one of a workflow without a security context.
+        # That container would be the only one of a workflow without a security context.
         "METAFLOW_ARGO_WORKFLOWS_CREATE_ENABLE_ERROR_MSG_CAPTURE": "false",
-        # Argo 3.6 and later know `schedules`; Argo 4 knows nothing else.
+        # Argo 3.6 and later support `schedules`; Argo 4 supports nothing else.
         "METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES": "true",
     }
     if batch := cluster.metaflow.batch:
-        own["METAFLOW_SFN_IAM_ROLE"] = batch.step_functions_role
-        own["METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE"] = batch.events_role or ""
-        own["METAFLOW_SFN_DYNAMO_DB_TABLE"] = batch.table or ""
-    found = {**cluster.environment, **own}
-    return {name: value for name, value in found.items() if name.startswith("METAFLOW_") and value}
+        variables["METAFLOW_SFN_IAM_ROLE"] = batch.step_functions_role
+        variables["METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE"] = batch.events_role or ""
+        variables["METAFLOW_SFN_DYNAMO_DB_TABLE"] = batch.table or ""
+    merged = {**cluster.environment, **variables}
+    return {name: value for name, value in merged.items() if name.startswith("METAFLOW_") and value}

@@ -1,4 +1,4 @@
-"""What every flow of a project has: its profile, its options, and how a step runs its stage."""
+"""The base class of a project's flow: its profile, its options, and how a step runs a stage."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ HIT, MISS = "hit", "miss"
 
 
 class StageFailed(MetaflowException):  # type: ignore[misc]
-    """A stage ended for a reason that a person can mend: Metaflow prints it without a traceback."""
+    """A stage failed with an error that the user can fix; Metaflow prints it without traceback."""
 
     headline = "Stage failed"
 
 
 def find_default_profile(_: object) -> str:
-    """Find the profile of this machine."""
+    """Return the path of the profile `local`."""
     return str(find_project().configs / "local.yaml")
 
 
 def parse_config(text: str) -> Document:
-    """Merge a profile's text into the base, and check it."""
+    """Merge a profile's text into configs/base.yaml and check the result."""
     with explain_errors():
         return parse_profile(text)
 
 
 @contextmanager
 def explain_errors() -> Iterator[None]:
-    """Let Metaflow print what a person can mend, and not where in the code it came up."""
+    """Turn PipelineError into StageFailed, which Metaflow prints without a traceback."""
     try:
         yield
     except PipelineError as error:
         raise StageFailed(str(error)) from None
 
 
-@placement()  # with brackets: without, this name would not be a class but its mutator
+@placement()  # the parentheses are needed: without them the name would be bound to the mutator
 @project(name=config_expr("config.project"))
 class PipelineFlow(FlowSpec):  # type: ignore[misc]
     """A flow whose steps run the stages of a pipeline.
@@ -63,8 +63,8 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
                 self.ingested = self.run_stage("ingest")
                 self.next(self.preprocess)
 
-    A stage's result is kept as its type is called, in small letters (`Ingested`: `self.ingested`);
-    the stages after it find their inputs there, as the pipeline says.
+    Keep a stage's result in the attribute named after its type in lower case (`Ingested`:
+    `self.ingested`). Later stages take their inputs from there, as PIPELINE says.
     """
 
     pipeline: Pipeline
@@ -73,64 +73,64 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
         "config",
         default=find_default_profile,
         parser=parse_config,
-        help="The profile, laid over configs/base.yaml.",
+        help="The profile; its values override configs/base.yaml.",
     )
     late_changes = Parameter(
         "settings",
         default="",
-        help="Other settings for this start, such as: train.epochs=5 train.patience=3",
+        help="Settings to change for this run, such as: train.epochs=5 train.patience=3",
     )
     no_cache = Parameter(
         "no-cache",
         type=bool,
         is_flag=True,
         default=False,
-        help="Use no result of an earlier run.",
+        help="Do not reuse results of earlier runs.",
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Keep the pipeline out of the artifacts: Metaflow would pickle a plain attribute."""
         super().__init_subclass__(**kwargs)
-        found = vars(cls).get("pipeline")
-        if isinstance(found, Pipeline):
-            cls.pipeline = property(lambda _: found)  # type: ignore[assignment]
+        pipeline = vars(cls).get("pipeline")
+        if isinstance(pipeline, Pipeline):
+            cls.pipeline = property(lambda _: pipeline)  # type: ignore[assignment]
 
-    def run_stage(self, name: str, **more: Any) -> Any:
-        """Run a stage on what the stages before it handed on; returns its result.
+    def run_stage(self, name: str, **hooks: Any) -> Any:
+        """Run a stage on the results of earlier stages and return its result.
 
-        Behind a gate that refused the candidate it says so, and returns None. Where the step of the
-        stage that learns has a card with the id `training`, the loss curves grow there. `more` are
-        functions that the stage is given besides.
+        Returns None, with a message, if the gate has refused the candidate. If the step of the
+        training stage has a card with the id `training`, that card shows the loss curves. `hooks`
+        are functions to pass to the stage, such as `launch`.
         """
         run, stage = self.make_run(), self.pipeline[name]
         if (refusal := self._find_refusal(stage)) is not None:
-            print(f"{name}: there is nothing to do, as the candidate was refused: {refusal}")
+            print(f"{name}: nothing to do, as the candidate was refused: {refusal}")
             return None
-        watching = self._watch_training(run) if name == self.pipeline.training_stage else {}
+        observers = self._watch_training(run) if name == self.pipeline.training_stage else {}
         with explain_errors():
-            result = run_stage(run, stage, **self.collect_inputs(stage), **watching, **more)
+            result = run_stage(run, stage, **self.collect_inputs(stage), **observers, **hooks)
         self._tag_run(stage, result)
         return result
 
     def look_up(self, name: str) -> str:
-        """Look whether an earlier run has the stage's result: `hit`, and it is kept; or `miss`."""
+        """Look for the stage's result in earlier runs: `hit` (and keep the result) or `miss`."""
         stage = self.pipeline[name]
         with explain_errors():
-            found = reuse_result(self.make_run(), stage, **self.collect_inputs(stage))
-        if found is None:
+            hit = reuse_result(self.make_run(), stage, **self.collect_inputs(stage))
+        if hit is None:
             return MISS
-        setattr(self, name_result(self.pipeline, stage), found.result)
+        setattr(self, name_result(self.pipeline, stage), hit.result)
         return HIT
 
     def report(self) -> str:
-        """Make the report of this run, as one HTML page."""
+        """Build the report of this run as one HTML page."""
         from mlpo_kit.reports.page import build_report_or_reason
 
         run = self.make_run()
         return build_report_or_reason(run.store, run.id)
 
     def make_run(self) -> Run:
-        """Make the run as the stages see it: the profile, with what was set at the start on top."""
+        """Make the Run for the stages: the profile with the changes given at the start."""
         with explain_errors():
             document: Document = self.config.to_dict()
             changes = parse_changes(self.late_changes or "")
@@ -145,21 +145,21 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
             )
 
     def collect_inputs(self, stage: Stage[Any]) -> dict[str, Any]:
-        """Collect a stage's inputs from the results that are kept so far."""
+        """Collect a stage's inputs from the results that earlier steps kept."""
         inputs: dict[str, Any] = {}
-        for name, taken in stage.inputs.items():
-            maker, _, output = taken.partition(".")
-            kept = name_result(self.pipeline, self.pipeline[maker])
-            if (result := getattr(self, kept, None)) is None:
+        for name, source in stage.inputs.items():
+            producer, _, output = source.partition(".")
+            attribute = name_result(self.pipeline, self.pipeline[producer])
+            if (result := getattr(self, attribute, None)) is None:
                 raise StageFailed(
-                    f"{stage.name} takes {taken}, and there is no self.{kept}: an earlier step "
-                    f'says self.{kept} = self.run_stage("{maker}")'
+                    f"{stage.name} takes {source}, but there is no self.{attribute}: write "
+                    f'self.{attribute} = self.run_stage("{producer}") in an earlier step'
                 )
             inputs[name] = getattr(result, output)
         return inputs
 
     def _find_refusal(self, stage: Stage[Any]) -> str | None:
-        """Why the gate refused the candidate in a stage before this one; None where it did not."""
+        """Return why an earlier stage refused the candidate; None if none did."""
         names = self.pipeline.names
         for name in names[: names.index(stage.name)]:
             result = getattr(self, name_result(self.pipeline, self.pipeline[name]), None)
@@ -169,47 +169,47 @@ class PipelineFlow(FlowSpec):  # type: ignore[misc]
         return None
 
     def _watch_training(self, run: Run) -> dict[str, Any]:
-        """Who is told of each epoch: the card of this step, where it has one for that."""
+        """Return `on_epoch`, which fills this step's training card; empty if there is no card."""
         decorators = getattr(type(self), str(current.step_name)).decorators
-        cards = [one.attributes.get("id") for one in decorators if one.name == "card"]
+        cards = [item.attributes.get("id") for item in decorators if item.name == "card"]
         if TRAINING_CARD not in cards:
             return {}
         epochs = getattr(getattr(run.settings, run.pipeline.training_stage), "epochs", None)
         return {"on_epoch": TrainingCard(current.card[TRAINING_CARD], epochs).add_epoch}
 
     def _tag_run(self, stage: Stage[Any], result: Any) -> None:
-        """Tag this run, where its metadata can be seen: a pod does not see that of your machine."""
+        """Tag this run, unless its metadata is out of reach: a pod can't see your machine's."""
         if tags := list(_list_tags(self.pipeline.highlights, stage.name, result)):
             with suppress(MetaflowNotFound):
                 current.run.add_tags(tags)
 
 
-def _list_tags(shown: Highlights, stage: str, result: Any) -> Iterator[str]:
-    """List the tags by which people find a run: its data, its version, what became of it."""
-    texts = {
-        shown.dataset: "dataset:{:.12}",
-        shown.version: "registered:v{}",
-        shown.alias: "deployed",
+def _list_tags(highlights: Highlights, stage: str, result: Any) -> Iterator[str]:
+    """List the tags for a run: its dataset, its model version, and `deployed` or `refused`."""
+    templates = {
+        highlights.dataset: "dataset:{:.12}",
+        highlights.version: "registered:v{}",
+        highlights.alias: "deployed",
     }
-    for place, text in texts.items():
+    for place, template in templates.items():
         name, _, output = place.partition(".")
         if name == stage and (value := getattr(result, output, None)) is not None:
-            yield text.format(value)
+            yield template.format(value)
     verdict = getattr(result, "verdict", None)
     if verdict is not None and not verdict.is_passed:
         yield "refused"
 
 
 def get_pipeline(flow: type[PipelineFlow]) -> Pipeline:
-    """Return the pipeline that a flow was written for."""
-    found: Pipeline = flow.pipeline.fget(None)  # type: ignore[attr-defined]
-    return found
+    """Return the pipeline of a flow class."""
+    pipeline: Pipeline = flow.pipeline.fget(None)  # type: ignore[attr-defined]
+    return pipeline
 
 
 def name_result(pipeline: Pipeline, stage: Stage[Any]) -> str:
     """Name the artifact of a stage's result: `trained` for Trained.
 
-    Stages that return the same type would overwrite each other: theirs is `<stage>_result`.
+    If several stages return the same type, the name is `<stage>_result`.
     """
     counts = Counter(other.result for other in pipeline.values())
     if counts[stage.result] > 1:

@@ -1,6 +1,6 @@
-"""Forget runs: what Metaflow itself keeps of those that retention gives up.
+"""Delete what Metaflow itself stores for runs that retention deletes.
 
-Metaflow is imported where it is needed: after most runs there is nothing to delete.
+Metaflow is imported only when it is needed: after most runs there is nothing to delete.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlpo_kit.metaflow.description import list_variables, read_metaflow_cluster
 from mlpo_kit.metaflow.variants import list_flow_names
 from mlpo_kit.store.files import read_json, write_json
 
-KEPT = ("/_meta", "/_parameters")  # a run's date and tags, and what `resume` starts it again with
+KEPT = ("/_meta", "/_parameters")  # a run's date and tags, and the parameters that `resume` needs
 
 
 def find_kept_runs(settings: BaseSettings) -> set[str]:
@@ -27,27 +27,27 @@ def find_kept_runs(settings: BaseSettings) -> set[str]:
         from metaflow.exception import MetaflowNotFound
 
         namespace(None)
-        found: set[str] = set()
+        kept: set[str] = set()
         for flow in list_flow_names():
             with suppress(MetaflowNotFound):  # no run yet
-                found |= {run.id for run in Flow(flow).runs("keep")}
-    return found
+                kept |= {run.id for run in Flow(flow).runs("keep")}
+    return kept
 
 
 def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
-    """Tag the runs `pruned`, and delete their cards and what Metaflow keeps of their tasks.
+    """Tag the runs `pruned`, and delete their cards and what Metaflow stores for their tasks.
 
-    Their artifacts stay: they are small, and other runs share them.
+    The artifacts stay: they are small, and other runs share them.
     """
     with _use_datastore(settings):
         from fsspec.core import url_to_fs
         from metaflow.exception import MetaflowNotFound
 
         for flow, run_id in product(list_flow_names(), run_ids):  # no two runs have the same id
-            with suppress(MetaflowNotFound):  # of another flow, or somebody deleted it
+            with suppress(MetaflowNotFound):  # it belongs to another flow, or is deleted already
                 _mark_pruned(flow, run_id)
-            for place in _list_places(flow, run_id):
-                files, path = url_to_fs(place)
+            for location in _list_locations(flow, run_id):
+                files, path = url_to_fs(location)
                 with suppress(FileNotFoundError):
                     for name in files.ls(path, detail=False):
                         if not name.endswith(KEPT):
@@ -56,9 +56,10 @@ def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
 
 @contextmanager
 def _use_datastore(settings: BaseSettings) -> Iterator[None]:
-    """Let Metaflow find its datastore in a block, before it is imported.
+    """Point Metaflow to its datastore during a block; enter it before importing Metaflow.
 
-    On this machine it looks from the working folder upwards; in a pod the manifest has said where.
+    On this machine Metaflow searches from the working folder upwards; in a pod the manifest has
+    set the variables.
     """
     if settings.compute != "local" and "METAFLOW_DATASTORE_SYSROOT_S3" not in os.environ:
         os.environ.update(list_variables(read_metaflow_cluster(settings)))
@@ -71,21 +72,21 @@ def _use_datastore(settings: BaseSettings) -> Iterator[None]:
 
 
 def _mark_pruned(flow: str, run_id: str) -> None:
-    """Tag a run `pruned`, without a change of its date."""
+    """Tag a run `pruned` without changing its date."""
     from metaflow import Run, get_metadata, namespace
 
     namespace(None)
     Run(f"{flow}/{run_id}").add_tag("pruned")
     kind, _, folder = get_metadata().partition("@")
     if kind == "local" and run_id.isdigit():
-        # Metaflow would take it for the newest run: a tag sets the date of a local run to now.
-        # Its id is when it began, in microseconds.
+        # A tag sets the date of a local run to now, so Metaflow would take it for the newest run.
+        # The id of a local run is its start in microseconds.
         path = Path(folder, ".metaflow", flow, run_id, "_meta", "_self.json")
         write_json(path, {**read_json(path), "ts_epoch": int(run_id) // 1000})
 
 
-def _list_places(flow: str, run_id: str) -> Iterator[str]:
-    """List where Metaflow keeps the tasks and the cards of a run."""
+def _list_locations(flow: str, run_id: str) -> Iterator[str]:
+    """List the folders in which Metaflow stores a run's tasks and cards."""
     from metaflow.metaflow_config import DEFAULT_DATASTORE
     from metaflow.plugins import DATASTORES
     from metaflow.plugins.cards.card_datastore import CardDatastore

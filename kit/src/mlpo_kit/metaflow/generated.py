@@ -1,8 +1,8 @@
-"""Steps that are made from text, for the forms of a flow.
+"""Generate steps from source text, for the variants of a flow.
 
-Metaflow 2.19 reads a flow's graph from the source text of its steps, so a step that goes on to what
-the project's own flow does next must be written out. Each such step is a call of a method that is
-in a file, and `self.next`; a traceback shows both.
+Metaflow 2.19 reads a flow's graph from the source text of its steps. The steps that a variant adds
+must go on to whatever comes next in the project's own flow, so their source is generated. Each
+calls one ordinary method and then `self.next`; a traceback shows both.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mlpo_kit.errors import PipelineError
 
 
 def define_step(owner: type, source: str, decorators: Sequence[Any] = ()) -> None:
-    """Make the one function in `source` a step of a flow, with step decorators as they are."""
+    """Add the function in `source` to a flow as a step with these decorators."""
     function: Any = step(_define(source, owner.__module__))
     function.decorators = list(decorators)
     setattr(owner, function.__name__, function)
 
 
 def replace_source(owner: type, old: Any, source: str) -> None:
-    """Make the one function in `source` take the place of a step, with all that decorates it."""
+    """Replace a step by the function in `source`, keeping the step's decorators."""
     new: Any = step(_define(source, old.__module__, old.__globals__))
     for name in ("decorators", "wrappers", "config_decorators", "is_start_step", "is_end_step"):
         if hasattr(old, name):
@@ -44,30 +44,30 @@ def parse_step(function: Any) -> ast.FunctionDef:
 
 
 def find_transition(function: Any) -> str:
-    """Find where a step goes: its last `self.next(...)`, as text."""
+    """Return the last statement of a step, its `self.next(...)`, as text."""
     last = parse_step(function).body[-1]
     return ast.unparse(last)
 
 
 def find_training_step(flow: type, stage: str) -> Any:
-    """Find the step of the project's flow that trains; raises PipelineError where there is none."""
+    """Find the training step of the project's flow; raises PipelineError if there is none."""
     for base in flow.__mro__[1:]:
         if not base.__module__.startswith("mlpo_kit.") and stage in vars(base):
             return vars(base)[stage]
     raise PipelineError(
-        f"{flow.__name__} has no step {stage!r}, which runs the stage that learns "
+        f"{flow.__name__} has no step {stage!r}: add one that runs the training stage "
         "(PIPELINE's training_stage)"
     )
 
 
 def _define(source: str, module: str, names: dict[str, Any] | None = None) -> Callable[..., Any]:
-    """Define a function such that inspect and tracebacks find its text."""
+    """Define a function whose source inspect and tracebacks can find."""
     parsed = ast.parse(source).body[0]
     assert isinstance(parsed, ast.FunctionDef)
     text = "if True:\n" + textwrap.indent(source, "    ")  # Metaflow reads indented methods only
     file = f"<mlpo_kit.metaflow: {parsed.name}, made for {module}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    space: dict[str, Any] = {**(names or {}), "__name__": module}
-    exec(compile(text, file, "exec", dont_inherit=True), space)
-    function: Callable[..., Any] = space[parsed.name]
+    namespace: dict[str, Any] = {**(names or {}), "__name__": module}
+    exec(compile(text, file, "exec", dont_inherit=True), namespace)
+    function: Callable[..., Any] = namespace[parsed.name]
     return function

@@ -1,8 +1,7 @@
-"""Start Metaflow where a profile says.
+"""Start Metaflow with the settings that a profile requires.
 
-Metaflow looks for its settings when it is imported: that is why they are set before, here, and a
-flow runs in a process of its own. A workflow belongs to Argo Workflows, or with `compute: batch` to
-Step Functions.
+Metaflow reads its settings when it is imported, so they are set here first, and the flow runs in a
+separate process. Workflows run on Argo Workflows, or with `compute: batch` on Step Functions.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ def run_flow(
     use_cache: bool = True,
     sweep: str | None = None,
     skip: Collection[str] = (),
-    more: Sequence[str] = (),
+    metaflow_options: Sequence[str] = (),
 ) -> int:
-    """Run the flow of a profile, with `changes` such as `train.epochs=5`; returns the exit code.
+    """Run the flow with a profile and `changes` such as `train.epochs=5`; return the exit code.
 
-    `sweep` is the file of a sweep, by its name in configs/ or by a path, `skip` what a cluster is
-    not asked before, `more` for Metaflow's `run`.
+    `sweep` is a sweep file: its name in configs/ or a path. `skip` names the checks of the cluster
+    to leave out. `metaflow_options` are passed to Metaflow's `run`.
     """
     settings = load_settings(profile, changes)
     variant = choose_variant(settings, SWEEP if sweep else None)
@@ -56,37 +55,37 @@ def run_flow(
         from mlpo_kit.search.sweep import plan_sweep, read_sweep
 
         space = read_sweep(sweep)
-        plan_sweep(space, settings)  # before Metaflow starts: it is wrong, or it is not
+        plan_sweep(space, settings)  # raises if the file is wrong, before Metaflow starts
         options = ["--config-value", "space", json.dumps(space)]
     arguments = name_changes(changes)
     if not use_cache:
         arguments.append("--no-cache")
     prepare(settings, "run", skip)
-    return start_flow([*options, "run", *arguments, *more], variant, profile)
+    return start_flow([*options, "run", *arguments, *metaflow_options], variant, profile)
 
 
 def name_changes(changes: Sequence[str]) -> list[str]:
-    """Return the options of a flow for changes such as `train.epochs=5`."""
+    """Return the `--set` options for changes such as `train.epochs=5`."""
     return [word for change in changes for word in ("--set", change)]
 
 
 def name_workflow_command(settings: BaseSettings, verb: str) -> list[str]:
-    """Name Metaflow's command that creates, triggers or deletes a workflow.
+    """Return Metaflow's command that creates, triggers or deletes a workflow.
 
-    Raises PipelineError where the profile runs on this machine.
+    Raises PipelineError if the profile runs on this machine.
     """
     if settings.compute == "local":
         raise PipelineError(
-            f"nothing to {verb}: this profile runs on this machine. Name one with another "
+            f"nothing to {verb}: this profile runs on this machine. Choose a profile with another "
             "`compute`, as in `make workflow PROFILE=cluster`"
         )
     return [SCHEDULERS[settings.compute], verb]
 
 
 def prepare(settings: BaseSettings, verb: str, skip: Collection[str] = ()) -> None:
-    """Tell Metaflow of the cluster; raises PipelineError where nothing could run there.
+    """Set Metaflow's variables for the cluster; raises PipelineError if nothing could run there.
 
-    Once it has asked for a pod, Metaflow waits for it for days, whatever the reason may be.
+    Metaflow waits for days for a pod that can't start, so the cluster is checked first.
     """
     if settings.compute == "local":
         return
@@ -102,42 +101,42 @@ def prepare(settings: BaseSettings, verb: str, skip: Collection[str] = ()) -> No
         from mlpo_kit.cluster.preflight import find_obstacles
         from mlpo_kit.store.bucket import BucketStore
 
-        # A workflow is created where only pods may reach the registry of models.
-        unasked = [*skip, *([] if verb in RUNS else ["registry"])]
-        if found := find_obstacles(settings, cluster, unasked):
-            raise PipelineError("\n  - ".join(["nothing could run there:", *found]))
-        BucketStore(cluster.metaflow.datastore, 0)  # is it there?
+        # For a workflow, it is enough that the pods can reach the model registry.
+        skipped = [*skip, *([] if verb in RUNS else ["registry"])]
+        if obstacles := find_obstacles(settings, cluster, skipped):
+            raise PipelineError("\n  - ".join(["nothing could run there:", *obstacles]))
+        BucketStore(cluster.metaflow.datastore, 0)  # raises if the bucket can't be used
 
 
 def check_region() -> None:
-    """Raise PipelineError where AWS would not know which of its regions is meant."""
+    """Raise PipelineError if no AWS region is set."""
     from botocore.session import get_session
 
     if not get_session().get_config_variable("region"):
-        raise PipelineError("name the region of AWS Batch: set AWS_DEFAULT_REGION")
+        raise PipelineError("no region is set for AWS Batch: set AWS_DEFAULT_REGION")
 
 
 def check_address(cluster: MetaflowCluster) -> None:
-    """Raise PipelineError where the bucket has one address here and another one in the tasks.
+    """Raise PipelineError if the bucket's address differs between this machine and the tasks.
 
-    Metaflow gives the variables of a task to the process here that waits for it, too.
+    Metaflow also sets a task's variables in the local process that waits for the task.
     """
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        theirs, ours = cluster.variables.get(name), os.environ.get(name)
-        if theirs and theirs != ours:
+        in_tasks, here = cluster.variables.get(name), os.environ.get(name)
+        if in_tasks and in_tasks != here:
             raise PipelineError(
-                f"{name} is {theirs} in deploy/cluster.yaml and {ours or 'not set'} here: a run "
-                "that is started from here needs one address for both. A workflow does not: "
-                "`make workflow`"
+                f"{name} is {in_tasks} in deploy/cluster.yaml and {here or 'not set'} here: a run "
+                "that you start from here needs the same address in both. A workflow does not: "
+                "use `make workflow`"
             )
 
 
 def start_flow(arguments: Sequence[str], variant: str, profile: str | None = None) -> int:
-    """Start the flow's file as a process and wait for it; returns its exit code.
+    """Run the flow's file as a process and return its exit code.
 
-    A signal goes on to Metaflow, which ends its tasks and its pods before it ends.
+    Signals are passed on to Metaflow, which stops its tasks and pods before it exits.
     """
-    if profile is not None:  # by its full path: the process starts in the project's folder
+    if profile is not None:  # a full path, as the process starts in the project's folder
         arguments = ["--config", "config", str(find_profile(profile).resolve()), *arguments]
     environment = {**os.environ, VARIANT: variant}
     process = subprocess.Popen(
@@ -145,17 +144,18 @@ def start_flow(arguments: Sequence[str], variant: str, profile: str | None = Non
     )
     interrupted = False
 
-    def pass_on(number: int, _: Any) -> None:
+    def forward_signal(number: int, _: Any) -> None:
         nonlocal interrupted
         interrupted = interrupted or number == signal.SIGINT
-        # Ctrl-C at a terminal has reached Metaflow already; only by that it ends in good order.
+        # Metaflow shuts down cleanly on SIGINT only. Ctrl-C at a terminal has reached it already.
         if number == signal.SIGTERM or not sys.stdin.isatty():
             process.send_signal(signal.SIGINT)
 
-    before = {one: signal.signal(one, pass_on) for one in (signal.SIGINT, signal.SIGTERM)}
+    handled = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, forward_signal) for number in handled}
     try:
         code = process.wait()
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     return INTERRUPTED if interrupted else code

@@ -1,7 +1,7 @@
-"""The flow of several machines that train one model together.
+"""The variant of the flow in which several machines train one model together.
 
-Metaflow starts them together and waits for all; on this machine they are processes. They find each
-other through the store.
+Metaflow starts the machines together and waits for all of them; in a local run they are processes.
+They find each other through the store.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def train_join(self, inputs):
 
 
 class SeveralNodes(PipelineFlow):
-    """A mixin: as many machines train as the settings' `nodes` say."""
+    """A mixin that trains on as many machines as the setting `nodes` says."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the steps of the machines in the place of the one that trains."""
+        """Replace the training step by steps that start, run and join the machines."""
         super().__init_subclass__(**kwargs)
         training = get_pipeline(cls).training_stage
         old = find_training_step(cls, training)
@@ -49,16 +49,16 @@ class SeveralNodes(PipelineFlow):
         define_step(cls, join)
 
     def count_nodes(self) -> int:
-        """Count the machines that train together."""
+        """Return the number of machines that train together."""
         return count_nodes(self.make_run().settings, self.pipeline.training_stage)
 
     def train_together(self) -> None:
-        """Run the stage on machine 0; follow it on the others."""
+        """Run the training stage on machine 0, and its workers on the other machines."""
         from mlpo_kit.training.nodes import follow_lead, lead_nodes
         from mlpo_kit.training.processes import Node
 
-        here = current.parallel
-        node = Node(here.num_nodes, here.node_index, here.main_ip)
+        parallel_task = current.parallel
+        node = Node(parallel_task.num_nodes, parallel_task.node_index, parallel_task.main_ip)
         stage = self.pipeline[self.pipeline.training_stage]
         if node.number == 0:
             launch = lead_nodes(node, current.retry_count)
@@ -70,8 +70,8 @@ class SeveralNodes(PipelineFlow):
                 follow_lead(run, inputs, node, current.retry_count)
 
     def gather_result(self, inputs: Any) -> None:
-        """Take the result from the machine that has it."""
+        """Take the result from the only task that has it, machine 0's."""
         name = name_result(self.pipeline, self.pipeline[self.pipeline.training_stage])
-        (result,) = (getattr(done, name) for done in inputs if hasattr(done, name))
+        (result,) = (getattr(task, name) for task in inputs if hasattr(task, name))
         self.merge_artifacts(inputs, exclude=[name])
         setattr(self, name, result)

@@ -1,4 +1,4 @@
-"""Stand in for AWS while a workflow is compiled: take the code package, and forget it."""
+"""A local server that replaces AWS while a workflow is compiled; it discards what is uploaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-ANSWERS: dict[str, dict[str, Any]] = {  # of AWS Batch and Step Functions, by the last of the path
+# The answers of AWS Batch and Step Functions, by the last part of the path.
+ANSWERS: dict[str, dict[str, Any]] = {
     "": {"stateMachines": []},
     "describejobqueues": {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": ""}]}]},
     "describecomputeenvironments": {"computeEnvironments": [{"computeResources": {"type": "EC2"}}]},
@@ -18,16 +19,16 @@ ANSWERS: dict[str, dict[str, Any]] = {  # of AWS Batch and Step Functions, by th
 
 
 class StandIn(ThreadingHTTPServer):
-    """As much of S3, AWS Batch and Step Functions as Metaflow asks for."""
+    """The part of S3, AWS Batch and Step Functions that Metaflow calls."""
 
     def __init__(self) -> None:
         """Listen on any free port of this machine."""
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.job_definitions: list[dict[str, Any]] = []  # that Metaflow registered
+        self.job_definitions: list[dict[str, Any]] = []  # registered by Metaflow
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables that lead Metaflow here."""
+        """Return the environment variables that point Metaflow to this server."""
         address = f"http://127.0.0.1:{self.server_port}"
         return {
             "AWS_ENDPOINT_URL": address,
@@ -44,16 +45,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """S3: nothing was uploaded before."""
+        """Answer for S3 that no such object exists."""
         self._answer(404)
 
     def do_PUT(self) -> None:
-        """S3: it is there now."""
+        """Answer for S3 that the upload succeeded, and discard it."""
         self._read()
         self._answer(200)
 
     def do_POST(self) -> None:
-        """AWS Batch, where a definition has its name as its address; Step Functions."""
+        """Answer for AWS Batch, with a job definition's name as its ARN, and Step Functions."""
         body, action = self._read(), self.path.rpartition("/")[2]
         if action == "registerjobdefinition":
             definition = json.loads(body)
@@ -73,12 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
-    """Stand in for AWS while the block runs."""
+    """Run the server during a block."""
     with StandIn() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

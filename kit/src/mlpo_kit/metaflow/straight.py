@@ -1,7 +1,7 @@
-"""The flow for Step Functions, which know no choice between two steps.
+"""The variant of the flow for Step Functions, which can't choose between two steps.
 
-All is as the project's flow has it, but that `train` always starts, with its GPU; where an earlier
-run made the same model, it says so and ends.
+It differs from the project's flow in one way: `train` always starts, with its GPU. If an earlier
+run has trained the same model, `train` reuses it and ends.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from mlpo_kit.metaflow.generated import parse_step, replace_source
 
 
 class Straight(PipelineFlow):
-    """A mixin: one step after another."""
+    """A mixin that removes the choices: each step has one successor."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Replace each choice between a hit and a miss by the way of the miss."""
+        """Replace each choice between hit and miss by the path of the miss."""
         super().__init_subclass__(**kwargs)
         for base in cls.__mro__[1:]:
             for node in getattr(base, "_graph", ()):
@@ -26,13 +26,13 @@ class Straight(PipelineFlow):
                     replace_source(cls, old, _straighten(old, node.switch_cases[MISS]))
 
     def look_up(self, name: str) -> str:
-        """Look for nothing: the stage itself does."""
+        """Return `miss`: the stage itself looks for an earlier result."""
         return MISS
 
 
-def _straighten(step: Any, after: str) -> str:
-    """The source of a step that goes on to `after`."""
+def _straighten(step: Any, next_step: str) -> str:
+    """Return the source of a step, changed to go on to `next_step`."""
     function = parse_step(step)
     function.decorator_list = []
-    function.body[-1] = ast.parse(f"self.next(self.{after})").body[0]
+    function.body[-1] = ast.parse(f"self.next(self.{next_step})").body[0]
     return ast.unparse(function)

@@ -1,7 +1,7 @@
-"""The sweep: the project's flow with a training for each trial, side by side.
+"""The sweep: the variant of the flow that trains once per trial, in parallel.
 
-Each trial is a task of a `foreach`; the best of them is what the run has trained. Its options are
-those of the flow. What a trial says of a setting comes last.
+Each trial is a task of a `foreach`; the best trial becomes the run's training result. A sweep takes
+the same options as the flow. The values of a trial override all other settings.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ def choose(self, inputs):
 
 
 def find_default_space(_: object) -> str:
-    """Find the file of the sweep."""
+    """Return the path of configs/sweep.yaml."""
     return str(find_project().configs / "sweep.yaml")
 
 
 class checked_space(FlowMutator):  # type: ignore[misc]
-    """Refuse a wrong search space before anything runs; try as many at a time as it says."""
+    """Check the search space before anything runs, and set how many trials run in parallel."""
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
-        """Look at the two files together."""
+        """Check profile and search space; raises MetaflowException if they are wrong."""
         configs = dict(mutable_flow.configs)
         try:
             settings = check_settings(configs["config"].to_dict())
@@ -60,33 +60,33 @@ class checked_space(FlowMutator):  # type: ignore[misc]
         except PipelineError as error:
             raise MetaflowException(str(error)) from None
         creates = ("ARGO_WORKFLOWS_CREATE", "STEP_FUNCTIONS_CREATE")
-        for command in ("RUN", "RESUME", *creates):  # unless --max-workers says it
+        for command in ("RUN", "RESUME", *creates):  # --max-workers overrides it
             os.environ.setdefault(f"METAFLOW_{command}_MAX_WORKERS", str(sweep.parallelism))
 
 
 @checked_space()
 class Sweeping(Straight):
-    """A mixin: several trainings, and the best of them goes on."""
+    """A mixin that trains several trials and continues with the best."""
 
-    space = Config("space", default=find_default_space, parser=parse_yaml, help="What is tried.")
+    space = Config("space", default=find_default_space, parser=parse_yaml, help="The sweep file.")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the steps of the trials in the place of the one that trains."""
+        """Replace the training step by steps that plan, run and compare the trials."""
         super().__init_subclass__(**kwargs)
         training = get_pipeline(cls).training_stage
         old = find_training_step(cls, training)
         names = {"training": training, "trial": TRIAL_STEP, "transition": find_transition(old)}
         start, trial, choose = (text.format(**names) for text in STEPS)
         define_step(cls, start)
-        # A trial that fails says so in its record; one whose process dies is tried again, then
-        # caught. It has no card of its own: there is one for a whole run.
-        own = [one for one in old.decorators if one.name not in ("card", "catch")]
-        define_step(cls, trial, own)
+        # A trial that fails writes that into its record; one whose process dies is retried, then
+        # caught. Trials have no cards: a run has one card.
+        decorators = [item for item in old.decorators if item.name not in ("card", "catch")]
+        define_step(cls, trial, decorators)
         catch(var="died", print_exception=False)(vars(cls)[TRIAL_STEP])
         define_step(cls, choose)
 
     def plan_trials(self) -> None:
-        """Plan what is tried."""
+        """Plan the trials and keep them as artifacts."""
         with explain_errors():
             self.sweep, self.trials = plan_sweep(self.space.to_dict(), self.make_run().settings)
 
@@ -97,7 +97,7 @@ class Sweeping(Straight):
             self.outcome = run_trial(self.make_run(), self.input, **self.collect_inputs(stage))
 
     def choose_trial(self, inputs: Any) -> None:
-        """Make the best trial what the run has trained."""
+        """Keep the best trial's result as the run's training result."""
         self.merge_artifacts(inputs, exclude=["outcome", "died"])
         outcomes = [task.outcome for task in inputs if not task.died]
         with explain_errors():

@@ -1,7 +1,7 @@
-"""The forms of a project's flow: as it is written, as a sweep, for several machines, straight on.
+"""The variants of a project's flow: plain, sweep, several machines, and without choices.
 
-One file holds the flow. A variable says which form its process is to take, here and in a pod.
-Nothing in this module needs Metaflow.
+The project has one file with the plain flow. An environment variable tells the process, on this
+machine or in a pod, which variant to make of it. Nothing in this module needs Metaflow.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError, suggest
 from mlpo_kit.runs.pipeline import load_pipeline
 
-VARIANT = "MLPO_KIT_VARIANT"  # names the form
+VARIANT = "MLPO_KIT_VARIANT"  # the environment variable that names the variant
 PLAIN, SWEEP, NODES, STRAIGHT = "plain", "sweep", "nodes", "straight"
 VARIANTS = (PLAIN, SWEEP, NODES, STRAIGHT)
-TRIAL_STEP, WORKER_STEP = "trial", "train_node"  # hold the GPUs, in the place of `train`
+TRIAL_STEP, WORKER_STEP = "trial", "train_node"  # these steps get the GPUs, not `train`
 FLOW_FILE = "pipeline/flow.py"
 
 
 def check_variant(name: str) -> str:
-    """Return the name of a variant; raises PipelineError where there is none of that name."""
+    """Return the name of a variant; raises PipelineError if there is no such variant."""
     if name in VARIANTS:
         return name
     raise PipelineError(
@@ -36,31 +36,31 @@ def check_variant(name: str) -> str:
 def choose_variant(
     settings: BaseSettings, wanted: str | None = None, compiles: bool = False
 ) -> str:
-    """Choose the form of the flow: the wanted one, else what the settings say.
+    """Choose the variant of the flow: the wanted one, else the one that the settings need.
 
-    With `compiles` it is for a workflow: Step Functions know no choice between two steps. Raises
-    PipelineError where the form can't run there.
+    `compiles` is true for a workflow: Step Functions can't choose between two steps. Raises
+    PipelineError if the variant can't run there.
     """
     training = load_pipeline().training_stage
-    several = count_nodes(settings, training) > 1
-    chosen = check_variant(wanted or os.environ.get(VARIANT) or (NODES if several else PLAIN))
+    default = NODES if count_nodes(settings, training) > 1 else PLAIN
+    variant = check_variant(wanted or os.environ.get(VARIANT) or default)
     if compiles and settings.compute == "batch":
-        if chosen == NODES:
+        if variant == NODES:
             raise PipelineError(
-                f"Step Functions start no machines together: with {training}.nodes above 1 it runs "
-                "on AWS Batch with `make run`"
+                f"Step Functions can't start several machines together: with {training}.nodes "
+                "above 1, run on AWS Batch with `make run`"
             )
-        return STRAIGHT if chosen == PLAIN else chosen
-    return chosen
+        return STRAIGHT if variant == PLAIN else variant
+    return variant
 
 
 def name_flow(flow: str, variant: str) -> str:
-    """Name the flow of a variant, as Metaflow keeps its runs: TrainFlow, SweepFlow, NodesFlow."""
+    """Name a variant's flow, under which Metaflow stores its runs: TrainFlow, SweepFlow, ..."""
     return flow if variant == PLAIN else f"{variant.capitalize()}Flow"
 
 
 def find_flow_name() -> str:
-    """Find how the project's flow is called: what its file starts with `main(...)`."""
+    """Find the name of the project's flow: the argument of `main(...)` in its file."""
     path = find_project().root / FLOW_FILE
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -69,26 +69,26 @@ def find_flow_name() -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "main" and node.args:
             return ast.unparse(node.args[0])
-    raise PipelineError(f"{path} starts no flow: its last line is main(TrainFlow)")
+    raise PipelineError(f"{path} starts no flow: add main(TrainFlow) as its last line")
 
 
 def list_flow_names() -> list[str]:
-    """List the names under which Metaflow keeps the runs of this project."""
+    """List the flow names under which Metaflow stores the runs of this project."""
     flow = find_flow_name()
     return [name_flow(flow, variant) for variant in VARIANTS]
 
 
 def find_newest_variant() -> str | None:
-    """Find the form of the run that was started last from here; None where there was none."""
+    """Find the variant of the last run started on this machine; None if there was none."""
     project = find_project().root
-    places = [folder / ".metaflow" for folder in (project, *project.parents)]
-    root = next(filter(Path.is_dir, places), None)  # as Metaflow looks for it
+    folders = [folder / ".metaflow" for folder in (project, *project.parents)]
+    root = next(filter(Path.is_dir, folders), None)  # in Metaflow's order
     if root is None:
         return None
     started: dict[str, float] = {}
     flow = find_flow_name()
     for variant in VARIANTS:
-        latest = root / name_flow(flow, variant) / "latest_run"  # Metaflow resumes this one, too
+        latest = root / name_flow(flow, variant) / "latest_run"  # the run that Metaflow resumes
         if latest.is_file():
             started[variant] = latest.stat().st_mtime
     return max(started, key=lambda variant: started[variant]) if started else None

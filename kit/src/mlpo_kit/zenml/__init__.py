@@ -1,6 +1,6 @@
-"""The pipeline on ZenML. `mlpo_kit.zenml.steps` has a step for each stage of the project.
+"""The ZenML adapter. `mlpo_kit.zenml.steps` has a step for each stage of the project.
 
-Names are loaded when they are first used: what the command line needs loads no ZenML.
+Names are loaded on first use: the command line imports the adapter without importing ZenML.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ __all__ = ["RefMaterializer", "Settings", "get_run", "main", "note_failure"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the module that holds it."""
+    """Load a public name from its module."""
     from importlib import import_module
 
     if name not in _MODULES:

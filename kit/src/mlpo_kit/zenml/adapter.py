@@ -1,4 +1,4 @@
-"""What ZenML's part of the kit offers to the command line. Importing it imports no ZenML."""
+"""The ZenML adapter for the command line. Importing this module does not import ZenML."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ VERBS: Mapping[str, str] = {
 
 
 def run(options: Any) -> int:
-    """Run the pipeline, or a sweep; returns 0, or 2 for unknown arguments.
+    """Run the pipeline or a sweep; return 0, or 2 for unknown arguments.
 
-    `options` are the `RunOptions` of the command line, the layer above.
+    `options` are the command line's RunOptions; that layer is above this one, so the type is not
+    imported.
     """
     from mlpo_kit.zenml.launch import make_request, run_request
 
     if options.more:
         unknown = " ".join(options.more)
         print(
-            f"error: unknown arguments: {unknown}; other settings: --set train.epochs=5",
+            f"error: unknown arguments: {unknown}; to change a setting: --set train.epochs=5",
             file=sys.stderr,
         )
         return 2
@@ -55,26 +56,26 @@ def find_kept_runs(settings: Any) -> Collection[str]:
 
 
 def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
-    """Delete what ZenML keeps of runs; it may be told of the same run twice."""
+    """Delete what ZenML stores for these runs; a run that is deleted already is no error."""
     from mlpo_kit.zenml.prune import forget_runs
 
     forget_runs(settings, run_ids)
 
 
 def render_manifests(settings: Any, document: dict[str, Any]) -> dict[str, list[Manifest]]:
-    """Render the jobs of the steps as ZenML makes them, and what lets it make them."""
+    """Render the jobs of the steps as ZenML creates them, and the role that it needs for that."""
     from mlpo_kit.zenml.manifests import render_manifests
 
     return render_manifests(settings, document)
 
 
 def find_manifest_problems(settings: Any, document: dict[str, Any]) -> list[str]:
-    """Find nothing: what is wrong with a run configuration stops the rendering."""
+    """Return no problems: an error in the run configuration already stops the rendering."""
     return []
 
 
 def compare_pipeline() -> list[str]:
-    """Compare pipeline/training.py with PIPELINE; returns where they disagree, in words."""
+    """Compare pipeline/training.py with PIPELINE; return a sentence for each difference."""
     from mlpo_kit.zenml.compare import compare_pipeline
 
     return compare_pipeline()

@@ -1,6 +1,7 @@
-"""The cluster as ZenML needs it: its part of deploy/cluster.yaml, and what each pod gets there.
+"""Configure ZenML for the cluster: ZenML's part of deploy/cluster.yaml, its stack and its pods.
 
-Nothing of it is said twice: the pods are the kit's, in ZenML's words.
+The pods are built by `mlpo_kit.cluster.pods`, as for the other orchestrators, and then translated
+to ZenML's settings.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from mlpo_kit.errors import PipelineError
 Document = dict[str, Any]
 
 SERVER_KEY = "ZENML_STORE_API_KEY"
-PARENT = Resources(cpu=1, memory_mb=2048)  # of the pod that starts the steps, and waits for them
-# What ZenML calls the fields of a container and of a pod; what is fixed comes from elsewhere.
+PARENT = Resources(cpu=1, memory_mb=2048)  # for the pod that starts the steps and waits for them
+# ZenML's names for the fields of a container and of a pod. Patches can't change FIXED_FIELDS.
 CONTAINER_FIELDS = {
     "resources": "resources",
     "env": "env",
@@ -39,7 +40,7 @@ POD_FIELDS = {
     "schedulerName": "scheduler_name",
 }
 FIXED_FIELDS = ("containers", "serviceAccountName")
-# Whose failures count as tries: those of the step itself, not that its node was taken away.
+# Count a failure of the step as a try, but not the loss of its node.
 FAILURES = {
     "rules": [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -53,7 +54,7 @@ FAILURES = {
 
 @section
 class ZenmlPart:
-    """What only ZenML needs to know."""
+    """The settings in deploy/cluster.yaml that only ZenML needs."""
 
     server: Annotated[str, Field(pattern="^https?://.+$")]
     artifact_store: Annotated[str, Field(pattern="^s3://.+$")]
@@ -63,79 +64,79 @@ class ZenmlPart:
 
 @section
 class ZenmlCluster(Cluster):
-    """The cluster, with ZenML's part."""
+    """The cluster with ZenML's settings."""
 
     zenml: ZenmlPart
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of every container: also where ZenML's server is, and the code."""
-        own = {
+        """Return the variables of every container, with ZenML's server and the project's path."""
+        variables = {
             PROJECT_VARIABLE: "/app",
-            "ZENML_STORE_URL": self.zenml.server,  # before what the machine says that starts it
+            "ZENML_STORE_URL": self.zenml.server,  # overrides the launching machine's value
             "ZENML_CUSTOM_SOURCE_ROOT": "/app",
             "ZENML_ENABLE_RICH_TRACEBACK": "false",
-            # What a step says is in the pod's log.
+            # The output of a step is in the pod's log.
             "ZENML_DISABLE_STEP_LOGS_STORAGE": "true",
             "ZENML_DISABLE_PIPELINE_LOGS_STORAGE": "true",
         }
-        return {**super().environment, **own}
+        return {**super().environment, **variables}
 
     @property
     def prune_secrets(self) -> dict[str, dict[str, str]]:
-        """The key for ZenML's server, which nothing else gets."""
+        """Return the secret with the key for ZenML's server, which only the prune job gets."""
         return {self.zenml.key_secret: {SERVER_KEY: SERVER_KEY}}
 
 
 def read_zenml_cluster(settings: BaseSettings) -> ZenmlCluster:
-    """Read the description; raises PipelineError that names all that is wrong."""
+    """Read deploy/cluster.yaml; raises PipelineError that lists everything wrong with it."""
     if settings.compute == "batch":
-        raise PipelineError("compute is batch, and ZenML runs on kubernetes, or here: local")
+        raise PipelineError("compute is batch, but ZenML runs only on kubernetes or local")
     return read_cluster(ZenmlCluster, settings)
 
 
 def find_cluster(settings: BaseSettings) -> ZenmlCluster:
-    """Read the cluster for a run; raises PipelineError while none could work there."""
+    """Read the cluster for a run; raises PipelineError if the description is incomplete."""
     cluster = read_zenml_cluster(settings)
     check_filled_in(cluster, settings)
     if "@sha256:" not in image.read_base_image():
         raise PipelineError(
             "deploy/base-image names no digest yet, so the image of this project was never built: "
-            "`make image push` does that, and pins it"
+            "run `make image push`, which also pins the digest"
         )
     return cluster
 
 
 def describe_stack(cluster: Cluster, context: str | None, artifact_store: Document) -> Document:
-    """The parts of ZenML's stack, in the form of the files in stacks/."""
+    """Return the components of ZenML's stack, in the format of the files in stacks/."""
     registry = cluster.image.rpartition("/")[0]
     orchestrator = {
         "kubernetes_context": context,
         "kubernetes_namespace": cluster.namespace,
-        "pass_zenml_token_as_secret": True,  # or it would be readable in each job
-        "skip_local_validations": True,  # the registry of a cluster on a laptop is local, too
+        "pass_zenml_token_as_secret": True,  # otherwise it would be readable in each job
+        "skip_local_validations": True,  # a cluster on a laptop has a local registry
     }
-    known = {name: value for name, value in orchestrator.items() if value is not None}
+    configuration = {name: value for name, value in orchestrator.items() if value is not None}
     return {
-        "orchestrator": {"flavor": "kubernetes", "configuration": known},
+        "orchestrator": {"flavor": "kubernetes", "configuration": configuration},
         "artifact_store": artifact_store,
         "container_registry": {"flavor": "default", "configuration": {"uri": registry}},
-        "image_builder": {"flavor": "local", "configuration": {}},  # ZenML asks for one
+        "image_builder": {"flavor": "local", "configuration": {}},  # ZenML requires one
     }
 
 
 def name_account(cluster: Cluster, settings: BaseSettings) -> str:
-    """Name the service account of the pods. That of the parent pod may create jobs."""
+    """Return the service account of the pods; its role lets the parent pod create jobs."""
     return cluster.service_account or f"{pods.object_name(settings.project)}-zenml"
 
 
 def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
-    """What ZenML is told of all steps: the image, and the pod that starts the others."""
+    """Return ZenML's settings for the whole run: the image, and the pod that starts the steps."""
     account = name_account(cluster, settings)
     return {
         "docker": {
             "parent_image": image.name_image(cluster),
-            "skip_build": True,  # the project is in it
+            "skip_build": True,  # the image contains the project
             "allow_including_files_in_images": False,
             "allow_download_from_artifact_store": False,
             "allow_download_from_code_repository": False,
@@ -154,38 +155,38 @@ def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
 
 
 def configure_step(
-    cluster: Cluster, settings: BaseSettings, stage: str, asked: Resources
+    cluster: Cluster, settings: BaseSettings, stage: str, requested: Resources
 ) -> Document:
-    """What ZenML is told of a step: the pod that it gets, and how long it may take."""
-    made = describe_pod(cluster, settings, stage, asked)
+    """Return ZenML's settings for a step: its pod, and how long it may take."""
+    pod = describe_pod(cluster, settings, stage, requested)
     if labels := pods.queue_labels(cluster):
-        made["labels"] = labels  # ZenML puts them on the job, too
-    found: Document = {"pod_settings": made, "pod_failure_policy": FAILURES}
-    if asked.timeout_hours is not None:
-        found["active_deadline_seconds"] = round(asked.timeout_hours * 3600)
-    return found
+        pod["labels"] = labels  # ZenML adds them to the job as well
+    configuration: Document = {"pod_settings": pod, "pod_failure_policy": FAILURES}
+    if requested.timeout_hours is not None:
+        configuration["active_deadline_seconds"] = round(requested.timeout_hours * 3600)
+    return configuration
 
 
 def describe_pod(
     cluster: Cluster,
     settings: BaseSettings,
     stage: str,
-    asked: Resources,
+    requested: Resources,
     calls_api: bool = False,
 ) -> Document:
-    """The kit's pod, patched by deploy/patches.py, as `KubernetesPodSettings`.
+    """Return a pod as `KubernetesPodSettings`, with the patches in deploy/patches.py.
 
-    `stage` is "" for the pods that belong to no stage; their patch is that of `steps`. Raises
+    `stage` is "" for pods that belong to no stage; they get the patch for `steps`. Raises
     PipelineError for a patch that ZenML has no field for.
     """
-    work = pods.container("main", [], cluster, settings, asked)
-    work["env"].append({"name": image.VERSION_VARIABLE, "value": find_kit_version()})
-    whole = pods.pod_spec(work, cluster, settings, asked, calls_api)
-    spec = patch_pod(whole, stage or "steps")
-    work = _check_patch(whole, spec, stage or "steps")
-    found = {
-        **{ours: work.get(name) for name, ours in CONTAINER_FIELDS.items()},
-        **{ours: spec.get(name) for name, ours in POD_FIELDS.items()},
+    container = pods.container("main", [], cluster, settings, requested)
+    container["env"].append({"name": image.VERSION_VARIABLE, "value": find_kit_version()})
+    original = pods.pod_spec(container, cluster, settings, requested, calls_api)
+    spec = patch_pod(original, stage or "steps")
+    container = _check_patch(original, spec, stage or "steps")
+    pod_settings = {
+        **{zenml_name: container.get(name) for name, zenml_name in CONTAINER_FIELDS.items()},
+        **{zenml_name: spec.get(name) for name, zenml_name in POD_FIELDS.items()},
         "image_pull_secrets": [secret["name"] for secret in spec.get("imagePullSecrets", [])],
         "additional_pod_spec_args": {
             _to_snake_case(name): value
@@ -193,22 +194,22 @@ def describe_pod(
             if name not in {*POD_FIELDS, *FIXED_FIELDS, "imagePullSecrets"}
         },
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in pod_settings.items() if value}
 
 
-def _check_patch(whole: Document, spec: Document, stage: str) -> Document:
-    """Return the patched container; raises PipelineError for what ZenML can't be told of it."""
-    (before,), containers = whole["containers"], spec.get("containers", [])
+def _check_patch(original: Document, patched: Document, stage: str) -> Document:
+    """Return the patched container; raises PipelineError for changes that ZenML can't express."""
+    (before,), containers = original["containers"], patched.get("containers", [])
     after: Document = containers[0] if containers else {}
-    wrong = [f"{len(containers)} containers"] if len(containers) != 1 else []
+    unsupported = [f"{len(containers)} containers"] if len(containers) != 1 else []
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    wrong += sorted(changed - CONTAINER_FIELDS.keys())
-    if whole.get("serviceAccountName") != spec.get("serviceAccountName"):
-        wrong.append("serviceAccountName")
-    if wrong:
+    unsupported += sorted(changed - CONTAINER_FIELDS.keys())
+    if original.get("serviceAccountName") != patched.get("serviceAccountName"):
+        unsupported.append("serviceAccountName")
+    if unsupported:
         raise PipelineError(
-            f"deploy/patches.py: ZenML has no field for this of the pod of {stage}: "
-            f"{', '.join(wrong)}"
+            f"deploy/patches.py: ZenML has no field for this part of the pod of {stage}: "
+            f"{', '.join(unsupported)}"
         )
     return after
 

@@ -1,4 +1,4 @@
-"""Compare pipeline/training.py with PIPELINE: the steps, their order, who takes what from whom."""
+"""Compare pipeline/training.py with PIPELINE: the steps, their order, and their inputs."""
 
 from __future__ import annotations
 
@@ -19,40 +19,43 @@ if TYPE_CHECKING:
 
 
 def compare_pipeline() -> list[str]:
-    """Find where the file and PIPELINE disagree, in words. No store is opened."""
+    """Return a sentence for each difference between file and PIPELINE, without opening a store."""
     use_local_store(load_settings().local_root, find_project().root)
     pipeline = load_pipeline()
     try:
-        drawn = draw(load_training().copy())
+        invocations = draw(load_training().copy())
     except PipelineError as error:
         return [str(error)]
-    stages = {name: step for name, step in drawn.items() if hasattr(step.step, "place")}
+    stages = {name: step for name, step in invocations.items() if hasattr(step.step, "place")}
     return list(_find_differences(pipeline, stages, _list_artifacts(pipeline)))
 
 
 def _find_differences(
-    pipeline: Pipeline, drawn: Mapping[str, StepInvocation], artifacts: Mapping[str, str]
+    pipeline: Pipeline, invocations: Mapping[str, StepInvocation], artifacts: Mapping[str, str]
 ) -> Iterator[str]:
     for name in pipeline.names:
-        if name not in drawn:
+        if name not in invocations:
             yield f"{name}: {FILE} has no step for this stage"
-    for name, invocation in drawn.items():
+    for name, invocation in invocations.items():
         place = getattr(invocation.step, "place", "")
         if place and name != place:
             yield f"{place}: {FILE} calls its step more than once"
-    called = [name for name in drawn if name in pipeline.names]
+    called = [name for name in invocations if name in pipeline.names]
     for before, name in pairwise(called):
         if pipeline.names.index(before) > pipeline.names.index(name):
-            yield f"{name}: PIPELINE has it before {before}, and {FILE} behind"
+            yield f"{name}: it comes before {before} in PIPELINE, but after it in {FILE}"
     for name in called:
-        for given, wanted in pipeline[name].inputs.items():
-            found = _find_source(drawn[name].input_artifacts.get(given), artifacts)
-            if found != wanted:
-                yield f"{name}.{given}: PIPELINE takes it from {wanted}, and {FILE} from {found}"
+        for input_name, expected in pipeline[name].inputs.items():
+            source = _find_source(invocations[name].input_artifacts.get(input_name), artifacts)
+            if source != expected:
+                yield (
+                    f"{name}.{input_name} comes from {expected} in PIPELINE, but from {source} in "
+                    f"{FILE}"
+                )
 
 
 def _list_artifacts(pipeline: Pipeline) -> dict[str, str]:
-    """The outputs of the stages by `<step>.<artifact>`, as `<stage>.<output>`."""
+    """Map `<step>.<artifact>` to `<stage>.<output>` for the outputs of all stages."""
     return {
         f"{stage.name}.{output.artifact}": f"{stage.name}.{output.name}"
         for stage in pipeline.values()
@@ -60,8 +63,8 @@ def _list_artifacts(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def _find_source(given: Any, artifacts: Mapping[str, str]) -> str:
-    if given is None:
+def _find_source(artifact: Any, artifacts: Mapping[str, str]) -> str:
+    if artifact is None:
         return "no step"
-    place = f"{given.invocation_id}.{given.output_name}"
+    place = f"{artifact.invocation_id}.{artifact.output_name}"
     return artifacts.get(place, place)

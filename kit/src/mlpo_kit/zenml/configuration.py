@@ -1,7 +1,7 @@
-"""What ZenML is told of a run: resources, retries and pods, and what the user adds in YAML.
+"""Build ZenML's configuration of a run: resources, retries and pods, and the user's own YAML.
 
-ZenML takes a run configuration as it is: a name that it doesn't know is ignored or warned of, and
-what it does know may go against the pipeline. `configuration_checks` makes that an error.
+ZenML ignores unknown names in a run configuration, or only warns of them, and its known names can
+contradict the pipeline. `configuration_checks` turns both into errors.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Steps = Mapping[str, "StepInvocation"]
 def build_options(
     settings: BaseSettings,
     training: Pipeline,
-    drawn: Steps,
+    invocations: Steps,
     cluster: ZenmlCluster | None = None,
     parallelism: int | None = None,
 ) -> Document:
-    """Build what `with_options` of the pipeline is told, here or for a cluster.
+    """Build the arguments of the pipeline's `with_options`, for this machine or a cluster.
 
-    `drawn` are the steps of `training`; `parallelism` is how many trials of a sweep may run at a
-    time. Raises PipelineError that names everything that is wrong with the run configuration.
+    `invocations` are the steps of `training`; `parallelism` is how many trials of a sweep may run
+    at a time. Raises PipelineError that lists everything wrong with the run configuration.
     """
     from zenml.config.retry_config import StepRetryConfig
 
@@ -48,48 +48,51 @@ def build_options(
     stage = load_pipeline().training_stage
     if (nodes := count_nodes(settings, stage)) > 1:
         raise PipelineError(
-            f"{stage}.nodes is {nodes}, and a step of ZenML is one machine: set it to 1, and "
-            f"{stage}.processes to the GPUs there. On several machines a project of mlpo for "
-            "Metaflow or Kubeflow trains"
+            f"{stage}.nodes is {nodes}, but a step of ZenML runs on one machine: set it to 1, and "
+            f"{stage}.processes to the number of GPUs there. To train on several machines, use "
+            "Metaflow or Kubeflow"
         )
-    places = {name: find_place(invocation) for name, invocation in drawn.items()}
+    places = {name: find_place(invocation) for name, invocation in invocations.items()}
     known = {place for place in places.values() if place} | {stage}
-    decided = decide(settings, set(places.values()), cluster, parallelism)
+    derived = derive_configuration(settings, set(places.values()), cluster, parallelism)
     file = find_file(settings)
-    written: Document = {}
+    from_file: Document = {}
     if file.is_file():
-        if problems := find_problems(file, known, decided if cluster else None):
+        if problems := find_problems(file, known, derived if cluster else None):
             listed = "\n".join(f"  {problem}" for problem in problems)
             raise PipelineError(f"the run configuration in {file} is wrong:\n{listed}")
-        written = yaml.safe_load(file.read_text(encoding="utf-8"))
-    retries = _find_retries(settings, training, drawn, written)
-    whole = merge(merge({"steps": retries}, written), decided)
-    by_place = whole.pop("steps", {})
+        from_file = yaml.safe_load(file.read_text(encoding="utf-8"))
+    retries = _find_retries(settings, training, invocations, from_file)
+    merged = merge(merge({"steps": retries}, from_file), derived)
+    by_place = merged.pop("steps", {})
     steps = {name: by_place[place] for name, place in places.items() if place in by_place}
-    if "retry" in whole:
-        whole["retry"] = StepRetryConfig(**whole["retry"])
-    return {**whole, "steps": steps}
+    if "retry" in merged:
+        merged["retry"] = StepRetryConfig(**merged["retry"])
+    return {**merged, "steps": steps}
 
 
 def find_file(settings: BaseSettings) -> Path:
-    """Find where a run configuration would be: for runs here, or on Kubernetes."""
+    """Return the path of the run configuration, which may not exist, for local or kubernetes."""
     return find_project().configs / "zenml" / f"{settings.compute}.yaml"
 
 
-def decide(
+def derive_configuration(
     settings: BaseSettings,
     places: set[str],
     cluster: ZenmlCluster | None,
     parallelism: int | None = None,
 ) -> Document:
-    """What follows from the resources of the profile and from the cluster, by place."""
+    """Derive the configuration of run and steps from the profile's resources and the cluster.
+
+    `places` are the stages whose resources the steps get; the steps in the result are by place.
+    """
     steps: Document = {}
     for place in places if cluster else places & settings.resources.keys():
-        asked = settings.resources.get(place, Resources())
-        told = {"resources": describe_resources(asked)}
+        requested = settings.resources.get(place, Resources())
+        step_settings = {"resources": describe_resources(requested)}
         if cluster is not None:
-            told["orchestrator"] = configure_step(cluster, settings, place, asked)
-        steps[place] = {"settings": told}
+            step_settings["orchestrator"] = configure_step(cluster, settings, place, requested)
+        steps[place] = {"settings": step_settings}
     if cluster is None:
         return {"steps": steps}
     run = configure_run(cluster, settings)
@@ -98,24 +101,24 @@ def decide(
     return {"settings": run, "steps": steps}
 
 
-def describe_resources(asked: Resources) -> Document:
-    """A step's resources as ZenML has them; its orchestrator for Kubernetes looks elsewhere."""
-    memory = f"{asked.memory_mb}MiB"
-    return {"cpu_count": asked.cpu, "gpu_count": asked.gpu, "memory": memory}
+def describe_resources(requested: Resources) -> Document:
+    """Return a step's ResourceSettings, which ZenML's Kubernetes orchestrator does not read."""
+    memory = f"{requested.memory_mb}MiB"
+    return {"cpu_count": requested.cpu, "gpu_count": requested.gpu, "memory": memory}
 
 
 def _find_retries(
-    settings: BaseSettings, training: Pipeline, drawn: Steps, written: Document
+    settings: BaseSettings, training: Pipeline, invocations: Steps, from_file: Document
 ) -> Document:
-    """The retries of the profile, but where the pipeline file or the YAML says its own."""
-    if training.configuration.retry or "retry" in written:
+    """Find the retries in the profile, unless the pipeline file or the YAML sets its own."""
+    if training.configuration.retry or "retry" in from_file:
         return {}
-    found: Document = {}
-    for invocation in drawn.values():
+    by_place: Document = {}
+    for invocation in invocations.values():
         place = find_place(invocation)
         retries = settings.resources.get(place, Resources()).retries
         if retries is None:
             retries = 1 if place == load_pipeline().training_stage else 0
         if retries and not invocation.step.configuration.retry:
-            found[place] = {"retry": {"max_retries": retries}}
-    return found
+            by_place[place] = {"retry": {"max_retries": retries}}
+    return by_place

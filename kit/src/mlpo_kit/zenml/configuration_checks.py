@@ -1,4 +1,4 @@
-"""Check a run configuration in YAML: what ZenML would ignore, and what is said elsewhere."""
+"""Check a run configuration in YAML for names that ZenML ignores or that belong elsewhere."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STEP = frozenset({"environment", "extra", "retry", "secrets", "settings"})
 REFUSED = {
     "cache_policy": "ZenML's cache does not see changes in the modules that a step imports",
     "enable_cache": "ZenML's cache does not see changes in the modules that a step imports",
-    "model": "each run would leave a version, good or not; the register step makes it",
+    "model": "every run would create a version, good or not; the register step creates it",
     "parameters": "the settings of a run are in configs/",
-    "resources": "they are in `resources` of the profile in configs/, for all of ZenML",
+    "resources": "set them in `resources` of the profile in configs/",
     "run_name": "each run needs a name of its own",
 }
 KUBERNETES = {
@@ -38,44 +38,44 @@ KUBERNETES = {
 Document = dict[str, Any]
 
 
-def find_problems(file: Path, known: Collection[str], decided: Document | None = None) -> list[str]:
-    """Find everything that is wrong with a run configuration, in words.
+def find_problems(file: Path, known: Collection[str], derived: Document | None = None) -> list[str]:
+    """Find everything that is wrong with a run configuration; return a sentence for each problem.
 
-    `known` are the steps that there are. What is `decided` elsewhere, by step, would be laid over
-    what the file says, without a word.
+    `known` are the names of the steps. `derived` is the configuration that follows from profile
+    and cluster: it would silently override values in the file, so such values are problems.
     """
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         return [f"it is not valid YAML: {error}"]
     if not isinstance(document, dict):
-        return ["it must hold `name: value` lines"]
-    return [*_check_run(document, known), *_check_decided(document, decided or {})]
+        return ["it must consist of `name: value` lines"]
+    return [*_check_run(document, known), *_check_overridden(document, derived or {})]
 
 
-def _check_decided(document: Document, decided: Document) -> Iterator[str]:
-    """What a file says of pods that follows from the description of the cluster."""
-    steps = {name: step["settings"] for name, step in decided.get("steps", {}).items()}
-    of_run = decided.get("settings", {})
+def _check_overridden(document: Document, derived: Document) -> Iterator[str]:
+    """Find values in the file that the derived configuration would override."""
+    steps = {name: step["settings"] for name, step in derived.get("steps", {}).items()}
+    of_run = derived.get("settings", {})
     of_all = reduce(merge, steps.values(), of_run)
-    yield from _find_repeated(document, of_all, "")
+    yield from _find_overridden(document, of_all, "")
     for name, step in _as_mapping(document.get("steps")).items():
-        yield from _find_repeated(step, merge(of_run, steps.get(name, {})), f"steps.{name}.")
+        yield from _find_overridden(step, merge(of_run, steps.get(name, {})), f"steps.{name}.")
 
 
-def _find_repeated(document: Any, decided: Document, place: str) -> Iterator[str]:
+def _find_overridden(document: Any, derived: Document, place: str) -> Iterator[str]:
     for kind, values in _as_mapping(_as_mapping(document).get("settings")).items():
-        known = decided.get(kind.partition(".")[0])  # orchestrator, or orchestrator.kubernetes
+        derived_values = derived.get(kind.partition(".")[0])  # or orchestrator.kubernetes
         if kind not in REFUSED:
-            yield from _compare(values, known, f"{place}settings.{kind}")
+            yield from _compare(values, derived_values, f"{place}settings.{kind}")
 
 
-def _compare(value: Any, decided: Any, place: str) -> Iterator[str]:
-    if isinstance(value, dict) and isinstance(decided, dict):
+def _compare(value: Any, derived: Any, place: str) -> Iterator[str]:
+    if isinstance(value, dict) and isinstance(derived, dict):
         for name in value:
-            if name in decided:
-                yield from _compare(value[name], decided[name], f"{place}.{name}")
-    elif decided is not None:
+            if name in derived:
+                yield from _compare(value[name], derived[name], f"{place}.{name}")
+    elif derived is not None:
         yield f"{place}: not here: it follows from deploy/cluster.yaml and the profile"
 
 
@@ -114,21 +114,21 @@ def _check_retry(document: Document, place: str) -> Iterator[str]:
 
 
 def _check_model(model: type[BaseModel], values: Document, place: str) -> Iterator[str]:
-    """Names that the model does not have, in itself and below, and values it can't take."""
+    """Find names that the model or its parts do not have, and values that it does not accept."""
     yield from _check_names(values, f"{place}.", frozenset(model.model_fields), model)
     for name, value in values.items():
         field = model.model_fields.get(name)
         kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if below and isinstance(value, dict):
-            yield from _check_model(below[0], value, f"{place}.{name}")
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if nested and isinstance(value, dict):
+            yield from _check_model(nested[0], value, f"{place}.{name}")
         elif name in KUBERNETES and field is not None:
             yield from _check_kubernetes(KUBERNETES[name], value, f"{place}.{name}")
     yield from _check_values(model, values, f"{place}.")
 
 
 def _check_kubernetes(kind: str, value: Any, place: str) -> Iterator[str]:
-    """What Kubernetes would not know in one of its own objects."""
+    """Find names that a Kubernetes object, or each object of a list, does not have."""
     from zenml.integrations.kubernetes.serialization_utils import deserialize_kubernetes_model
 
     for item in value if isinstance(value, list) else [value]:
@@ -138,16 +138,18 @@ def _check_kubernetes(kind: str, value: Any, place: str) -> Iterator[str]:
             yield f"{place}: {error.args[0]}"
 
 
-def _check_names(document: Document, place: str, ours: frozenset[str], model: Any) -> Iterator[str]:
+def _check_names(
+    document: Document, place: str, allowed: frozenset[str], model: Any
+) -> Iterator[str]:
     for name in document:
-        if name in ours:
+        if name in allowed:
             continue
         if name in REFUSED:
             yield f"{place}{name}: not here: {REFUSED[name]}"
         elif name in model.model_fields:
             yield f"{place}{name}: the pipeline decides this, in pipeline/training.py"
         else:
-            yield f"{place}{name}: not known{_suggest(name, ours)}"
+            yield f"{place}{name}: not known{_suggest(name, allowed)}"
 
 
 def _check_values(model: type[BaseModel], document: Document, place: str) -> Iterator[str]:
@@ -159,10 +161,10 @@ def _check_values(model: type[BaseModel], document: Document, place: str) -> Ite
 
 
 def _as_mapping(value: Any) -> Document:
-    """The value if it is a mapping; whatever else it is, `_check_values` says so."""
+    """Return a mapping unchanged, and {} for anything else, which `_check_values` reports."""
     return value if isinstance(value, dict) else {}
 
 
 def _suggest(name: Any, known: Collection[str]) -> str:
-    """Words to follow an unknown name: the nearest known one, or all of them."""
+    """Return the end of a message about an unknown name: the nearest known name, or all names."""
     return suggest(str(name), known) or f"; there is: {', '.join(sorted(known))}"

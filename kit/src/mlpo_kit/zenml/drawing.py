@@ -1,4 +1,4 @@
-"""The pipeline of pipeline/training.py, imported, and drawn without a run: its steps by name."""
+"""Import pipeline/training.py, and list the steps of its pipeline without running it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODULE, FILE = "pipeline.training", "pipeline/training.py"
 
 
 def load_training() -> Pipeline:
-    """Import the project's pipeline; raises PipelineError where the file has none, or several."""
+    """Import the project's pipeline; raises PipelineError if the file has none or several."""
     from zenml.pipelines.pipeline_definition import Pipeline
 
     root = str(find_project().root)
@@ -30,16 +30,17 @@ def load_training() -> Pipeline:
         if error.name not in ("pipeline", MODULE):
             raise
         raise PipelineError(f"there is no file {FILE} with the pipeline") from None
-    found = [value for value in vars(module).values() if isinstance(value, Pipeline)]
-    if len(found) != 1:
-        raise PipelineError(f"{FILE} has {len(found)} functions with @pipeline: leave one")
-    return found[0]
+    pipelines = [value for value in vars(module).values() if isinstance(value, Pipeline)]
+    if (count := len(pipelines)) != 1:
+        raise PipelineError(f"{FILE} has {count} functions with @pipeline: it must have one")
+    return pipelines[0]
 
 
 def draw(pipeline: Pipeline, trials: int = 0) -> Mapping[str, StepInvocation]:
-    """Let the pipeline add its steps, and return them by name. No store is opened.
+    """Call the pipeline's function and return its steps by name, without opening a store.
 
-    `trials` is how many a sweep has. Raises PipelineError where they do not fit together.
+    `trials` is the number of trials of a sweep. Raises PipelineError if the steps do not fit
+    together.
     """
     from zenml.exceptions import StepInterfaceError
 
@@ -56,6 +57,6 @@ def draw(pipeline: Pipeline, trials: int = 0) -> Mapping[str, StepInvocation]:
 
 
 def find_place(invocation: StepInvocation) -> str:
-    """Find whose resources a step gets: its stage's, or its own name's; "" gets the least."""
+    """Return the stage whose resources a step gets, or its own name; "" gets the minimum."""
     place: Any = getattr(invocation.step, "place", invocation.step.name)
     return str(place)

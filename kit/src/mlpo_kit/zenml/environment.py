@@ -1,7 +1,7 @@
-"""ZenML's own settings, made before it is imported: this project's ZenML and no other.
+"""Set ZenML's environment variables, so that it uses this project's records and no others.
 
-ZenML reads environment variables as it is imported, and where it finds none it looks into the
-user's home and the folders above this one. Call one of these first, then import ZenML.
+ZenML reads the variables when it is imported. Without them it searches the user's home and the
+parent folders. Call one of these functions first, then import ZenML.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 from uuid import UUID
 
 FOLDER = ".zenml"
-DATABASE = "local_stores/default_zen_store/zenml.db"  # where ZenML's own commands look, too
-KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")  # what a person may still set from outside
+DATABASE = "local_stores/default_zen_store/zenml.db"  # the path that ZenML's own commands use
+KEPT = ("ZENML_DEBUG", "ZENML_LOGGING_VERBOSITY")  # variables that the user may set
 
 
 def use_local_store(local_root: Path, source_root: Path) -> Path:
-    """Point ZenML at `<local_root>/.zenml`, and return that; what else it knew is forgotten."""
+    """Point ZenML at `<local_root>/.zenml`, and return that path; other ZENML_ variables go."""
     home = local_root / FOLDER
-    _forget_variables()
+    _unset_variables()
     _set_variables(
         home,
         source_root,
@@ -30,24 +30,24 @@ def use_local_store(local_root: Path, source_root: Path) -> Path:
 
 
 def use_server(home: Path, source_root: Path, url: str, key: str) -> None:
-    """Point ZenML at a server; its key does not come into any file of `home`."""
-    _forget_variables()
+    """Point ZenML at a server; its key is not written to any file in `home`."""
+    _unset_variables()
     _set_variables(
         home,
         source_root,
         ZENML_STORE_TYPE="rest",
         ZENML_STORE_URL=url,
         ZENML_STORE_API_KEY=key,
-        ZENML_USER_ID=str(UUID(int=0)),  # in its cache keys; else a new one each time
+        ZENML_USER_ID=str(UUID(int=0)),  # part of ZenML's cache keys; the default is random
         DISABLE_CREDENTIALS_DISK_CACHING="true",
     )
 
 
-def _forget_variables() -> None:
+def _unset_variables() -> None:
     for name in [name for name in os.environ if name.startswith("ZENML_") and name not in KEPT]:
         del os.environ[name]
     if "ZENML_LOGGING_VERBOSITY" not in os.environ:
-        # It says much, and logs with a traceback what it raises anyway.
+        # ZenML logs a lot, and logs exceptions with a traceback although it also raises them.
         os.environ["ZENML_LOGGING_VERBOSITY"] = "WARNING"
         logging.getLogger("zenml").setLevel(logging.CRITICAL)
 
@@ -56,15 +56,15 @@ def _set_variables(home: Path, source_root: Path, **store: str) -> None:
     os.environ.update(
         store,
         ZENML_CONFIG_PATH=str(home),
-        # Without it, ZenML takes the first `.zen` folder above this one for its own.
+        # Without it, ZenML uses the first `.zen` folder that it finds in the parent folders.
         ZENML_REPOSITORY_PATH=str(source_root),
         ZENML_CUSTOM_SOURCE_ROOT=str(source_root),
         ZENML_ANALYTICS_OPT_IN="false",
         ZENML_DISABLE_INTERACTIVE_INPUT="true",
         ZENML_AUTO_OPEN_DASHBOARD="false",
         ZENML_ENABLE_RICH_TRACEBACK="false",
-        # The stages say what they do on the terminal, and their records keep it.
+        # The stages log to the terminal and to their records.
         ZENML_DISABLE_STEP_LOGS_STORAGE="true",
         ZENML_DISABLE_PIPELINE_LOGS_STORAGE="true",
-        UV_NO_CACHE="true",  # it asks uv which packages are installed; nothing to keep for that
+        UV_NO_CACHE="true",  # ZenML only asks uv which packages are installed
     )

@@ -1,4 +1,4 @@
-"""What the step of a stage takes and returns, from PIPELINE's result types. No ZenML needed."""
+"""Derive the inputs and outputs of a stage's step from PIPELINE's result types, without ZenML."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mlpo_kit.store.base import Ref
 class Output:
     """An output of a stage that leaves its step as an artifact."""
 
-    name: str  # of the field in the stage's result
-    artifact: str  # its name in ZenML, where each name is one artifact's
-    type: Any  # as ZenML is told
+    name: str  # the field in the stage's result
+    artifact: str  # its name in ZenML, where artifact names must be unique
+    type: Any  # the type that ZenML sees
     is_model: bool
 
 
 def list_outputs(pipeline: Pipeline, stage: Stage[Any]) -> list[Output]:
-    """List what a step returns: all references, and the values that other stages take."""
+    """List the outputs of a step: all references, and the values that other stages take."""
     taken = {place for other in pipeline.values() for place in other.inputs.values()}
     return [
         Output(
@@ -36,26 +36,26 @@ def list_outputs(pipeline: Pipeline, stage: Stage[Any]) -> list[Output]:
 
 
 def type_inputs(pipeline: Pipeline, stage: Stage[Any]) -> dict[str, Any]:
-    """The types of a step's inputs, by name: those of the outputs that they come from."""
-    found = {}
+    """Return the types of a step's inputs by name: the types of the outputs that they are."""
+    types = {}
     for name, place in stage.inputs.items():
-        maker, _, output = place.partition(".")
-        found[name] = type_of_output(pipeline, pipeline[maker], output)
-    return found
+        producer, _, output = place.partition(".")
+        types[name] = type_of_output(pipeline, pipeline[producer], output)
+    return types
 
 
 def type_of_output(pipeline: Pipeline, stage: Stage[Any], name: str) -> Any:
-    """The type of an output as ZenML is told; a stage that a refusal stops returns None."""
+    """Return the type of an output for ZenML; `| None` if a refusal may stop the stage."""
     hint: Any = stage.outputs[name]
     if is_reference(hint):
         hint = Ref
-    elif is_dataclass(hint):  # it travels as a document: ZenML would pickle it
+    elif is_dataclass(hint):  # passed as a dict, as ZenML would pickle a dataclass
         hint = dict[str, Any]
     return hint | None if find_judge(pipeline, before=stage.name) else hint
 
 
 def find_judge(pipeline: Pipeline, before: str) -> str | None:
-    """Find the stage that may refuse a candidate, if it comes before the stage `before`."""
+    """Find the stage that may refuse the candidate, if it comes before the stage `before`."""
     for stage in pipeline.values():
         if stage.name == before:
             return None

@@ -1,4 +1,4 @@
-"""Start a run: on this machine, or on the cluster where the profile says so."""
+"""Start a run on this machine or, if the profile says so, on the cluster."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mlpo_kit.zenml.environment import use_local_store
 
 @dataclass(frozen=True)
 class Request:
-    """A run that somebody wants, checked."""
+    """A checked request for a run."""
 
     name: str
     settings: BaseSettings
-    document: dict[str, Any]  # the settings, as configs/ and the command line say them
+    document: dict[str, Any]  # the settings from configs/ and the command line
     use_cache: bool = True
     sweep: dict[str, Any] | None = None
-    skip: tuple[str, ...] = ()  # questions that a cluster is not asked before
+    skip: tuple[str, ...] = ()  # checks of the cluster to leave out
 
 
 def make_request(
@@ -38,23 +38,23 @@ def make_request(
     sweep: str | None = None,
     skip: Sequence[str] = (),
 ) -> Request:
-    """Check what somebody wants; raises PipelineError that names all that is wrong.
+    """Check the options of a run and make a Request; raises PipelineError that lists all errors.
 
-    `changes` such as `train.epochs=5` lie over the profile; `sweep` is the file of a sweep.
+    `changes` such as `train.epochs=5` override the profile; `sweep` is a sweep file.
     """
     document = read_profile(profile, changes)
     settings = check_settings(document)
     space = None if sweep is None else read_sweep(sweep)
     if space is not None:
-        plan_sweep(space, settings)  # or raises with all that is wrong with it
+        plan_sweep(space, settings)  # raises PipelineError that lists everything wrong with it
     name = f"{datetime.now(timezone.utc):%Y-%m-%d-%H-%M-%S-%f}-{os.getpid()}"
     return Request(name, settings, document, use_cache, space, tuple(skip))
 
 
 def run_request(request: Request) -> None:
-    """Run the pipeline, or a sweep.
+    """Run the pipeline or a sweep.
 
-    Raises PipelineError for what a person can mend; what else a stage raises comes out as it is.
+    Raises PipelineError for errors that the user can fix; other exceptions of a stage pass through.
     """
     if request.settings.compute == "local":
         run_here(request)
@@ -65,7 +65,7 @@ def run_request(request: Request) -> None:
 
 
 def run_here(request: Request) -> None:
-    """Run on this machine; what a step raises is raised again."""
+    """Run on this machine; exceptions of a step are raised here."""
     settings = request.settings
     home = use_local_store(settings.local_root, find_project().root)
 
@@ -84,9 +84,9 @@ def run_here(request: Request) -> None:
 
 
 def prepare_start(request: Request, cluster: ZenmlCluster | None = None) -> Any:
-    """Draw the pipeline and check what ZenML will be told; returns what starts the run.
+    """Check the pipeline and its configuration; return the function that starts the run.
 
-    Call it when ZenML's environment is made. Raises PipelineError for all that is wrong.
+    Call it after ZenML's environment is set. Raises PipelineError that lists all errors.
     """
     from mlpo_kit.zenml.configuration import build_options
     from mlpo_kit.zenml.making import TRIALS
@@ -98,8 +98,8 @@ def prepare_start(request: Request, cluster: ZenmlCluster | None = None) -> Any:
         sweep, planned = plan_sweep(request.sweep, request.settings)
         trials, parallelism = len(planned), sweep.parallelism
         extra[SWEEP] = request.sweep
-    drawn = draw(training.copy(), trials)
-    options = build_options(request.settings, training, drawn, cluster, parallelism)
+    invocations = draw(training.copy(), trials)
+    options = build_options(request.settings, training, invocations, cluster, parallelism)
     options["extra"] = {**options.get("extra", {}), **extra}
 
     def start() -> None:
@@ -113,7 +113,7 @@ def prepare_start(request: Request, cluster: ZenmlCluster | None = None) -> Any:
 
 
 def show_progress() -> None:
-    """Let the stages and the kit say on the terminal what they do."""
+    """Log what the stages and the kit do to the terminal."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(module)-10s  %(message)s", "%H:%M:%S"))
     for name in (find_project().package, "mlpo_kit"):
@@ -124,9 +124,9 @@ def show_progress() -> None:
 
 
 def main(training: Any) -> None:
-    """Run the pipeline of the file that calls this, with the options of `mlpo-kit run`.
+    """Run the pipeline of the calling file, with the options of `mlpo-kit run`.
 
-    ZenML has read its environment by now, and not this project's: so it is `mlpo-kit run` that
-    starts, in the place of this process.
+    ZenML was imported before this project's environment was set, so the process is replaced by
+    `mlpo-kit run`.
     """
     os.execv(sys.executable, [sys.executable, "-m", "mlpo_kit.cli", "run", *sys.argv[1:]])

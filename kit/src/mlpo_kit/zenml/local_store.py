@@ -1,7 +1,7 @@
-"""ZenML's own records in `.zenml/`: made by one process at a time, and true about dead runs.
+"""Open ZenML's own records in `.zenml/`: create them under a lock, and mark dead runs as failed.
 
-ZenML can't make its database while another process makes it too, and leaves a run that was
-killed `running` for ever. Both are mended here, each time before ZenML is used.
+ZenML can't create its database while another process creates it too, and shows a killed run as
+`running` for ever. This module fixes both each time before ZenML is used.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from filelock import FileLock, Timeout
 from mlpo_kit.zenml.environment import DATABASE
 
 LOCK = "lock"
-READY = "ready"  # is there once the database is whole
-ALIVE = "alive"  # a file per run, locked while the run's process lives
+READY = "ready"  # this file exists once the database is complete
+ALIVE = "alive"  # a folder with a file per run, locked while the run's process lives
 
 
 @contextmanager
 def open_local_store(home: Path) -> Iterator[None]:
-    """Open ZenML's store, with its database made and runs that died marked as failed.
+    """Open ZenML's store: create its database if needed, and mark dead runs as failed.
 
-    The lock is held for the length of the `with` block: keep it short. Call `use_local_store`
-    before, and import ZenML inside.
+    The lock is held during the `with` block, so keep it short. Call `use_local_store` before, and
+    import ZenML inside.
     """
     database = home / DATABASE
     for folder in (home / ALIVE, database.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(home / LOCK):
-        if not (home / READY).exists():  # or its first start was interrupted; nothing ran yet
-            for half_made in database.parent.glob(f"{database.name}*"):
-                half_made.unlink()
-        # It only repeats the environment, and a killed process may have left half of it.
+        if not (home / READY).exists():  # a first start was interrupted, and nothing has run yet
+            for incomplete in database.parent.glob(f"{database.name}*"):
+                incomplete.unlink()
+        # A killed process may have left it incomplete; it only repeats the environment.
         (home / "config.yaml").unlink(missing_ok=True)
         from zenml.client import Client
         from zenml.config.global_config import GlobalConfiguration
 
         _ = Client().zen_store
-        GlobalConfiguration().analytics_opt_in = False  # for `zenml ...` in a terminal, too
-        GlobalConfiguration().user_id = UUID(int=0)  # in its cache keys; else a new one each time
+        GlobalConfiguration().analytics_opt_in = False  # also for `zenml ...` in a terminal
+        GlobalConfiguration().user_id = UUID(int=0)  # in ZenML's cache keys; the default is random
         (home / READY).touch()
         mark_dead_runs(home)
         yield
 
 
 def mark_alive(home: Path, run_name: str) -> FileLock:
-    """Hold this run's lock until it is released or the process ends; call it in the open store."""
+    """Lock this run's file until it is released or the process ends; call it in the open store."""
     lock = FileLock(home / ALIVE / run_name)
     lock.acquire()
     return lock
 
 
 def mark_ended(lock: FileLock) -> None:
-    """Release a run's lock as the run ends; where ZenML did not see its end, it is told."""
+    """Release a run's lock at its end; mark the run as failed if ZenML still has it unfinished."""
     path = Path(lock.lock_file)
     _fail_run(path.name)
     path.unlink()
@@ -64,7 +64,7 @@ def mark_ended(lock: FileLock) -> None:
 
 
 def mark_dead_runs(home: Path) -> list[str]:
-    """Mark runs as failed whose process is gone without a word; returns their names."""
+    """Mark runs as failed whose process was killed; return their names."""
     dead = [path for path in sorted((home / ALIVE).iterdir()) if _is_free(path)]
     for path in dead:
         _fail_run(path.name)
@@ -81,7 +81,7 @@ def _is_free(path: Path) -> bool:
 
 
 def _fail_run(run_name: str) -> None:
-    """Mark what is unfinished of a run as failed, if the run ever came into ZenML's records."""
+    """Mark an unfinished run as failed and its unfinished steps as stopped, if ZenML knows it."""
     from zenml.client import Client
     from zenml.enums import ExecutionStatus
     from zenml.models import PipelineRunUpdate, StepRunUpdate
@@ -93,7 +93,7 @@ def _fail_run(run_name: str) -> None:
         return
     if not run.status.is_finished:
         client.zen_store.update_run(run.id, PipelineRunUpdate(status=ExecutionStatus.FAILED))
-    # A failed step with retries left would read `retrying` for ever, so it is called stopped.
+    # Not FAILED: with retries left, ZenML would show such a step as `retrying` for ever.
     stopped = StepRunUpdate(status=ExecutionStatus.STOPPED, end_time=datetime.now(timezone.utc))
     for step in run.steps.values():
         if not step.status.is_finished:

@@ -1,9 +1,9 @@
 """Make a ZenML step for each stage.
 
 ZenML 0.98 reads a step's inputs and outputs from the signature of its function, and from the
-function's source whether it returns one value or several. So each stage gets a function with a
-signature of its own, around one of the two functions below: no source is made up, a debugger steps
-through them, and a traceback shows `return made[0], *made[1:]`, then what the stage did.
+function's source whether it returns one value or several. So each stage gets a function with its
+own signature, around one of the two functions in `_make_function`. No source is generated: a
+debugger steps through these functions, and a traceback shows them and then the stage.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from mlpo_kit.zenml.work import Settings
 
 Work = Callable[[str, dict[str, Any]], list[Any]]
 
-# How many trials the pipeline that is being compiled has; 0 where it is no sweep.
+# The number of trials of the pipeline that is being compiled; 0 if it is no sweep.
 TRIALS: ContextVar[int] = ContextVar("TRIALS", default=0)
-LOOKUP, TRIAL, CHOOSE = "lookup", "trial", "choose"  # what a training is made of besides
+LOOKUP, TRIAL, CHOOSE = "lookup", "trial", "choose"  # further steps of the training stage
 
 
 class StageStep(_DecoratedStep):
@@ -39,18 +39,18 @@ class StageStep(_DecoratedStep):
 
     pipeline: Pipeline
     stage: Stage[Any]
-    place: str  # the stage whose resources it gets; others get the least
+    place: str  # the stage whose resources it gets; "" gets the minimum
 
     def __call__(self, *args: Any, id: str | None = None, after: Any = None, **kwargs: Any) -> Any:
-        """Add the step to the pipeline that is being compiled, behind what PIPELINE puts first."""
+        """Add the step to the pipeline that is being compiled, after the steps it must wait for."""
         context = PipelineCompilationContext.get()
         if context is None:
             return super().__call__(*args, id=id, after=after, **kwargs)
-        waits = [*_as_list(after), *self._find_barriers(list(context.pipeline.invocations))]
-        return self._add(waits, id, *args, **kwargs)
+        barriers = self._find_barriers(list(context.pipeline.invocations))
+        return self._add([*_as_list(after), *barriers], id, *args, **kwargs)
 
     def _find_barriers(self, called: list[str]) -> list[str]:
-        """The steps to wait for besides those whose outputs it takes."""
+        """Find the steps to wait for, besides the steps whose outputs it takes."""
         judge = find_judge(self.pipeline, before=self.stage.name)
         return [judge] if judge in called and judge is not None else []
 
@@ -59,57 +59,58 @@ class StageStep(_DecoratedStep):
 
 
 class TrainingStep(StageStep):
-    """The step of the stage that learns: behind a lookup, or the trials of a sweep in its place.
+    """The step of the training stage, after a lookup step; in a sweep, the trials replace both.
 
-    ZenML's own cache sees no change in the modules that a step imports. With what the lookup found
-    in the place of the settings it need not: the same run stands for the same result, which was
-    just verified. Then no step is started, on a cluster no pod with a GPU.
+    ZenML's own cache does not see changes in the modules that a step imports. The lookup step does:
+    it returns the id of the run whose result is valid, and ZenML caches the training step by that
+    id. If ZenML has a result for the id, it starts no step, and on a cluster no pod with a GPU.
     """
 
     def _find_barriers(self, called: list[str]) -> list[str]:
-        return called  # nothing trains before all checks are done
+        return called  # training starts after all checks
 
     def _add(self, after: list[Any], id: str | None, *args: Any, **kwargs: Any) -> Any:
         from mlpo_kit.zenml import steps
 
         name = self.stage.name
         names = [name for name in self.entrypoint_definition.inputs if name != LOOKUP]
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        inputs = {**dict(zip(names, args, strict=False)), **kwargs}
         if not (count := TRIALS.get()):
-            found = getattr(steps, f"{name}_{LOOKUP}")(**given, id=f"{name}_{LOOKUP}", after=after)
-            return super()._add([], id, **given, **{LOOKUP: found})
+            look_up = getattr(steps, f"{name}_{LOOKUP}")
+            run_id = look_up(**inputs, id=f"{name}_{LOOKUP}", after=after)
+            return super()._add([], id, **inputs, **{LOOKUP: run_id})
         trial = getattr(steps, f"{name}_{TRIAL}").with_options(**_copy_options(self))
         outcomes = [
-            trial(**given, number=number, id=f"{TRIAL}_{number}", after=after)
+            trial(**inputs, number=number, id=f"{TRIAL}_{number}", after=after)
             for number in range(1, count + 1)
         ]
         return getattr(steps, f"{name}_{CHOOSE}")(
-            settings=given.get("settings"), outcomes=outcomes, id=CHOOSE
+            settings=inputs.get("settings"), outcomes=outcomes, id=CHOOSE
         )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a step is made of."""
+    """The parts that a step is made from."""
 
     work: Work
     inputs: dict[str, Any]
     returns: list[Any]  # annotated types
-    place: str = ""  # the stage whose resources it gets; without one, the least
-    kind: Any = StageStep  # the class
+    place: str = ""  # the stage whose resources it gets; "" gets the minimum
+    kind: Any = StageStep  # the step's base class
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def make_step(pipeline: Pipeline, name: str, module: str) -> StageStep:
     """Make the step of a stage, as the attribute `name` of `module`.
 
-    The stage that learns also has `<name>_lookup`, `<name>_trial` and `<name>_choose`. Raises
-    PipelineError for a name that is no stage's.
+    The training stage also has `<name>_lookup`, `<name>_trial` and `<name>_choose`. Raises
+    PipelineError if there is no such stage.
     """
-    learns = pipeline.training_stage
-    parts = {f"{learns}_{part}": part for part in (LOOKUP, TRIAL, CHOOSE)}
+    training = pipeline.training_stage
+    parts = {f"{training}_{part}": part for part in (LOOKUP, TRIAL, CHOOSE)}
     part = parts.get(name, "") if name not in pipeline.names else ""
-    stage = pipeline[learns if part else name]
+    stage = pipeline[training if part else name]
     recipe = _find_recipe(pipeline, stage, part)
     class_: Any = type(
         name,
@@ -146,27 +147,27 @@ def _find_recipe(pipeline: Pipeline, stage: Stage[Any], part: str) -> Recipe:
 
 
 def _annotate_outputs(pipeline: Pipeline, stage: Stage[Any]) -> list[Any]:
-    """The types of a step's outputs, with their names; the last step adds the report."""
-    found: list[Any] = []
+    """Return the types of a step's outputs with their names; the last step adds the report."""
+    types: list[Any] = []
     for output in list_outputs(pipeline, stage):
         kind = ArtifactType.MODEL if output.is_model else None
         config = ArtifactConfig(name=output.artifact, artifact_type=kind)
-        found.append(Annotated[output.type, config])
+        types.append(Annotated[output.type, config])
     if stage.name == pipeline.names[-1]:
-        found.append(Annotated[HTMLString, "report"])
-    return found
+        types.append(Annotated[HTMLString, "report"])
+    return types
 
 
 def _make_function(stage: Stage[Any], recipe: Recipe, name: str, module: str) -> Callable[..., Any]:
-    """Make the function of a step: `recipe.work`, under a signature that ZenML can read."""
+    """Make the function of a step: call `recipe.work`, with a signature that ZenML can read."""
 
-    def return_several(**given: Any) -> Any:
-        made = recipe.work(stage.name, given)
-        return made[0], *made[1:]
+    def return_several(**inputs: Any) -> Any:
+        outputs = recipe.work(stage.name, inputs)
+        return outputs[0], *outputs[1:]
 
-    def return_one(**given: Any) -> Any:
-        made = recipe.work(stage.name, given)
-        return made[0] if made else None
+    def return_one(**inputs: Any) -> Any:
+        outputs = recipe.work(stage.name, inputs)
+        return outputs[0] if outputs else None
 
     several = len(recipe.returns) > 1
     function = return_several if several else return_one
@@ -184,9 +185,13 @@ def _make_function(stage: Stage[Any], recipe: Recipe, name: str, module: str) ->
 
 
 def _copy_options(step: StageStep) -> dict[str, Any]:
-    """What the pipeline file says of a step besides, for the trials in its place."""
-    told = step.configuration
-    options = {"retry": told.retry, "settings": told.settings, "environment": told.environment}
+    """Copy the options that the pipeline file sets on a step, for the trials that replace it."""
+    config = step.configuration
+    options = {
+        "retry": config.retry,
+        "settings": config.settings,
+        "environment": config.environment,
+    }
     return {name: value for name, value in options.items() if value}
 
 

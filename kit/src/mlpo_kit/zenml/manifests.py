@@ -1,8 +1,8 @@
-"""What a cluster would be given: the jobs of the steps, and what lets ZenML make them.
+"""Render the jobs of the steps, and the role that lets ZenML create them.
 
-The Jobs are built by what ZenML's Kubernetes orchestrator builds its own with; that it is not
-public is why zenml is pinned exactly in pyproject.toml. What belongs to one run, its ids and its
-token, is left out. They are there to be read and checked: ZenML creates them, run by run.
+The jobs are built by the code of ZenML's Kubernetes orchestrator. That code is not public, which is
+why pyproject.toml pins the exact version of zenml. The manifests are only to be read and checked:
+ZenML creates the jobs of each run, with the run's ids and token, which are left out here.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from mlpo_kit.zenml.cluster import (
 from mlpo_kit.zenml.drawing import draw, load_training
 from mlpo_kit.zenml.environment import use_local_store
 
-RULES = [  # of the pod that starts the steps, and waits for them
+RULES = [  # for the pod that starts the steps and waits for them
     {
         "apiGroups": ["batch"],
         "resources": ["jobs"],
         "verbs": ["create", "get", "list", "patch", "delete"],
     },
     {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["delete"]},  # that of the run's token
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["delete"]},  # the run's token
 ]
 
 
 def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:
-    """Render the manifests that ZenML needs, by the name of their file."""
+    """Render the manifests that ZenML needs, by file name."""
     cluster = read_zenml_cluster(settings)
     return {
         "jobs": render_jobs(settings, document, cluster),
@@ -46,20 +46,20 @@ def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[s
 
 
 def render_role(settings: BaseSettings, cluster: ZenmlCluster) -> list[Manifest]:
-    """What the pods' account may do; without a name of its own, the account as well."""
-    account, name = name_account(cluster, settings), f"{pods.object_name(settings.project)}-zenml"
-    metadata = pods.metadata(cluster, settings, "steps", name)
-    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": account}}
-    role = pods.render_role(metadata, RULES, account)
-    return role if cluster.service_account else [made, *role]
+    """Render the role of the pods' account, and the account if deploy/cluster.yaml names none."""
+    name, role_name = name_account(cluster, settings), f"{pods.object_name(settings.project)}-zenml"
+    metadata = pods.metadata(cluster, settings, "steps", role_name)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
+    role = pods.render_role(metadata, RULES, name)
+    return role if cluster.service_account else [account, *role]
 
 
 def render_jobs(
     settings: BaseSettings, document: dict[str, Any], cluster: ZenmlCluster
 ) -> list[Manifest]:
-    """Render the Job that starts the steps, and one for each of them."""
-    # The real artifact store would be asked for as soon as it is looked at.
-    here = {"flavor": "local", "configuration": {}}
+    """Render the Job that starts the steps, and a Job for each step."""
+    # ZenML would contact the real artifact store.
+    artifact_store = {"flavor": "local", "configuration": {}}
     with tempfile.TemporaryDirectory(prefix="zenml-") as folder:
         home = use_local_store(Path(folder), find_project().root)
         from mlpo_kit.zenml.configuration import build_options
@@ -71,7 +71,7 @@ def render_jobs(
         options = build_options(settings, training, draw(training.copy()), cluster)
         options["extra"] = {**options.get("extra", {}), DOCUMENT: document}
         with open_local_store(home):
-            activate_stack("manifests", describe_stack(cluster, None, here))
+            activate_stack("manifests", describe_stack(cluster, None, artifact_store))
             return _compile_jobs(training, options)
 
 
@@ -86,16 +86,16 @@ def _compile_jobs(training: Any, options: dict[str, Any]) -> list[Manifest]:
     configured.prepare(settings=None)
     snapshot, _, _ = configured._compile(steps=options["steps"])
     orchestrator: Any = Client().active_stack.orchestrator
-    told = orchestrator.get_settings(snapshot)
-    first = _build_job(
+    run_settings = orchestrator.get_settings(snapshot)
+    parent_job = _build_job(
         orchestrator,
         {"pipeline": configured.name},
         snapshot.pipeline_configuration.docker_settings.parent_image,
         parent.KubernetesOrchestratorEntrypointConfiguration.get_entrypoint_command(),
-        told.model_copy(update={"pod_settings": told.orchestrator_pod_settings}),
-        told.orchestrator_job_backoff_limit,
+        run_settings.model_copy(update={"pod_settings": run_settings.orchestrator_pod_settings}),
+        run_settings.orchestrator_job_backoff_limit,
     )
-    steps = [
+    step_jobs = [
         _build_job(
             orchestrator,
             {"pipeline": configured.name, "step_name": name},
@@ -106,7 +106,7 @@ def _compile_jobs(training: Any, options: dict[str, Any]) -> list[Manifest]:
         )
         for name, step in snapshot.step_configurations.items()
     ]
-    return [first, *steps]
+    return [parent_job, *step_jobs]
 
 
 def _build_job(
@@ -114,27 +114,27 @@ def _build_job(
     labels: dict[str, str],
     image: str | None,
     command: list[str],
-    told: Any,
+    settings: Any,
     retries: int,
 ) -> Manifest:
     from kubernetes.client import ApiClient
     from zenml.integrations.kubernetes.kube_utils import sanitize_label
 
     job = orchestrator._prepare_job_manifest(
-        name=sanitize_label("-".join([told.job_name_prefix, *labels.values()])),
+        name=sanitize_label("-".join([settings.job_name_prefix, *labels.values()])),
         command=command,
         args=[],
         image=image,
         environment={},
         labels=labels,
         annotations={},
-        settings=told,
-        pod_settings=told.pod_settings,
+        settings=settings,
+        pod_settings=settings.pod_settings,
         backoff_limit=retries,
     )
     job.api_version, job.kind = "batch/v1", "Job"
     for part in (job, job.spec.template):
-        part.metadata.annotations = None  # who starts it
+        part.metadata.annotations = None  # ZenML writes the user's name there
     job.metadata.namespace = orchestrator.config.kubernetes_namespace
-    made: Manifest = drop_nulls(ApiClient().sanitize_for_serialization(job))
-    return made
+    manifest: Manifest = drop_nulls(ApiClient().sanitize_for_serialization(job))
+    return manifest

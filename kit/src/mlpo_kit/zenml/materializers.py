@@ -1,6 +1,6 @@
-"""How a reference into the store becomes a ZenML artifact: one line of JSON, no pickle.
+"""Store references as ZenML artifacts: one line of JSON, without pickle.
 
-ZenML finds the materializer by the type it is registered for, once this module is imported.
+Importing this module registers the materializer for `Ref`.
 """
 
 import json
@@ -15,14 +15,14 @@ from mlpo_kit.store.base import Ref
 
 
 class RefMaterializer(BaseMaterializer):
-    """Keeps where a payload is, its SHA-256 and its size; the payload stays in the store."""
+    """Save and load a reference: URI, SHA-256 and size; the payload stays in the store."""
 
     ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Ref,)
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     @property
     def _path(self) -> str:
-        return f"{self.uri}/reference.json"  # no path: s3://bucket would lose a slash
+        return f"{self.uri}/reference.json"  # not Path, which would drop a slash of s3://bucket
 
     def save(self, data: Ref) -> None:
         """Write the reference."""
@@ -35,15 +35,15 @@ class RefMaterializer(BaseMaterializer):
             return Ref(**json.loads(file.read()))
 
     def extract_metadata(self, data: Ref) -> dict[str, Any]:
-        """What ZenML shows beside the artifact."""
+        """Return the metadata that ZenML shows with the artifact."""
         return asdict(data)
 
     def compute_content_hash(self, data: Ref) -> str:
-        """Two references with the same hash stand for the same bytes."""
+        """Return the payload's SHA-256: equal hashes mean equal bytes."""
         return data.sha256
 
 
-# Without a version: else ZenML warns of every artifact that another version of the kit made.
+# Without a version, as ZenML would warn about artifacts from other versions of the kit.
 RefMaterializer.__zenml_source__ = DistributionPackageSource(  # type: ignore[attr-defined]
     module=__name__,
     attribute="RefMaterializer",

@@ -1,7 +1,7 @@
-"""A version of the model in ZenML for each version in the registry, linked to its weights.
+"""Keep a model version in ZenML for each version in the registry, linked to its weights.
 
-The registry (MLflow) decides which version is the champion; ZenML's version says where it came
-from and has no stage of its own, so that the two can't disagree.
+The registry (MLflow) decides which version is the champion. ZenML's version only records the
+origin and has no stage, so the two can't disagree.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from zenml.exceptions import EntityExistsError
 
 from mlpo_kit.store.base import Ref
 
-WEIGHTS, THERE, PRUNED = "weights", "there", "pruned"  # what a version says of them
+WEIGHTS, THERE, PRUNED = "weights", "there", "pruned"  # metadata of a version: key and values
 
 
 def name_version(number: int, digest: str) -> str:
-    """Name ZenML's version: the registry's number, and the start of the weights' SHA-256."""
+    """Name ZenML's version by the registry's number and the start of the weights' SHA-256."""
     return f"v{number}-{digest[:12]}"
 
 
@@ -32,15 +32,15 @@ def link_model_version(
     run_id: str,
     input_name: str | None,
 ) -> None:
-    """Link ZenML's version of what was registered to the weights that the step was given.
+    """Link the registered model's version in ZenML to the step's input with the weights.
 
-    The version is made if it is not there yet. `name` and `number` are the registry's;
-    `input_name` is the step's input that holds the weights, if one does.
+    The version is created if it does not exist. `name` and `number` are the registry's;
+    `input_name` is the step's input that holds the weights, or None.
     """
     client, version = Client(), name_version(number, model.sha256)
     try:
-        known = client.get_model_version(name, version)
-        if known.run_metadata.get(WEIGHTS) == PRUNED:
+        existing = client.get_model_version(name, version)
+        if existing.run_metadata.get(WEIGHTS) == PRUNED:
             note_weights(THERE, name, version)
     except KeyError:
         _create_version(client, name, version)
@@ -62,12 +62,12 @@ def link_model_version(
 
 
 def note_weights(state: str, model: str, version: str) -> None:
-    """Note on a version whether its weights are there or pruned."""
+    """Record in a version's metadata whether its weights are there or pruned."""
     log_metadata(metadata={WEIGHTS: state}, model_name=model, model_version=version)
 
 
 def _create_version(client: Client, model: str, version: str) -> None:
-    """Make the model and its version; another run may be doing the same right now."""
+    """Create the model and its version, unless another run creates them at the same time."""
     with suppress(EntityExistsError):
         client.create_model(model)
     with suppress(EntityExistsError):

@@ -1,7 +1,7 @@
-"""Delete what ZenML keeps of the runs that retention gives up.
+"""Delete what ZenML stores for runs that retention deletes.
 
-ZenML's own `artifact prune` does not know the policy, and takes the weights of deployed models for
-unused.
+ZenML's own `artifact prune` does not know the retention policy, and treats the weights of deployed
+models as unused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEEP = "keep"
 
 
 def find_kept_runs(settings: BaseSettings) -> Collection[str]:
-    """Find the runs that are tagged `keep` in ZenML."""
+    """Find the names of the runs that are tagged `keep` in ZenML."""
     if settings.compute == "local" and not (settings.local_root / FOLDER).exists():
         return set()
     with open_client(settings) as client:
@@ -33,11 +33,11 @@ def find_kept_runs(settings: BaseSettings) -> Collection[str]:
 def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     """Delete ZenML's records of runs, then the artifacts that nothing uses any more.
 
-    An artifact that belongs to a version of a model stays: it is a line that says which weights
-    these were. A version whose weights are gone says so. On a server, others' artifacts stay.
+    Artifacts linked to a model version stay: each is one line that identifies the weights. Versions
+    whose weights are pruned are marked. On a server, artifacts of other projects stay.
     """
     with open_client(settings) as client:
-        ours = _find_own_store(client, settings)
+        own_store = _find_own_store(client, settings)
         snapshots = set()
         for run_id in run_ids:
             for run in list_all(client.list_pipeline_runs, name=run_id, hydrate=True):
@@ -50,20 +50,21 @@ def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
                 client.list_model_version_artifact_links, model_version_id=version.id
             )
         }
-        for artifact in list(list_all(client.list_artifact_versions, only_unused=True, **ours)):
+        unused = list_all(client.list_artifact_versions, only_unused=True, **own_store)
+        for artifact in list(unused):
             if artifact.id not in linked:
                 _delete_artifact(client, artifact.id)
-        if settings.compute == "local":  # what a run that is being started needs is younger
+        if settings.compute == "local":  # newer snapshots may belong to a run that is starting
             yesterday = datetime.now(timezone.utc) - timedelta(days=1)
             client.prune_snapshots(older_than=yesterday, apply=True)
-        else:  # on a server there are others'
+        else:  # a server has snapshots of other projects
             for snapshot in snapshots:
                 client.delete_snapshot(snapshot)
         _note_pruned_versions(client, settings)
 
 
 def _delete_artifact(client: Any, artifact: UUID) -> None:
-    """Delete an artifact and what is known of it, also where an earlier try deleted the first."""
+    """Delete an artifact and its record; an earlier try may have deleted the file already."""
     try:
         client.delete_artifact_version(artifact, delete_from_artifact_store=True)
     except FileNotFoundError:
@@ -71,7 +72,7 @@ def _delete_artifact(client: Any, artifact: UUID) -> None:
 
 
 def _find_own_store(client: Any, settings: BaseSettings) -> dict[str, Any]:
-    """What tells the project's artifacts on a server: nobody else uses its artifact store."""
+    """Return the filter for the project's own artifacts: on a server, its artifact store."""
     from zenml.enums import StackComponentType
 
     if settings.compute == "local":
@@ -79,13 +80,13 @@ def _find_own_store(client: Any, settings: BaseSettings) -> dict[str, Any]:
     kind, name = StackComponentType.ARTIFACT_STORE, object_name(settings.project)
     try:
         store = client.get_stack_component(kind, name, allow_name_prefix_match=False)
-    except KeyError:  # no run has made it yet, so there is nothing of ours
+    except KeyError:  # created by the first run, so there are no artifacts yet
         return {"artifact_store_id": UUID(int=0)}
     return {"artifact_store_id": store.id}
 
 
 def _note_pruned_versions(client: Any, settings: BaseSettings) -> None:
-    """Mark ZenML's versions of the models whose weights the registry says are gone."""
+    """Mark the model versions in ZenML whose weights are pruned according to the registry."""
     from mlpo_kit.models.registry import open_registry
     from mlpo_kit.zenml.model_versions import PRUNED, WEIGHTS, name_version, note_weights
 
@@ -94,15 +95,15 @@ def _note_pruned_versions(client: Any, settings: BaseSettings) -> None:
         name = name_version(version.number, version.model.sha256)
         if not version.is_pruned or version.name != registry.name:
             continue
-        with suppress(KeyError):  # made by another orchestrator
-            known = client.get_model_version(registry.name, name)
-            if known.run_metadata.get(WEIGHTS) != PRUNED:
+        with suppress(KeyError):  # registered by another orchestrator
+            zenml_version = client.get_model_version(registry.name, name)
+            if zenml_version.run_metadata.get(WEIGHTS) != PRUNED:
                 note_weights(PRUNED, registry.name, name)
 
 
 @contextmanager
 def open_client(settings: BaseSettings) -> Iterator[Any]:
-    """Open ZenML's client, over this project's own records, or the server of the cluster."""
+    """Open ZenML's client for the local records, or for the server of the cluster."""
     if settings.compute != "local":
         with connect(settings) as client:
             yield client
@@ -114,8 +115,8 @@ def open_client(settings: BaseSettings) -> Iterator[Any]:
         yield Client()
 
 
-def list_all(listing: Any, **filters: Any) -> Iterator[Any]:
-    """List all pages of a listing."""
+def list_all(list_page: Any, **filters: Any) -> Iterator[Any]:
+    """List the items on all pages of one of the client's list methods."""
     from zenml.utils.pagination_utils import depaginate
 
-    yield from depaginate(listing, **filters)
+    yield from depaginate(list_page, **filters)

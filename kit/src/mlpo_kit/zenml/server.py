@@ -1,7 +1,7 @@
-"""The ZenML server of a cluster: asked who we are there before ZenML is imported.
+"""Connect to the ZenML server of a cluster; server and key are checked before ZenML is imported.
 
-It is reached with the key of a service account in ZENML_STORE_API_KEY, at ZENML_STORE_URL or, where
-that says nothing, where deploy/cluster.yaml says. What ZenML notes meanwhile is gone afterwards.
+ZENML_STORE_API_KEY holds the key of a service account. The address is ZENML_STORE_URL or, if that
+is not set, the one in deploy/cluster.yaml. ZenML's own files go to a temporary folder.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ SECONDS = 10  # to wait for an answer
 def connect(settings: BaseSettings) -> Iterator[Client]:
     """Log in to the server and yield ZenML's client; import the rest of ZenML inside.
 
-    Raises PipelineError where there is no server, it does not answer, or not to us.
+    Raises PipelineError if the server does not answer or does not accept the key.
     """
-    # In a pod the variable is set, and no description is there to be read.
+    # In a pod the variable is set, and there is no deploy/cluster.yaml.
     url = (os.environ.get(URL) or find_cluster(settings).zenml.server).rstrip("/")
     key = check_server(url, os.environ.get(KEY))
     with tempfile.TemporaryDirectory(prefix="zenml-") as home:
@@ -46,44 +46,44 @@ def connect(settings: BaseSettings) -> Iterator[Client]:
 
         try:
             client = Client()
-            _ = client.active_project  # the first question that is asked as somebody
+            _ = client.active_project  # the first request that needs the login
         except (ZenMLBaseException, RuntimeError, requests.RequestException) as error:
             raise PipelineError(
-                f"ZenML's server at {url} is of no use: {find_root_cause(error)}"
+                f"ZenML's server at {url} can't be used: {find_root_cause(error)}"
             ) from None
         yield client
 
 
 def check_server(url: str, key: str | None) -> str:
-    """Return the key, once the server has taken it.
+    """Check the server and the key, and return the key.
 
-    Raises PipelineError where it does not, is of another version, or is no ZenML server.
+    Raises PipelineError if it is no ZenML server, has another version, or does not accept the key.
     """
     if not url.startswith(("http://", "https://")):
-        raise PipelineError(f"{URL} is {url}, and no server: http://...")
+        raise PipelineError(f"{URL} is {url}, which is no server's address: http://...")
     if not key:
         raise PipelineError(
-            f"{KEY} is not set: whoever runs ZenML's server at {url} makes one with "
+            f"{KEY} is not set: the administrator of ZenML's server at {url} can create a key with "
             "`zenml service-account create`"
         )
     try:
         info = requests.get(f"{url}/api/v1/info", timeout=SECONDS)
-        known = info.json()["version"] if info.ok else None
+        server_version = info.json()["version"] if info.ok else None
         login = {"grant_type": "zenml-api-key", "password": key}
         answer = requests.post(f"{url}/api/v1/login", data=login, timeout=SECONDS)
-    except (ValueError, TypeError, KeyError):  # in an answer that is none of ZenML's
-        known = None
+    except (ValueError, TypeError, KeyError):  # the answer is not ZenML's
+        server_version = None
     except requests.RequestException as error:
         raise PipelineError(
             f"ZenML's server at {url} can't be reached: {find_root_cause(error)}. If only pods "
-            f"reach it there, say in {URL} how this machine does"
+            f"reach it there, set {URL} to its address for this machine"
         ) from None
-    if known is None:
-        raise PipelineError(f"what answers at {url} is no ZenML server")
-    if known != (ours := metadata.version("zenml")):
+    if server_version is None:
+        raise PipelineError(f"the server at {url} is no ZenML server")
+    if server_version != (version := metadata.version("zenml")):
         raise PipelineError(
-            f"ZenML's server at {url} is of version {known}, and ZenML here of {ours}: upgrade the "
-            "one that is older"
+            f"ZenML's server at {url} is of version {server_version}, but ZenML here is {version}: "
+            "upgrade the older one"
         )
     if answer.status_code in (401, 403):
         raise PipelineError(f"ZenML's server at {url} does not take the key in {KEY}")

@@ -1,8 +1,8 @@
-"""Register the stacks in stacks/ with ZenML, or bring them up to date.
+"""Register the stacks in stacks/ with ZenML, or update them.
 
-The files have the form that `zenml stack export` writes; a project needs none. Registering one that
-is there already changes what differs and nothing else. The stack of runs on this machine is called
-`local`, and that of a cluster follows from deploy/cluster.yaml.
+The files have the format of `zenml stack export`; a project needs none. Registering an existing
+stack changes only what differs. The stack for runs on this machine is called `local`; the stack for
+a cluster is built from deploy/cluster.yaml.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from mlpo_kit.zenml.local_store import open_local_store
 if TYPE_CHECKING:
     from zenml.client import Client
 
-HELP = "register the stacks in stacks/ with ZenML, or bring them up to date"
+HELP = "register the stacks in stacks/ with ZenML, or update them"
 
 Parts = dict[str, dict[str, Any]]  # by kind: flavor and configuration
 
-LOCAL = "local"  # the stack of runs on this machine; a file of that name in stacks/ replaces it
+LOCAL = "local"  # the stack for runs on this machine; stacks/local.yaml replaces it
 LOCAL_PARTS: Parts = {
     "orchestrator": {"flavor": "local", "configuration": {}},
     "artifact_store": {"flavor": "local", "configuration": {}},
@@ -35,11 +35,11 @@ LOCAL_PARTS: Parts = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose."""
+    """Add no arguments."""
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Register every stack, and print what became of it."""
+    """Register every stack, and print whether it was added, changed or unchanged."""
     home = use_local_store(load_settings().local_root, find_project().root)
     with open_local_store(home):
         from zenml.client import Client
@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def activate_local_stack() -> None:
-    """Make the stack of runs on this machine the active one; call it in the open store."""
+    """Activate the stack for runs on this machine; call it in the open store."""
     from zenml.client import Client
 
     file = find_project().root / "stacks" / f"{LOCAL}.yaml"
@@ -60,12 +60,12 @@ def activate_local_stack() -> None:
 
 
 def activate_stack(name: str, parts: Parts) -> str:
-    """Register a stack and make it the active one; returns what `register_stack` does."""
+    """Register and activate a stack; return `added`, `changed` or `unchanged`."""
     from zenml.client import Client
 
-    done = register_stack(Client(), name, parts)
+    change = register_stack(Client(), name, parts)
     Client().activate_stack(name)
-    return done
+    return change
 
 
 def _register_named(client: Client, name: str, file: Path | None) -> str:
@@ -79,24 +79,26 @@ def _register_named(client: Client, name: str, file: Path | None) -> str:
 
 
 def register_stack(client: Client, name: str, parts: Parts) -> str:
-    """Bring ZenML's stack of that name in line with its parts: `added`, `changed`, `unchanged`.
+    """Add or update a stack in ZenML; return `added`, `changed` or `unchanged`.
 
-    Raises ValueError where ZenML can't take them.
+    Raises ValueError if ZenML does not accept the parts.
     """
     from zenml.enums import StackComponentType
 
     wanted = {StackComponentType(kind): {"name": name, **part} for kind, part in parts.items()}
     changes = [_register_component(client, kind, **part) for kind, part in wanted.items()]
-    ids = {kind: [made] for kind, (made, _) in zip(wanted, changes, strict=True)}
+    ids = {kind: [component] for kind, (component, _) in zip(wanted, changes, strict=True)}
     try:
         stack = client.get_stack(name, allow_name_prefix_match=False)
     except KeyError:
         client.create_stack(name, ids)
         return "added"
-    found = {kind: [part.id for part in parts] for kind, parts in stack.components.items()}
-    if found != ids:
-        gone: dict[StackComponentType, list[UUID]] = {kind: [] for kind in found if kind not in ids}
-        client.update_stack(stack.id, component_updates={**gone, **ids})
+    current = {kind: [part.id for part in parts] for kind, parts in stack.components.items()}
+    if current != ids:
+        removed: dict[StackComponentType, list[UUID]] = {
+            kind: [] for kind in current if kind not in ids
+        }
+        client.update_stack(stack.id, component_updates={**removed, **ids})
     elif not any(changed for _, changed in changes):
         return "unchanged"
     return "changed"
@@ -105,15 +107,17 @@ def register_stack(client: Client, name: str, parts: Parts) -> str:
 def _register_component(
     client: Client, kind: Any, name: str, flavor: str, configuration: dict[str, Any]
 ) -> tuple[UUID, bool]:
-    """The id of a stack component that is as the file says, and whether it had to change."""
+    """Add or update a stack component; return its id, and whether it has changed."""
     try:
-        found = client.get_stack_component(kind, name, allow_name_prefix_match=False)
+        component = client.get_stack_component(kind, name, allow_name_prefix_match=False)
     except KeyError:
         return client.create_stack_component(name, flavor, kind, configuration).id, True
-    if found.flavor_name != flavor:
-        raise ValueError(f"{name} is of the flavor {found.flavor_name} so far: give it a new name")
-    if found.configuration == configuration:
-        return found.id, False
-    gone = dict.fromkeys(found.configuration)  # None removes a value
-    client.update_stack_component(name, kind, configuration={**gone, **configuration})
-    return found.id, True
+    if component.flavor_name != flavor:
+        raise ValueError(
+            f"{name} already exists with the flavor {component.flavor_name}: give it a new name"
+        )
+    if component.configuration == configuration:
+        return component.id, False
+    removed = dict.fromkeys(component.configuration)  # None removes a value
+    client.update_stack_component(name, kind, configuration={**removed, **configuration})
+    return component.id, True

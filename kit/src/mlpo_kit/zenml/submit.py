@@ -1,4 +1,4 @@
-"""Run on Kubernetes: asked for here, started by ZenML, and waited for."""
+"""Run the pipeline on Kubernetes through ZenML, and wait for its end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from mlpo_kit.zenml.obstacles import find_all_obstacles, find_context
 if TYPE_CHECKING:
     from zenml.client import Client
 
-HELP = "run it on the cluster of deploy/cluster.yaml; --sweep for the sweep"
+HELP = "run the pipeline, or a sweep with --sweep, on the cluster in deploy/cluster.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `run`, and a sweep."""
-    parser.add_argument("--profile", default="cluster", help="a file of configs/, or a path")
+    """Add --profile, --set, --no-cache, --skip and --sweep."""
+    parser.add_argument("--profile", default="cluster", help="a profile in configs/, or a path")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.NAME=VALUE")
-    parser.add_argument("--no-cache", action="store_true", help="every stage does its work")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="run every stage, without reusing results"
+    )
     parser.add_argument("--skip", action="append", default=[], choices=QUESTIONS)
     parser.add_argument("--sweep", nargs="?", const="sweep", metavar="FILE")
 
@@ -43,9 +45,9 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def run_on_cluster(request: Request) -> None:
-    """Run on the cluster; raises PipelineError where that can't be, or a step has failed.
+    """Run on the cluster and wait; raises PipelineError if the run can't start or fails.
 
-    Who stops waiting stops nothing: the run goes on there.
+    If this process is stopped, the run continues on the cluster.
     """
     settings = request.settings
     cluster = find_cluster(settings)
@@ -53,31 +55,31 @@ def run_on_cluster(request: Request) -> None:
         from mlpo_kit.zenml.stacks import activate_stack
 
         start = prepare_start(request, cluster)
-        if found := find_all_obstacles(settings, cluster, request.skip):
-            raise PipelineError("\n  - ".join(["nothing could run there:", *found]))
+        if obstacles := find_all_obstacles(settings, cluster, request.skip):
+            raise PipelineError("\n  - ".join(["nothing could run there:", *obstacles]))
         name = pods.object_name(settings.project)
         parts = describe_stack(cluster, find_context(), describe_artifact_store(cluster))
-        done = activate_stack(name, parts)
-        print(f"the stack {name} of ZenML's server: {done}", flush=True)
+        change = activate_stack(name, parts)
+        print(f"the stack {name} of ZenML's server: {change}", flush=True)
         print(f"the run {request.name} starts in the namespace {cluster.namespace}", flush=True)
         try:
             start()
         except Exception as error:
-            give_up(client, request.name)
+            mark_dead_run(client, request.name)
             reason = find_root_cause(error)
             raise PipelineError(f"the run {request.name} has failed: {reason}") from error
         check_outcome(client, request.name)
 
 
 def describe_artifact_store(cluster: ZenmlCluster) -> dict[str, Any]:
-    """ZenML's artifact store; its keys are in the environment, here and in the pods."""
+    """Return ZenML's artifact store; its keys are environment variables, here and in the pods."""
     return {"flavor": "s3", "configuration": {"path": cluster.zenml.artifact_store}}
 
 
-def give_up(client: Client, name: str) -> None:
-    """Mark a run as failed that cannot go on, and take its token back; others are left alone.
+def mark_dead_run(client: Client, name: str) -> None:
+    """Mark a run without a job as failed and delete its token; do nothing if it has a job.
 
-    ZenML deletes the job of a run whose image can't be pulled, and leaves the rest as it was.
+    If an image can't be pulled, ZenML deletes the run's job, but leaves its status and its token.
     """
     from kubernetes.client import ApiException, BatchV1Api, CoreV1Api
     from urllib3.exceptions import HTTPError
@@ -85,7 +87,7 @@ def give_up(client: Client, name: str) -> None:
     from zenml.models import PipelineRunUpdate
 
     orchestrator: Any = client.active_stack.orchestrator
-    with suppress(KeyError, ApiException, HTTPError):  # nothing is there, or nobody can tell
+    with suppress(KeyError, ApiException, HTTPError):  # no such run, or the cluster is unreachable
         run = client.get_pipeline_run(name, allow_name_prefix_match=False)
         kubernetes, space = orchestrator.get_kube_client(), orchestrator.config.kubernetes_namespace
         jobs = BatchV1Api(kubernetes).list_namespaced_job(space, label_selector=f"run_id={run.id}")
@@ -98,7 +100,7 @@ def give_up(client: Client, name: str) -> None:
 
 
 def check_outcome(client: Any, name: str) -> None:
-    """Raise PipelineError with the reasons unless the run has come to a good end."""
+    """Raise PipelineError with the reasons unless the run was successful."""
     run = client.get_pipeline_run(name, allow_name_prefix_match=False)
     if run.status.is_successful:
         return
@@ -106,6 +108,6 @@ def check_outcome(client: Any, name: str) -> None:
     for step_name, step in run.steps.items():
         if step.status.value == "failed":
             info = step.exception_info
-            reason = info.message if info else "its pod ended without a word"
+            reason = info.message if info else "its pod ended without a message"
             reasons.append(f"{step_name}: {reason}")
     raise PipelineError("\n  ".join(reasons))

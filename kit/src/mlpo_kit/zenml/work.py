@@ -1,4 +1,4 @@
-"""What a step does when it runs: its stage on what it was given, and a word to ZenML about it."""
+"""The work of a running step: run its stage, and report the result to ZenML."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from mlpo_kit.search.trials import choose_trial, run_trial
 from mlpo_kit.zenml.interface import find_judge, list_outputs
 from mlpo_kit.zenml.model_versions import link_model_version
 
-# What a run may change of its settings: ["train.epochs=5"]. The others are the launcher's.
+# The pipeline's parameter: changes of a run's settings, such as ["train.epochs=5"].
 Settings = list[str] | None
 
-DOCUMENT, USE_CACHE, SWEEP = "settings", "use_cache", "sweep"  # `extra`s of a run
+DOCUMENT, USE_CACHE, SWEEP = "settings", "use_cache", "sweep"  # keys in `extra` of a run
 
 log = logging.getLogger(__name__)
 
 
 def get_run(settings: Settings = None) -> Run:
-    """Return the run that the current step belongs to, with its settings, for steps of your own.
+    """Return the run that the current step belongs to, with its settings, for your own steps.
 
     `settings` is the pipeline's parameter. Raises PipelineError for a setting that is wrong or was
-    fixed as the run was compiled, and where the run was not started by the kit.
+    fixed when the run was compiled, and if the run was not started by the kit.
     """
     run = get_step_context().pipeline_run
     extra = run.config.extra
     if DOCUMENT not in extra:
         raise PipelineError(
-            "nothing says which settings this run has: start it with `mlpo-kit run`, as `make run` "
-            "does, or from a run that was"
+            "this run has no settings: start it with `make run` or `mlpo-kit run`, or from a run "
+            "that was started so"
         )
     return Run(
         run.name,
@@ -58,78 +58,78 @@ def get_run(settings: Settings = None) -> Run:
 
 
 def change_settings(document: dict[str, Any], changes: Sequence[str]) -> Any:
-    """Apply what a run may change to the settings that it was compiled with.
+    """Apply the changes of a run to the settings that it was compiled with.
 
-    Raises PipelineError for a setting that is wrong, or comes too late for a compiled run.
+    Raises PipelineError for a setting that is wrong or was fixed when the run was compiled.
     """
     fixed = [f"{load_pipeline().training_stage}.nodes"]
     return check_settings(apply_changes(document, changes, fixed))
 
 
-def perform_stage(name: str, given: dict[str, Any]) -> list[Any]:
-    """Run a stage, or take what an earlier run made of the same; returns the step's outputs.
+def perform_stage(name: str, inputs: dict[str, Any]) -> list[Any]:
+    """Run a stage or reuse an earlier result, and return the step's outputs.
 
-    A stage that a refused candidate stops does nothing, and its outputs are None.
+    If an earlier stage refused the candidate, the stage does not run and its outputs are None.
     """
-    run = _enter(given)
+    run = _open_run(inputs)
     stage = run.pipeline[name]
     if refusal := find_refusal(run, stage):
         log.info("%s: nothing to do: %s", name, refusal)
-        made: Any = None
-    elif given.get("lookup", run.id) != run.id:
-        # ZenML no longer has what it kept of that run; the lookup has noted what it was.
-        made = read_result(run.store, stage, run.id)
+        result: Any = None
+    elif inputs.get("lookup", run.id) != run.id:
+        # ZenML's cache no longer has that run's outputs, but the lookup has recorded the result.
+        result = read_result(run.store, stage, run.id)
     else:
-        made = run_stage(run, stage, **parse_inputs(run.pipeline, stage, given))
-        _tell_zenml(run, stage)
-    outputs = _collect_outputs(run, stage, made)
+        result = run_stage(run, stage, **parse_inputs(run.pipeline, stage, inputs))
+        _report_to_zenml(run, stage)
+    outputs = _collect_outputs(run, stage, result)
     if name == run.pipeline.names[-1]:
         outputs.append(HTMLString(build_report_or_reason(run.store, run.id)))
     return outputs
 
 
-def look_up_training(name: str, given: dict[str, Any]) -> list[Any]:
-    """Find whose training is to be used: an earlier run's (or a trial of its sweep), or this one's.
+def look_up_training(name: str, inputs: dict[str, Any]) -> list[Any]:
+    """Find the run whose training result to use: an earlier run (or its trial), or this run.
 
-    It costs no GPU to find out.
+    This step needs no GPU.
     """
-    run = _enter(given)
+    run = _open_run(inputs)
     stage = run.pipeline[name]
-    hit = reuse_result(run, stage, **parse_inputs(run.pipeline, stage, given))
+    hit = reuse_result(run, stage, **parse_inputs(run.pipeline, stage, inputs))
     return [hit.origin if hit else run.id]
 
 
-def try_trial(name: str, given: dict[str, Any]) -> list[Any]:
-    """Train as one trial of the sweep says; its outcome tells of a failure, so the others go on."""
-    run = _enter(given)
+def try_trial(name: str, inputs: dict[str, Any]) -> list[Any]:
+    """Train with one trial's settings; a failure is part of the outcome, so other trials continue.
+
+    Returns the trial's record as a JSON document.
+    """
+    run = _open_run(inputs)
     stage = run.pipeline[name]
     _, trials = plan_sweep(_read_sweep(), run.settings)
-    trial = trials[given["number"] - 1]
-    return [
-        to_jsonable_python(
-            asdict(run_trial(run, trial, **parse_inputs(run.pipeline, stage, given)))
-        )
-    ]
+    trial = trials[inputs["number"] - 1]
+    record = run_trial(run, trial, **parse_inputs(run.pipeline, stage, inputs))
+    return [to_jsonable_python(asdict(record))]
 
 
-def choose_best(name: str, given: dict[str, Any]) -> list[Any]:
-    """Let the run go on with the best trial; raises PipelineError where all have failed."""
-    run = _enter(given)
-    outcomes = [parse_record(outcome) for outcome in given["outcomes"]]
-    made = choose_trial(run, *plan_sweep(_read_sweep(), run.settings), outcomes)
-    return _collect_outputs(run, run.pipeline[name], made)
+def choose_best(name: str, inputs: dict[str, Any]) -> list[Any]:
+    """Continue the run with the best trial; raises PipelineError if all trials failed."""
+    run = _open_run(inputs)
+    outcomes = [parse_record(outcome) for outcome in inputs["outcomes"]]
+    result = choose_trial(run, *plan_sweep(_read_sweep(), run.settings), outcomes)
+    return _collect_outputs(run, run.pipeline[name], result)
 
 
 def find_refusal(run: Run, stage: Stage[Any]) -> str | None:
-    """Find why a candidate was refused before this stage; None where none was."""
+    """Return why an earlier stage refused the candidate; None if none did."""
     judge = find_judge(run.pipeline, before=stage.name)
     record = read_record(run.store, run.id, judge) if judge else None
     return record.reason if record is not None and record.state == "refused" else None
 
 
-def _enter(given: dict[str, Any]) -> Run:
+def _open_run(inputs: dict[str, Any]) -> Run:
     check_kit_version(os.environ.get(VERSION_VARIABLE))
-    return get_run(given["settings"])
+    return get_run(inputs["settings"])
 
 
 def _read_sweep() -> dict[str, Any]:
@@ -137,29 +137,29 @@ def _read_sweep() -> dict[str, Any]:
     return sweep
 
 
-def _collect_outputs(run: Run, stage: Stage[Any], made: Any) -> list[Any]:
-    found = []
+def _collect_outputs(run: Run, stage: Stage[Any], result: Any) -> list[Any]:
+    values = []
     for output in list_outputs(run.pipeline, stage):
-        value = getattr(made, output.name, None)
+        value = getattr(result, output.name, None)
         is_ref = is_reference(stage.outputs[output.name])
-        found.append(value if is_ref else to_jsonable_python(value))
-    return found
+        values.append(value if is_ref else to_jsonable_python(value))
+    return values
 
 
-def _tell_zenml(run: Run, stage: Stage[Any]) -> None:
-    """Show in ZenML what a person looks for: metrics, tags, the version of the model."""
-    shown, pipeline = run.pipeline.highlights, run.pipeline
+def _report_to_zenml(run: Run, stage: Stage[Any]) -> None:
+    """Add metrics, tags and the model version to ZenML's records."""
+    highlights, pipeline = run.pipeline.highlights, run.pipeline
     facts = summarize(run.store, pipeline, run.id)
     dataset, number = facts["dataset"]["version"], facts["model"]["version"]
-    if shown.dataset.startswith(f"{stage.name}.") and dataset:
+    if highlights.dataset.startswith(f"{stage.name}.") and dataset:
         _tag_run(f"dataset:{str(dataset)[:12]}")
     if pipeline.gate is not None and pipeline.gate.stage == stage.name:
         log_metadata(dict(facts["metrics"]))
-    # After the gate: a model that is not good enough leaves no version in ZenML either.
-    if shown.version.startswith(f"{stage.name}.") and number is not None:
-        maker, _, output = shown.model.partition(".")
-        model = read_records(run.store, run.id)[maker].outputs[output]
-        given = [name for name, place in stage.inputs.items() if place == shown.model]
+    # After the gate, so a refused model gets no version in ZenML either.
+    if highlights.version.startswith(f"{stage.name}.") and number is not None:
+        producer, _, output = highlights.model.partition(".")
+        model = read_records(run.store, run.id)[producer].outputs[output]
+        model_inputs = [name for name, place in stage.inputs.items() if place == highlights.model]
         link_model_version(
             read_setting(run.settings, pipeline.model_name),
             number,
@@ -167,10 +167,10 @@ def _tell_zenml(run: Run, stage: Stage[Any]) -> None:
             facts["metrics"],
             dataset,
             run.id,
-            next(iter(given), None),
+            next(iter(model_inputs), None),
         )
         _tag_run(f"registered:v{number}")
-    if shown.alias.startswith(f"{stage.name}.") and facts["model"]["alias"]:
+    if highlights.alias.startswith(f"{stage.name}.") and facts["model"]["alias"]:
         _tag_run("deployed")
 
 

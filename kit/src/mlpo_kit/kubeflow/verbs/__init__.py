@@ -1,1 +1,1 @@
-"""The verbs of the command line that only Kubeflow has, one in each module."""
+"""The verbs that only Kubeflow projects have, one per module."""

@@ -1,4 +1,4 @@
-"""Write the pipeline for the cluster to build/."""
+"""Compile the pipeline for the cluster into build/."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 
 from mlpo_kit.kubeflow.verbs.options import add_compile_options, compile_chosen
 
-HELP = "write the pipeline for the cluster to build/pipeline.yaml"
+HELP = "compile the pipeline for the cluster into build/pipeline.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pipeline."""
+    """Add --profile, --set, --no-cache and --sweep."""
     add_compile_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Write it, and print which image it needs."""
+    """Compile the pipeline, and print which image it needs."""
     from mlpo_kit.cluster.image import name_image
 
     compiled = compile_chosen(chosen)

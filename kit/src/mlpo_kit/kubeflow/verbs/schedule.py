@@ -1,4 +1,4 @@
-"""Run this version of the pipeline at set times from now on."""
+"""Schedule this version of the pipeline on the cluster."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mlpo_kit.kubeflow.verbs.options import (
     compile_chosen,
 )
 
-HELP = "run it there at set times, in place of the last schedule"
+HELP = "schedule the pipeline on the cluster, replacing its last schedule"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pipeline, and when."""
+    """Add --profile, --set, --no-cache, --sweep and --cron."""
     add_compile_options(parser)
     add_cron(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Schedule it, and print the schedule's id."""
+    """Schedule the pipeline, and print the schedule's id."""
     from mlpo_kit.kubeflow import server
     from mlpo_kit.kubeflow.compiling import check_ready
 

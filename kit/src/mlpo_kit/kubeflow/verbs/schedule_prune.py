@@ -1,4 +1,4 @@
-"""Delete what retention gives up, on the cluster, at set times from now on."""
+"""Schedule pruning on the cluster: the deletion of what the retention policy does not keep."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import argparse
 from mlpo_kit.config.settings import read_profile
 from mlpo_kit.kubeflow.verbs.options import add_cron, add_profile, check_cron
 
-HELP = "delete there what retention gives up, at set times"
+HELP = "schedule pruning on the cluster"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whose store, and when."""
+    """Add --profile and --cron."""
     add_profile(parser)
     add_cron(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Schedule it, and print the schedule's id."""
+    """Schedule the prune pipeline, and print the schedule's id."""
     from mlpo_kit.kubeflow import server
     from mlpo_kit.kubeflow.compiling import check_ready, compile_prune
 

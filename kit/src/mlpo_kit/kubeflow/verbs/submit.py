@@ -1,4 +1,4 @@
-"""Upload this version of the pipeline if it is new, and run it on the cluster."""
+"""Run this version of the pipeline on the cluster; upload it first if it is new."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 
 from mlpo_kit.kubeflow.verbs.options import add_compile_options, compile_chosen
 
-HELP = "run it on the cluster that KF_PIPELINES_ENDPOINT names"
+HELP = "run the pipeline on the cluster that KF_PIPELINES_ENDPOINT names"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pipeline."""
+    """Add --profile, --set, --no-cache and --sweep."""
     add_compile_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Start a run, and print where to see it."""
+    """Start a run, and print its address."""
     from mlpo_kit.kubeflow import server
     from mlpo_kit.kubeflow.compiling import check_ready
 

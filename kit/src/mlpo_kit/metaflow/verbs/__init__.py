@@ -1,1 +1,1 @@
-"""The verbs that only Metaflow has: one verb, one file."""
+"""The verbs that only Metaflow projects have, one per module."""

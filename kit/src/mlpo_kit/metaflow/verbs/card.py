@@ -1,4 +1,4 @@
-"""Show Metaflow's live cards in the browser."""
+"""Serve Metaflow's live cards to the browser."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ HELP = "show Metaflow's live cards at http://127.0.0.1:8324"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile; what else there is belongs to `card server`."""
+    """Add --profile and --variant; other arguments go to Metaflow's `card server`."""
     add_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve the cards of the flow that was started last from here, until Ctrl-C."""
+    """Serve the cards of the flow that was started last on this machine, until Ctrl-C."""
     settings = load_settings(chosen.profile)
     wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
     prepare(settings, "card")

@@ -1,4 +1,4 @@
-"""Run any other command of Metaflow, told of the cluster."""
+"""Run any other Metaflow command with the settings of the cluster."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from mlpo_kit.metaflow.launch import prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_options
 
-HELP = "any other command of Metaflow, told of the cluster: flow kubernetes kill"
+HELP = "run another Metaflow command with the cluster's settings: flow kubernetes kill"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile; what else there is belongs to Metaflow."""
+    """Add --profile and --variant; other arguments go to Metaflow."""
     add_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it."""
+    """Run the Metaflow command."""
     if not chosen.more:
-        raise PipelineError("name a command of Metaflow: flow show, flow kubernetes kill, ...")
+        raise PipelineError("name a Metaflow command, such as flow show or flow kubernetes kill")
     settings = load_settings(chosen.profile)
     prepare(settings, "flow")
     return start_flow(chosen.more, choose_variant(settings, chosen.variant), chosen.profile)

@@ -1,4 +1,4 @@
-"""What the verbs of Metaflow have in common."""
+"""The options that several Metaflow verbs share."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from mlpo_kit.metaflow.variants import NODES, PLAIN, SWEEP
 
 
 def add_options(parser: argparse.ArgumentParser, profile: str = "local") -> None:
-    """Add the profile and the form of the flow; what else there is belongs to Metaflow."""
+    """Add --profile and --variant, and let all other arguments go to Metaflow."""
     parser.add_argument(
         "--profile",
         default=profile,
         metavar="NAME",
-        help=f"a file of configs/, or a path; {profile} if not given",
+        help=f"a profile in configs/, or a path; default: {profile}",
     )
     parser.add_argument(
         "--variant",
         choices=(PLAIN, SWEEP, NODES),
-        help="which form of the flow; MLPO_KIT_VARIANT says it, too",
+        help="the variant of the flow; or set MLPO_KIT_VARIANT",
     )
     parser.set_defaults(takes_more=True)
 
 
 def add_skip(parser: argparse.ArgumentParser) -> None:
-    """Add the option that leaves out questions."""
+    """Add --skip."""
     parser.add_argument(
-        "--skip", action="append", default=[], metavar="QUESTION", help="what not to ask a cluster"
+        "--skip",
+        action="append",
+        default=[],
+        metavar="QUESTION",
+        help="a check of the cluster to leave out; may be repeated",
     )
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
-    """Add the option that changes settings."""
+    """Add --set."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="SECTION.NAME=VALUE",
-        help="another value, such as train.epochs=5; may be repeated",
+        help="change a setting, such as train.epochs=5; may be repeated",
     )

@@ -1,4 +1,4 @@
-"""Go on after the step that failed."""
+"""Resume the last run at the step that failed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from mlpo_kit.metaflow.launch import prepare, start_flow
 from mlpo_kit.metaflow.variants import VARIANT, choose_variant, find_newest_variant
 from mlpo_kit.metaflow.verbs.options import add_options, add_skip
 
-HELP = "go on after the step that failed"
+HELP = "resume the last run at the step that failed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, and what not to ask before."""
+    """Add --profile, --variant and --skip; other arguments go to Metaflow."""
     add_options(parser)
     add_skip(parser)
     parser.set_defaults(resumes=True)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Resume the run that was started last from here, with the settings that it has."""
+    """Resume the run that was started last on this machine, with its own settings."""
     settings = load_settings(chosen.profile)
     wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
     prepare(settings, "resume", chosen.skip)

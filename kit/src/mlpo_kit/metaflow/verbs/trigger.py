@@ -1,4 +1,4 @@
-"""Start the workflow once."""
+"""Start one run of the workflow."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mlpo_kit.metaflow.verbs.options import add_changes, add_options
 from mlpo_kit.runs.changes import apply_changes
 from mlpo_kit.runs.pipeline import load_pipeline
 
-HELP = "start the workflow once; --set train.epochs=5"
+HELP = "start one run of the workflow; --set train.epochs=5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, and other settings for this start."""
+    """Add --profile, --variant and --set; other arguments go to Metaflow."""
     add_options(parser, profile="cluster")
     add_changes(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Start it; refuse a setting that was fixed when it was made."""
+    """Start a run; raises PipelineError for a setting that the workflow can't change any more."""
     document = read_profile(chosen.profile)
     settings = check_settings(document)
     command = name_workflow_command(settings, "trigger")

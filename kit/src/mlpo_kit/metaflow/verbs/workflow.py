@@ -1,4 +1,4 @@
-"""Create or update the workflow of the flow, on Argo Workflows or Step Functions."""
+"""Create or update the flow's workflow on Argo Workflows or Step Functions."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from mlpo_kit.metaflow.launch import name_changes, name_workflow_command, prepar
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_changes, add_options, add_skip
 
-HELP = "create or update the workflow on Argo, or with compute: batch on Step Functions"
+HELP = "create or update the workflow on Argo, or on Step Functions with compute: batch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile, the settings, and what not to ask before."""
+    """Add --profile, --variant, --set and --skip; other arguments go to Metaflow."""
     add_options(parser, profile="cluster")
     add_changes(parser)
     add_skip(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Create it, after the questions of preflight."""
+    """Check the cluster, then create or update the workflow."""
     settings = load_settings(chosen.profile, chosen.set)
     command = name_workflow_command(settings, "create")
     variant = choose_variant(settings, chosen.variant, compiles=True)
     if settings.compute == "kubernetes":
-        # Who has Argo Events says so: ARGS=--auto-emit-argo-events. Without, each run complains.
+        # Without Argo Events each run would log errors. With it: ARGS=--auto-emit-argo-events.
         command.append("--no-auto-emit-argo-events")
     prepare(settings, "create", chosen.skip)
     return start_flow([*command, *name_changes(chosen.set), *chosen.more], variant, chosen.profile)

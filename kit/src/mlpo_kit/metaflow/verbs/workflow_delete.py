@@ -1,4 +1,4 @@
-"""Delete the workflow and its schedule; what runs goes on."""
+"""Delete the workflow and its schedule; running runs continue."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_options
 
-HELP = "delete the workflow and its schedule; what runs goes on"
+HELP = "delete the workflow and its schedule; running runs continue"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The profile."""
+    """Add --profile and --variant; other arguments go to Metaflow."""
     add_options(parser, profile="cluster")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Delete it."""
+    """Delete the workflow."""
     settings = load_settings(chosen.profile)
     command = name_workflow_command(settings, "delete")
     prepare(settings, "delete")
