@@ -12,7 +12,8 @@ from mlpo_cli.answers.kinds import Choice, Number, Text, Whole
 from mlpo_cli.answers.project import list_settings
 from mlpo_cli.answers.several import Several
 from mlpo_cli.cli import app
-from mlpo_cli.decision.model import Condition, Rules
+from mlpo_cli.decision.conditions import Condition
+from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.policy import in_order
 from mlpo_cli.errors import ExitCode
 from mlpo_cli.resources import rules_dir

@@ -201,4 +201,6 @@ def load_documents(documents: dict[str, Any], layer: dict[str, Any] | None = Non
 SMALL = load_documents(DOCUMENTS)
 SMALL_WEIGHTS = {c.id: c.weight for c in SMALL.criteria}
 # For what must hold whatever the rules say: it is tested with the shipped ones too.
-with_any_rules = pytest.mark.parametrize("rules", [SMALL, RULES], ids=["small", "shipped"])
+with_any_rules = pytest.mark.parametrize(
+    "rules", [SMALL, pytest.param(RULES, marks=pytest.mark.slow)], ids=["small", "shipped"]
+)

@@ -11,7 +11,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from mlpo_cli import rules
-from mlpo_cli.decision.model import Answer, Criterion, Rules
+from mlpo_cli.decision.conditions import Answer
+from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.resources import rules_dir
 
 RULES = rules.load(rules_dir())

@@ -31,13 +31,13 @@ def test_in_a_folder_it_is_named_skill_md_and_json_says_where(tmp_path):
     assert (tmp_path / "mlpo" / "SKILL.md").read_text(encoding="utf-8") == TEXT
     again = mlpo("skill", "--output", "mlpo", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
-    assert "mlpo/SKILL.md is there already" in again.stderr
+    assert "mlpo/SKILL.md exists already" in again.stderr
 
 
 def test_a_folder_that_is_not_there_is_never_taken_for_a_file(tmp_path):
     ran = mlpo("skill", "--output", "skills", cwd=tmp_path)
     assert ran.returncode == 2
-    assert "skills is no folder" in ran.stderr
+    assert "skills is not a folder" in ran.stderr
     assert not (tmp_path / "skills").exists()
 
 

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 from small_rules import SMALL, with_any_rules
 from support import RULES, some_answers, some_weights
 
+from mlpo_cli.decision.conditions import Condition
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import (
-    Adjustment,
-    Condition,
-    Evidence,
-    Orchestrator,
-    Row,
-    Rules,
-    Scores,
-)
+from mlpo_cli.decision.model import Adjustment, Evidence, Orchestrator, Row, Rules, Scores
 from mlpo_cli.reports.jsondoc import decision_document, dumps
 
 few = settings(max_examples=25)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_rules import with_any_rules
 from support import RULES, some_answers, some_weights
 
-from mlpo_cli.decision.model import Condition
+from mlpo_cli.decision.conditions import Condition
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import effective_weights
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from support import RULES, some_answers
 
+from mlpo_cli.decision.conditions import Condition
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import Condition, ConditionalPrior
+from mlpo_cli.decision.model import ConditionalPrior
 from mlpo_cli.decision.priors import prior_for
 
 WITHOUT = replace(RULES, criteria=tuple(replace(c, priors_when=()) for c in RULES.criteria))

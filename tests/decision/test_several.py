@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from support import RULES, WEIGHTS, all_answers, answer_to, several_of, some_answers, some_weights
 
 from mlpo_cli.decision import flips, questions
+from mlpo_cli.decision.conditions import Answers, Condition
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.decision.model import Answers, Condition, Rules, Scores
+from mlpo_cli.decision.model import Rules, Scores
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import effective_weights, fit
 from mlpo_cli.reports.jsondoc import decision_document, dumps

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mlpo_cli.answers.kinds import Choice, Refusal, Schema, quote
-from mlpo_cli.decision.model import Answer, Criterion
+from mlpo_cli.decision.conditions import Answer
+from mlpo_cli.decision.model import Criterion
 from mlpo_cli.suggest import find_closest
 
 _MOST_SUGGESTIONS = 20

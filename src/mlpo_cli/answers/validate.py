@@ -9,7 +9,8 @@ from typing import Any
 from mlpo_cli.answers.fields import SCHEMA_VERSION, WEIGHTS, Field, Place, describe
 from mlpo_cli.answers.kinds import quote
 from mlpo_cli.answers.several import write_answer
-from mlpo_cli.decision.model import Answer, Rules
+from mlpo_cli.decision.conditions import Answer
+from mlpo_cli.decision.model import Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.suggest import suggest
 from mlpo_cli.yamlmap import Mapped, Path

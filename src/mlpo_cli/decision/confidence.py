@@ -10,22 +10,16 @@ from __future__ import annotations
 
 import random
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import log, prod
 
-from mlpo_cli.decision.model import (
-    Answer,
-    Answers,
-    ConfidencePolicy,
-    Criterion,
-    Orchestrator,
-    Prior,
-    Rules,
-)
+from mlpo_cli.decision.conditions import Answer, Answers
+from mlpo_cli.decision.model import Criterion, Orchestrator, Prior, Rules
 from mlpo_cli.decision.outcome import Confidence, Label
 from mlpo_cli.decision.policy import best, candidates, in_order
+from mlpo_cli.decision.policy_model import ConfidencePolicy
 from mlpo_cli.decision.priors import prior_for
 from mlpo_cli.decision.score import Weights, fit
 
@@ -83,7 +77,7 @@ def _count_wins(rules: Rules, answers: Answers, weights: Weights) -> dict[str | 
     drawn_answers = [
         _draw_answers(c, answers.get(c.id), priors.get(c.id, {}), policy) for c in active
     ]
-    situations = _Situations(rules, active, priors)
+    situations = _Situations(rules, active, drawn_answers)
     wins: dict[str | None, int] = {}
     for draw in range(policy.draws):
         drawn = [column[draw] for column in drawn_answers]
@@ -151,54 +145,73 @@ class _Situations:
     """Look up who may win and how each answer fits, and remember both.
 
     Only answers that a veto, gate or adjustment reads can change them, so they are the keys.
+    `columns` are the answers to each of the `active` criteria, one per draw.
     """
 
     def __init__(
-        self, rules: Rules, active: Sequence[Criterion], priors: Mapping[str, Prior]
+        self, rules: Rules, active: Sequence[Criterion], columns: Sequence[Sequence[Drawn]]
     ) -> None:
         self._rules = rules
         self._active = active
-        self._priors = priors
-        read_by_candidates: set[str] = set()
-        read_by_adjustments: set[str] = set()
+        self._possible = [set(column) - {None} for column in columns]
+        by_rules: set[str] = set()
         for veto in rules.policy.vetoes:
-            read_by_candidates |= veto.when.criteria
+            by_rules |= veto.when.criteria
         for gate in rules.policy.gates:
-            read_by_candidates |= gate.when.criteria.union(*(c.criteria for c in gate.any_of))
-        for orchestrator in rules.orchestrators:
-            for adjustment in orchestrator.adjustments:
-                if adjustment.scores:
-                    read_by_adjustments |= adjustment.when.criteria
-        ids = [c.id for c in active]
-        self._policy_keys = [i for i, id in enumerate(ids) if id in read_by_candidates]
-        self._adjust_keys = [i for i, id in enumerate(ids) if id in read_by_adjustments]
+            by_rules |= gate.when.criteria.union(*(c.criteria for c in gate.any_of))
+        self._read_by_rules = self._find_positions(by_rules)
+        self._read_by_fits = {
+            (o.id, c.id): self._find_positions(_find_readers(o, c))
+            for o in rules.orchestrators
+            for c in active
+        }
+        positions = {i for read in self._read_by_fits.values() for i in read}
+        self._read_by_any_fit = sorted(positions)
         self._may_win: dict[tuple[Drawn, ...], tuple[str, ...]] = {}
         self._fits: dict[tuple[Drawn, ...], Fits] = {}
+        self._cells: dict[tuple[str, str, tuple[Drawn, ...]], Cells] = {}
 
     def look_up(self, drawn: Sequence[Drawn]) -> tuple[tuple[str, ...], Fits]:
         """The candidates, and per orchestrator and criterion the fit of each answer."""
-        policy_key = tuple([drawn[i] for i in self._policy_keys])
-        if policy_key not in self._may_win:
-            self._may_win[policy_key] = candidates(self._rules, self._to_answers(drawn))
-        adjust_key = tuple([drawn[i] for i in self._adjust_keys])
-        if adjust_key not in self._fits:
-            self._fits[adjust_key] = self._all_fits(self._to_answers(drawn))
-        return self._may_win[policy_key], self._fits[adjust_key]
+        rules_key = tuple([drawn[i] for i in self._read_by_rules])
+        if rules_key not in self._may_win:
+            self._may_win[rules_key] = candidates(self._rules, self._to_answers(drawn))
+        fits_key = tuple([drawn[i] for i in self._read_by_any_fit])
+        if fits_key not in self._fits:
+            self._fits[fits_key] = {
+                o.id: [self._look_up_cells(o, i, drawn) for i in range(len(self._active))]
+                for o in self._rules.orchestrators
+            }
+        return self._may_win[rules_key], self._fits[fits_key]
+
+    def _look_up_cells(
+        self, orchestrator: Orchestrator, position: int, drawn: Sequence[Drawn]
+    ) -> Cells:
+        criterion = self._active[position]
+        read = self._read_by_fits[orchestrator.id, criterion.id]
+        key = (orchestrator.id, criterion.id, tuple([drawn[i] for i in read]))
+        if key not in self._cells:
+            answers = self._to_answers(drawn)
+            self._cells[key] = {
+                answer: float(fit(orchestrator, criterion.id, answer, answers))
+                for answer in self._possible[position]
+                if answer is not None
+            }
+            self._cells[key][None] = 0.0
+        return self._cells[key]
+
+    def _find_positions(self, ids: Collection[str]) -> list[int]:
+        return [i for i, criterion in enumerate(self._active) if criterion.id in ids]
 
     def _to_answers(self, drawn: Sequence[Drawn]) -> Answers:
         pairs = zip(self._active, drawn, strict=True)
         return {c.id: answer for c, answer in pairs if answer is not None}
 
-    def _all_fits(self, answers: Answers) -> Fits:
-        return {
-            o.id: [self._cells(o, c, answers) for c in self._active]
-            for o in self._rules.orchestrators
-        }
 
-    def _cells(self, orchestrator: Orchestrator, criterion: Criterion, answers: Answers) -> Cells:
-        possible: set[Answer] = {*self._priors.get(criterion.id, ()), *criterion.choices}
-        if criterion.id in answers:
-            possible.add(answers[criterion.id])
-        cells: Cells = {a: float(fit(orchestrator, criterion.id, a, answers)) for a in possible}
-        cells[None] = 0.0
-        return cells
+def _find_readers(orchestrator: Orchestrator, criterion: Criterion) -> set[str]:
+    """The criteria whose answers decide which adjustment of this row holds."""
+    read: set[str] = set()
+    for adjustment in orchestrator.adjustments:
+        if criterion.id in adjustment.scores:
+            read |= adjustment.when.criteria
+    return read

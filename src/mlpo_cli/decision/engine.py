@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from mlpo_cli.decision import confidence, flips, policy, questions, score
-from mlpo_cli.decision.model import Answer, Answers, Exact, Rules
+from mlpo_cli.decision.conditions import Answer, Answers, Exact
+from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import Confidence, Decision, FiredGate, Verdict
 
 

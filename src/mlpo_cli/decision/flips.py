@@ -6,7 +6,8 @@ from fractions import Fraction
 from itertools import combinations, pairwise
 from math import floor
 
-from mlpo_cli.decision.model import Answer, Answers, Criterion, Rules
+from mlpo_cli.decision.conditions import Answer, Answers
+from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.decision.outcome import Flip
 from mlpo_cli.decision.policy import leader
 from mlpo_cli.decision.score import Weights, corners, points

@@ -10,20 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-Single = str | int
-"""A choice id, or a whole number for criteria such as team_size."""
-
-Answer = Single | tuple[str, ...]
-"""One choice or number, or several choices: at least two, in the order of the rules."""
-
-Answers = Mapping[str, Answer]
-"""Criterion id to answer. A criterion that is absent is "not sure"."""
+from mlpo_cli.decision.conditions import Answer, Answers, Condition, Exact, Single, choices_of
+from mlpo_cli.decision.policy_model import Policy
 
 Prior = Mapping[Single, float]
 """Answer to the share of teams that would give it. The shares add up to 1."""
-
-Exact = int | Fraction
-Number = float | Fraction
 
 
 @dataclass(frozen=True)
@@ -102,18 +93,6 @@ class Criterion:
         return "; ".join(self.choices[str(choice)] for choice in choices_of(answer))
 
 
-def choices_of(answer: Answer) -> tuple[Single, ...]:
-    """The choices (or the one number) that an answer consists of."""
-    return answer if isinstance(answer, tuple) else (answer,)
-
-
-def has_any(answer: Answer | None, choices: frozenset[str]) -> bool:
-    """Whether the answer is one of these choices, or includes one of them."""
-    if isinstance(answer, tuple):
-        return not choices.isdisjoint(answer)
-    return answer in choices
-
-
 @dataclass(frozen=True)
 class Scores:
     """The 0-4 fit of one orchestrator on one criterion: a cell per choice, or a line by points."""
@@ -151,29 +130,6 @@ class Row:
     scores: Scores
     evidence: tuple[Evidence, ...]
     brief: str = ""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Answers that must hold together. `met` lists what fits, `unless` lists exceptions."""
-
-    met: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    unless: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    @property
-    def criteria(self) -> frozenset[str]:
-        """The ids of the criteria that the condition reads."""
-        return frozenset(self.met) | frozenset(self.unless)
-
-    def holds(self, answers: Answers) -> bool:
-        """Whether the answers meet the condition.
-
-        An unknown answer does not meet a `met` entry, and is no exception for `unless`. An answer
-        of several choices meets an entry, or is an exception, if one of its choices is.
-        """
-        return all(has_any(answers.get(c), fitting) for c, fitting in self.met.items()) and not any(
-            has_any(answers.get(c), exceptions) for c, exceptions in self.unless.items()
-        )
 
 
 @dataclass(frozen=True)
@@ -219,95 +175,12 @@ class Orchestrator:
 
 
 @dataclass(frozen=True)
-class Veto:
-    """Takes orchestrators out when the condition holds."""
-
-    id: str
-    orchestrators: tuple[str, ...]
-    when: Condition
-    message: str
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Keeps an orchestrator from winning unless it is earned.
-
-    It applies when `when` holds, and opens when one of `any_of` holds or when every orchestrator
-    in `vetoed` is vetoed.
-    """
-
-    id: str
-    orchestrator: str
-    when: Condition
-    any_of: tuple[Condition, ...]
-    vetoed: tuple[str, ...]
-    message: str
-
-
-@dataclass(frozen=True)
-class CombinedOutcome:
-    """Advice to use two of them together, given the winner and the answers."""
-
-    winner: str
-    when: Condition
-    message: str
-
-
-@dataclass(frozen=True)
-class PolicyNote:
-    """A note that a recommendation carries, whoever leads, if one of the conditions holds.
-
-    With `leaning_at_most` the confidence is not called robust, however large the share is.
-    """
-
-    id: str
-    any_of: tuple[Condition, ...]
-    message: str
-    leaning_at_most: bool = False
-
-    def applies(self, answers: Answers) -> bool:
-        """Whether a team with these answers gets the note."""
-        return any(condition.holds(answers) for condition in self.any_of)
-
-
-@dataclass(frozen=True)
 class Contradiction:
     """Answers that cannot be true together: refused where given, and never proposed."""
 
     id: str
     when: Condition
     message: str
-
-
-@dataclass(frozen=True)
-class ConfidencePolicy:
-    """How many draws, from which seed, how noisy, and what the shares are called.
-
-    `cv` is the coefficient of variation of the weights; `unknown` the share of draws in which an
-    unknown answer is drawn from its prior, by `Criterion.concerns`.
-    """
-
-    draws: int
-    seed: int
-    cv: float
-    robust: float
-    leaning: float
-    unknown: Mapping[str, float]
-    robust_needs_answers: int
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Everything that holds whatever the scores say."""
-
-    text: str
-    vetoes: tuple[Veto, ...]
-    gates: tuple[Gate, ...]
-    order: tuple[str, ...]
-    margin: Exact
-    confidence: ConfidencePolicy
-    combined: tuple[CombinedOutcome, ...]
-    notes: tuple[PolicyNote, ...] = ()
 
 
 @dataclass(frozen=True)

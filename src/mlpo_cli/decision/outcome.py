@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mlpo_cli.decision.model import Answer, Evidence, Exact
+from mlpo_cli.decision.conditions import Answer, Exact
+from mlpo_cli.decision.model import Evidence
 
 Verdict = Literal["recommend", "toss-up", "none"]
 Label = Literal["robust", "leaning", "toss-up"]

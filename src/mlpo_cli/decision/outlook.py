@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-from mlpo_cli.decision.model import Answers, Condition, Gate, Rules, Veto, has_any
+from mlpo_cli.decision.conditions import Answers, Condition, has_any
+from mlpo_cli.decision.model import Rules
+from mlpo_cli.decision.policy_model import Gate, Veto
 
 
 class May(NamedTuple):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlpo_cli.decision.model import Answers, Condition, Exact, Gate, Number, Rules, Veto, has_any
+from mlpo_cli.decision.conditions import Answers, Condition, Exact, Number, has_any
+from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import FiredGate, FiredVeto, Need
+from mlpo_cli.decision.policy_model import Gate, Veto
 from mlpo_cli.decision.score import Weights, points
 
 

@@ -5,7 +5,8 @@ Used for the confidence only, never for a score.
 
 from __future__ import annotations
 
-from mlpo_cli.decision.model import Answers, Criterion, Prior, Rules
+from mlpo_cli.decision.conditions import Answers
+from mlpo_cli.decision.model import Criterion, Prior, Rules
 
 
 def prior_for(rules: Rules, criterion: Criterion, answers: Answers) -> Prior:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import combinations, permutations, product
 
-from mlpo_cli.decision.model import Answer, Answers, Criterion, Exact, Orchestrator, Rules
+from mlpo_cli.decision.conditions import Answer, Answers, Exact
+from mlpo_cli.decision.model import Criterion, Orchestrator, Rules
 from mlpo_cli.decision.outcome import Flip, OpenQuestion
 from mlpo_cli.decision.outlook import Outlook
 from mlpo_cli.decision.score import Weights, corners

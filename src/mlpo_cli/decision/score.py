@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from mlpo_cli.decision.model import (
-    Answer,
-    Answers,
-    Criterion,
-    Evidence,
-    Exact,
-    Orchestrator,
-    Rules,
-    Single,
-    choices_of,
-)
+from mlpo_cli.decision.conditions import Answer, Answers, Exact, Single, choices_of
+from mlpo_cli.decision.model import Criterion, Evidence, Orchestrator, Rules
 from mlpo_cli.decision.outcome import Contribution
 
 Weights = Mapping[str, Exact]

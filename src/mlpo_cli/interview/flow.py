@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Protocol
 
 from mlpo_cli.answers.validate import contradictions
-from mlpo_cli.decision.model import Answer, Criterion, Rules
+from mlpo_cli.decision.conditions import Answer
+from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.decision.score import effective_weights
 from mlpo_cli.interview.plan import Question, next_question
 

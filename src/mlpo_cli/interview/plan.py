@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mlpo_cli.decision import flips, policy, questions
-from mlpo_cli.decision.model import Answers, Criterion, Rules
+from mlpo_cli.decision.conditions import Answers
+from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.decision.outcome import OpenQuestion
 from mlpo_cli.decision.score import Weights
 from mlpo_cli.reports.sentences import describe_leaders, title

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.model import Evidence, Rules, choices_of
+from mlpo_cli.decision.conditions import choices_of
+from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.reports import sentences, verdict
 from mlpo_cli.reports.contributions import Row, make_rows, sum_points

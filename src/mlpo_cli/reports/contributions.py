@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mlpo_cli.decision.model import Answer, Evidence, Exact
+from mlpo_cli.decision.conditions import Answer, Exact
+from mlpo_cli.decision.model import Evidence
 from mlpo_cli.decision.outcome import Contribution, Decision
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mlpo_cli.decision.model import Evidence, Number, Rules
+from mlpo_cli.decision.conditions import Number
+from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.decision.policy import in_order
 from mlpo_cli.reports import contributions, sentences, verdict

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mlpo_cli.decision.model import Evidence, Exact
+from mlpo_cli.decision.conditions import Exact
+from mlpo_cli.decision.model import Evidence
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
 from mlpo_cli.reports.contributions import Row, make_rows
 

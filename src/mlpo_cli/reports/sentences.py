@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.model import Answer, Evidence, Rules, choices_of
+from mlpo_cli.decision.conditions import Answer, choices_of
+from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
 
 NOT_SURE = "not sure"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from mlpo_cli.decision.model import Exact, Rules
+from mlpo_cli.decision.conditions import Exact
+from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.reports import sentences, verdict
 from mlpo_cli.reports.contributions import Cell, Row, make_rows, sort_by_gap, sum_points

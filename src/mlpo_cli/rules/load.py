@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from mlpo_cli.decision.model import Criterion, Orchestrator, Policy, Rules
+from mlpo_cli.decision.model import Criterion, Orchestrator, Rules
+from mlpo_cli.decision.policy_model import Policy
 from mlpo_cli.errors import Problem, RulesError
 from mlpo_cli.rules import parse, parse_policy
 from mlpo_cli.rules.node import Node

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mlpo_cli.decision.conditions import Condition, Single
 from mlpo_cli.decision.model import (
     Adjustment,
     Check,
-    Condition,
     ConditionalPrior,
     Contradiction,
     Criterion,
@@ -18,7 +18,6 @@ from mlpo_cli.decision.model import (
     Prior,
     Row,
     Scores,
-    Single,
 )
 from mlpo_cli.rules.node import Node
 

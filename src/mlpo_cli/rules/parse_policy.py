@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from mlpo_cli.decision.model import (
+from mlpo_cli.decision.policy_model import (
     CombinedOutcome,
     ConfidencePolicy,
     Gate,
