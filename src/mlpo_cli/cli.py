@@ -27,39 +27,43 @@ app = typer.Typer(
 
 AnswersOption = Annotated[
     str | None,
-    typer.Option("--answers", metavar="FILE", help="Answers in YAML or JSON; - is standard input."),
+    typer.Option(
+        "--answers", metavar="FILE", help="Read answers in YAML or JSON; - is standard input."
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="One answer: a criterion's id, project.KEY or overrides.weights.ID. Repeatable.",
+        help="Set a criterion by its id, project.KEY or overrides.weights.ID. Repeatable.",
     ),
 ]
 RulesOption = Annotated[
     str | None,
-    typer.Option("--rules", metavar="DIR", help="Rules of your own, laid over those of mlpo."),
+    typer.Option("--rules", metavar="DIR", help="Change or extend the rules with those in DIR."),
 ]
 NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask.")]
 DefaultsOption = Annotated[
     bool,
-    typer.Option("--defaults", help="Never ask; what is not answered is not sure, or its default."),
+    typer.Option("--defaults", help="Never ask; open questions count as not sure."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Skip the review and confirmations.")]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the files of --output and --save-answers.")
+    bool, typer.Option("--overwrite", help="Replace an output file that exists.")
 ]
 SaveOption = Annotated[
     str | None,
-    typer.Option("--save-answers", metavar="FILE", help="Write the answers, as YAML or .json."),
+    typer.Option(
+        "--save-answers", metavar="FILE", help="Write the answers to a .yaml or .json file."
+    ),
 ]
 ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Where each value comes from, and the evidence.")
+    bool, typer.Option("--explain", help="Show where each value comes from, and the evidence.")
 ]
 OutputOption = Annotated[
-    str | None, typer.Option("--output", metavar="FILE", help="Write it to a file.")
+    str | None, typer.Option("--output", metavar="FILE", help="Write the output to a file.")
 ]
 
 
@@ -139,14 +143,15 @@ def new(
         bool, typer.Option("--accept-toss-up", help="Take the leader of a toss-up.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the decision and the files; write nothing.")
+        bool,
+        typer.Option("--dry-run", help="Show the recommendation and the files; write nothing."),
     ] = False,
     git: Annotated[
         bool,
-        typer.Option("--git", help="Commit the project, in a repository of its own if need be."),
+        typer.Option("--git", help="Commit the project; make a git repository if there is none."),
     ] = False,
     run: Annotated[
-        bool, typer.Option("--run", help="Then set the project up and run its pipeline.")
+        bool, typer.Option("--run", help="Set the project up and run its pipeline.")
     ] = False,
     json: JsonOption = False,
     explain: ExplainOption = False,
@@ -161,12 +166,11 @@ def new(
 ) -> int:
     """Generate a project for the recommended orchestrator, or for the one you name.
 
-    It appears whole or not at all. Its directory may hold files already, such as a fresh clone's,
-    unless the project would replace one.
+    The project is generated completely or not at all. Its folder may contain files already, such as
+    those of a fresh clone, if none of them would be replaced.
 
-    Exit codes: 0 generated, 1 no recommendation to follow, or you declined, 2 the answers cannot be
-    used or a file is in the way; nothing is written then. 1 also when --git or --run fail; the
-    project stays.
+    Exit codes: 0 generated; 1 there is no clear recommendation, you declined, or --git or --run
+    failed; 2 the answers cannot be used, or a file is in the way.
     """
     from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.new import Request
@@ -234,7 +238,7 @@ def skill(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", metavar="PATH", help="Write it to a folder, as SKILL.md, or to a file."
+            "--output", metavar="PATH", help="Write it to a folder (as SKILL.md) or a file."
         ),
     ] = None,
     overwrite: OverwriteOption = False,

@@ -74,7 +74,7 @@ def test_the_source_that_kfp_sends_is_that_of_the_component(toy: Project) -> Non
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"kit": "0.1.9", "code": ""}, "but the run was started with 0.1.9: run `make setup image push`"),
+        ({"kit": "0.1.9", "code": ""}, "but the run was started with 0.1.9: run `make setup"),
         ({"kit": "", "code": "0"}, "this image holds other code than the pipeline was compiled"),
     ],
 )
