@@ -33,4 +33,5 @@ def borrow(project: Project, lent: Path) -> dict[str, Any]:
     """
     (project.path / ".venv").symlink_to(lent)
     (lent / "ready").touch()  # newer than this project's locks: nothing to install
-    return {"PYTHONPATH": str(project.path / "src")}
+    mypy = ROOT / ".mypy_cache" / "projects" / lent.parent.name  # libraries are checked once
+    return {"PYTHONPATH": str(project.path / "src"), "MYPY_CACHE_DIR": str(mypy)}

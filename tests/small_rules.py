@@ -200,7 +200,9 @@ def load_documents(documents: dict[str, Any], layer: dict[str, Any] | None = Non
 
 SMALL = load_documents(DOCUMENTS)
 SMALL_WEIGHTS = {c.id: c.weight for c in SMALL.criteria}
-# For what must hold whatever the rules say: it is tested with the shipped ones too.
+# For what must hold whatever the rules say: `make test-full` tests it with the shipped ones too.
 with_any_rules = pytest.mark.parametrize(
-    "rules", [SMALL, pytest.param(RULES, marks=pytest.mark.slow)], ids=["small", "shipped"]
+    "rules",
+    [SMALL, pytest.param(RULES, marks=[pytest.mark.slow, pytest.mark.full])],
+    ids=["small", "shipped"],
 )

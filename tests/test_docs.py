@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -28,7 +29,9 @@ sys.path.insert(0, str(ROOT / "scripts"))
 generator = import_module("docs")  # scripts/docs.py; `docs/` holds no package
 
 # A block with one of these commands takes minutes, so that only the slow tests run it.
-SLOW = ("pipx install", "make demo", "make setup run", "make lint", "make manifests")
+SLOW = ("make demo", "make setup run", "make lint", "make manifests")
+# test_packaging.py installs mlpo in seconds; only `make test-full` runs these as well.
+FULL = ("pipx install",)
 # Commands of pages that are replaced by another one here, and why.
 INSTEAD = {
     # They ask questions; tests/interview/test_terminal.py answers them in a real terminal.
@@ -78,17 +81,17 @@ def commands_of(block: Block) -> list[tuple[str, str | None]]:
     return [(INSTEAD.get(command, command), output) for command, output in bare]
 
 
-def is_slow(block: Block) -> bool:
-    return any(word in command for command, _ in commands_of(block) for word in SLOW)
+def has_any(block: Block, words: Sequence[str]) -> bool:
+    return any(word in command for command, _ in commands_of(block) for word in words)
 
 
-def follow(page: str, reader: Reader, slow: bool) -> None:
-    """Follow a page from the top; leave its slow blocks out unless `slow`."""
+def follow(page: str, reader: Reader, leave_out: Sequence[str] = ()) -> None:
+    """Follow a page from the top, without the blocks that have one of these words in a command."""
     for block in blocks(page):
         if block.edit:
             reader.change(block)
         folder = reader.folder
-        for command, output in commands_of(block) if slow or not is_slow(block) else ():
+        for command, output in commands_of(block) if not has_any(block, leave_out) else ():
             result, folder = reader.run(command, folder)
             where = f"{block.where}: {command}\n"
             assert result.returncode == 0, where + result.stdout
@@ -98,20 +101,21 @@ def follow(page: str, reader: Reader, slow: bool) -> None:
 
 @pytest.mark.parametrize("page", [p for p in TO_RUN if any(commands_of(b) for b in blocks(p))])
 def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
-    follow(page, Reader(tmp_path / "mlpo"), slow=False)
+    follow(page, Reader(tmp_path / "mlpo"), leave_out=(*SLOW, *FULL))
 
 
 @pytest.mark.slow
+def test_the_demo_of_the_readme_runs(tmp_path):
+    follow("README.md", Reader(tmp_path / "a folder"), leave_out=FULL)
+
+
+@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=() if page == "README.md" else pytest.mark.full)
-        for page in TO_RUN
-        if any(map(is_slow, blocks(page)))
-    ],
+    "page", [p for p in TO_RUN if any(has_any(b, (*SLOW, *FULL)) for b in blocks(p))]
 )
-def test_the_slow_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
-    follow(page, Reader(tmp_path / "a folder"), slow=True)
+def test_all_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
+    follow(page, Reader(tmp_path / "a folder"))
 
 
 def test_what_these_lists_leave_out_is_still_on_a_page():

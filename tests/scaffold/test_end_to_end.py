@@ -99,7 +99,7 @@ def test_the_report_opens_in_a_real_browser_without_a_network(green, tmp_path):
 def test_predictions_come_from_the_served_champion(green):
     said = green.make("predict").stdout
     assert "version 1 at http://127.0.0.1:" in said
-    assert len(re.findall(r"^  \d \(\d+\.\d%\), it is \d$", said, re.MULTILINE)) == 5
+    assert len(re.findall(r"^  \d \(\d+\.\d%\), the truth is \d$", said, re.MULTILINE)) == 5
 
 
 def test_serve_answers_over_http_until_it_is_stopped(green):

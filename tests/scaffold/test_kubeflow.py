@@ -77,7 +77,7 @@ def test_the_report_the_predictions_and_the_server_are_the_champions(green):
     assert not re.search(r'(src|href)="(?!data:)', page)
 
     printed = green.make("predict").stdout
-    assert len(re.findall(r"^  \d \(\d+\.\d%\), it is \d$", printed, re.MULTILINE)) == 5
+    assert len(re.findall(r"^  \d \(\d+\.\d%\), the truth is \d$", printed, re.MULTILINE)) == 5
 
     with subprocess.Popen(
         ["make", "serve", "PORT=0"],
