@@ -8,11 +8,11 @@ from support import EXAMPLES, RULES
 
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.reports import adr
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 
 def example(name):
-    document = read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data
+    document = parse_yaml((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data
     return decide(RULES, document["criteria"])
 
 
