@@ -20,11 +20,11 @@ from mlpo_cli.resources import rules_dir
 from mlpo_cli.scaffold import list_scaffolds
 
 EXIT_CODES = {
-    "OK": "success: a recommendation (also a toss-up), a project, or what the command prints",
+    "OK": "success; for `recommend` a toss-up is one too",
     "NEGATIVE": "the result is negative: nothing fits, a toss-up that `new` may not decide, a "
     "project that you declined, a run or a commit that failed",
-    "USAGE": "the command line, the answers or the rules can't be used, or files of the target "
-    "would be replaced; nothing was written",
+    "USAGE": "the command line, the answers, the rules or the target can't be used; nothing was "
+    "written",
     "INTERNAL": "a defect in mlpo; the message names the crash log",
     "INTERRUPTED": "interrupted with Ctrl-C",
 }
@@ -174,7 +174,7 @@ def render_rules() -> Iterable[str]:
         for a in o.adjustments
     ]
     yield render_table(("for", "when", "changes", "why"), adjustments)
-    yield "## Notes\n\nRecommendations for such teams have the note, whichever orchestrator leads.\n"
+    yield "## Notes\n\nRecommendations for such teams have the note, whoever leads.\n"
     notes = [
         (
             f"`{n.id}`",
@@ -198,15 +198,15 @@ def _render_confidence(loaded: Rules) -> str:
     order = _titles(loaded, list_in_tie_break_order(loaded))
     return (
         "## Ties and confidence\n\n"
-        f"Orchestrators within {float(policy.margin)} points of the best are a tie, which the first "
-        f"of {order} wins. The confidence is the share of {confidence.draws:,} simulated variations in "
-        "which the leader still comes first. Each variation changes every weight at random "
-        f"(coefficient of variation {confidence.cv}) and answers the open questions at random, by "
-        f"how common each answer is. From {confidence.robust:.0%} the result is *robust* (reports say: "
-        f"sure), from {confidence.leaning:.0%} *leaning* (fairly sure), below that a *toss-up* (too "
-        "close to call). It is also a toss-up if another orchestrator comes first more often. With "
-        f"fewer than {confidence.robust_needs_answers} answers to questions that concern every team, "
-        "it is at most *leaning*.\n"
+        f"Orchestrators within {float(policy.margin)} points of the best are a tie, which the "
+        f"first of {order} wins. The confidence is the share of {confidence.draws:,} simulated "
+        "variations in which the leader still comes first. Each variation changes every weight at "
+        f"random (coefficient of variation {confidence.cv}) and answers the open questions at "
+        f"random, by how common each answer is. From {confidence.robust:.0%} the result is "
+        f"*robust* (reports say: sure), from {confidence.leaning:.0%} *leaning* (fairly sure), "
+        "below that a *toss-up* (too close to call). It is also a toss-up if another orchestrator "
+        f"comes first more often. With fewer than {confidence.robust_needs_answers} answers to "
+        "questions that concern every team, it is at most *leaning*.\n"
     )
 
 
@@ -217,8 +217,9 @@ def render_templates() -> str:
     sentence = f"mlpo generates projects for {_join(ready)}."
     if not titles:
         return sentence
-    verb, their = ("are", "their projects are") if len(titles) > 1 else ("is", "its project is")
-    return f"{sentence} {_join(list(titles.values()))} {verb} recommended, but {their} not available yet."
+    verb, projects = ("are", "their projects are") if len(titles) > 1 else ("is", "its project is")
+    others = _join(list(titles.values()))
+    return f"{sentence} {others} {verb} recommended, but {projects} not available yet."
 
 
 def _load_rules() -> Rules:

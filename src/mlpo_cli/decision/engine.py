@@ -107,5 +107,5 @@ def _collect_notes(
     if not answers:
         notes.append("Nothing is answered yet, so this is the policy's default.")
     if any(gate.overruled for gate in gates):
-        notes.append("Every candidate that is left is behind a gate, so the gates were opened.")
+        notes.append("All remaining orchestrators are behind gates, so the gates do not count.")
     return tuple(notes)

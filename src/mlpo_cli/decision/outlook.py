@@ -1,8 +1,8 @@
 """Find what conditions, vetoes and gates can still become while some answers are open.
 
-The logic has three values: something can still be true, false, or either. Each open answer is
-looked at alone, so where two conditions read the same answer, "either" may be said of something
-that is in fact settled. What is said to be settled always is.
+Each of them can still turn out true, false, or either. They are combined as if they were
+independent, so if two conditions read the same answer, the result may be "either" for something
+that is already settled. A settled result is always right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Find the open questions that can still change the winner.
 
-The result may hold a question too many, but never lacks one: it is found from bounds.
+The result may include a question that cannot change the winner, but never misses one that can,
+because it is computed from bounds.
 
 1. Find which sets of candidates are still possible, given what the open answers can do to vetoes
    and gates (`outlook`).

@@ -80,7 +80,7 @@ class _Files:
             raise RulesError([Problem(str(layer), "has no rules", fix)])
 
     def list_orchestrators(self) -> list[str]:
-        """List the files of the orchestrators: those of the directory, then new ones of the layer."""
+        """List the files of the orchestrators: the shipped ones, then new ones of the layer."""
         names: dict[str, None] = {}
         for folder in filter(None, (self._directory, self._layer)):
             files = sorted((folder / "orchestrators").glob("*.yaml"))

@@ -14,7 +14,7 @@ from mlpo_cli.scaffold import place
 from mlpo_cli.scaffold.catalog import list_scaffolds, load_scaffold
 from mlpo_cli.staging import remove_abandoned, staging_folder
 
-__all__ = ["File", "Generated", "Provenance", "list_scaffolds", "generate"]
+__all__ = ["File", "Generated", "Provenance", "generate", "list_scaffolds"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,10 @@ def generate(
 ) -> Generated:
     """Generate a project at `target`: completely or not at all.
 
-    A dry run returns the same but leaves the target as it is.
-
-    `project` must name an orchestrator that `list_scaffolds` lists; `adr` is the text of its
-    docs/adr/0001-orchestrator.md. Raises TargetError when the target can't be written, or
-    lists every file of the target that the project would replace.
+    A dry run returns the same, but leaves the target as it is. `project` must name an orchestrator
+    that `list_scaffolds` lists; `adr` is the text of its docs/adr/0001-orchestrator.md. Raises
+    TargetError when the target can't be written, and when the project would replace files in it,
+    with a list of these.
     """
     # Importing copier takes half a second, so it is imported only here.
     from mlpo_cli.scaffold.origin import write_origin
