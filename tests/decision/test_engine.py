@@ -174,7 +174,7 @@ def test_what_has_to_be_operated_follows_the_answers():
     always_on = RULES.orchestrator("kubeflow").operate
     assert decision.orchestrator == "kubeflow"
     assert decision.operate != always_on
-    assert not any("at all times" in line for line in decision.operate)
+    assert not any("always runs" in line for line in decision.operate)
     assert decide(RULES, {"existing_platform": "kubeflow"}).operate == always_on
 
 

@@ -47,7 +47,7 @@ def test_several_choices_are_all_in_the_record():
     text = adr.render(RULES, "kubeflow", example("platform"))
     choices = RULES.criterion("compliance").choices
     row = "; ".join(f"`{id}`: {choices[id]}" for id in ("lineage", "access_control", "airgapped"))
-    assert f"| Is there a governance requirement? | {row} |" in text
+    assert f"| Which governance requirements are there? | {row} |" in text
     assert "Governance (lineage + access_control + airgapped)" in text
 
 
