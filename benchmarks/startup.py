@@ -93,9 +93,9 @@ def _engine(rounds: int) -> None:
     from mlpo_cli import rules
     from mlpo_cli.decision.engine import decide
     from mlpo_cli.resources import rules_dir
-    from mlpo_cli.yamlmap import read
+    from mlpo_cli.yamlmap import parse_yaml
 
-    answers = read(Path(ANSWERS).read_text(encoding="utf-8"), ANSWERS).data["criteria"]
+    answers = parse_yaml(Path(ANSWERS).read_text(encoding="utf-8"), ANSWERS).data["criteria"]
     loaded = rules.load(rules_dir())
 
     def ms(work: object) -> float:

@@ -1,4 +1,4 @@
-"""Put the wheel of mlpo-kit into mlpo's own: a hook of hatchling, when mlpo's wheel is built."""
+"""Put the wheel of mlpo-kit into that of mlpo. Hatchling runs this hook when it builds mlpo."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CarryKit(BuildHookInterface):  # type: ignore[type-arg]
-    """The kit's wheel as data of mlpo; an editable mlpo builds it when it is needed."""
+    """Adds the wheel of mlpo-kit to the data of mlpo.
+
+    Not for an editable installation, which builds the kit's wheel when it is needed.
+    """
 
     folder: str = ""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the kit's wheel of kit/, and have it packed."""
+        """Build the kit's wheel from kit/, and add it to the files of mlpo's wheel."""
         if version == "editable":
             return
         kit = Path(self.root) / "kit"
@@ -27,6 +30,6 @@ class CarryKit(BuildHookInterface):  # type: ignore[type-arg]
         build_data["force_include"][str(wheel)] = f"mlpo_cli/_data/kit/{wheel.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Delete what was built on the way."""
+        """Delete the temporary folder with the kit's wheel."""
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""List what can be imported in the projects of a scaffold: scaffolds/<orchestrator>/importable.txt.
+"""List the modules that a scaffold's projects can import: scaffolds/<orchestrator>/importable.txt.
 
-A package of a project may have none of these names: one of the two would hide the other. `make
-locks` writes the lists, from the environments of the tests, which have the locked packages in them.
+The package of a project must not have one of these names, because one module would hide the other.
+`make locks` writes the lists from the environments of the tests, where the locks are installed.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _HEAD = (
     "# Written by `make locks` from the locked packages.",
 )
 _PACKAGE = re.compile(r"[a-z][a-z0-9_]*")  # no other name can be a project's package
-_LOOKED_UP = re.compile(rb"""sys\.modules(?:\.get\(|\[)\s*["']([a-z]\w*)["']""")
+_SYS_MODULES_LOOKUP = re.compile(rb"""sys\.modules(?:\.get\(|\[)\s*["']([a-z]\w*)["']""")
 
 
 def render_list(environment: Path, locks: Path) -> str:
     """Return the text of a scaffold's list.
 
-    `environment` is a .venv with its locked packages, `locks` the folder of its locks.
+    `environment` is a .venv with the locked packages, `locks` the folder of the locks.
     """
     return "\n".join([*_HEAD, *sorted(find_modules(environment, locks))]) + "\n"
 
 
 def find_modules(environment: Path, locks: Path) -> set[str]:
-    """Return the names of the top-level modules of all locked packages.
+    """Find the names of the top-level modules of all locked packages.
 
-    Also those that a locked package looks for in sys.modules without importing them: scikit-learn
-    takes any module named `pandas` for the real one.
+    Includes modules that a locked package looks up in sys.modules without importing them: for
+    example, scikit-learn treats any module named `pandas` as pandas.
     """
     (site,) = environment.glob("lib/python3*/site-packages")
-    left_out = {NAME, *TOOLS}
+    ignored = {NAME, *TOOLS}
     installed = {
         name: distribution
         for distribution in distributions(path=[str(site)])
-        if (name := canonicalize_name(distribution.name)) not in left_out
+        if (name := canonicalize_name(distribution.name)) not in ignored
     }
-    modules = {module for one in installed.values() for module in _list_modules(one)}
+    modules = {module for dist in installed.values() for module in _list_modules(dist)}
     modules |= {_guess_module(name) for name in _list_locked(locks) - set(installed)}
     return {module for module in modules - stdlib.NAMES if _PACKAGE.fullmatch(module)}
 
@@ -60,7 +60,7 @@ def _list_modules(distribution: Distribution) -> Iterator[str]:
             yield top.partition(".")[0]
         if file.suffix == ".py" and top != "..":
             source = Path(str(file.locate())).read_bytes()
-            yield from (found.decode() for found in _LOOKED_UP.findall(source))
+            yield from (name.decode() for name in _SYS_MODULES_LOOKUP.findall(source))
 
 
 def _list_locked(locks: Path) -> set[str]:
@@ -69,10 +69,10 @@ def _list_locked(locks: Path) -> set[str]:
 
 
 def _guess_module(distribution: str) -> str:
-    """Return the module of a distribution that is not installed where the lists are written.
+    """Guess the module of a distribution that is not installed in the environment of the tests.
 
-    Those are packages for CUDA, which share a namespace that is the first word of their names, and
-    the few for other systems and older Pythons, which are named as their module is.
+    These are packages for CUDA, whose namespace is the first word of their names, and a few for
+    other systems and older Pythons, which have the names of their modules.
     """
     first, _, _ = distribution.partition("-")
     return first if first in ("cuda", "nvidia") else distribution.replace("-", "_")

@@ -1,8 +1,8 @@
-"""Draw docs/recommend.svg, the terminal of the README, from what mlpo really prints.
+"""Draw docs/recommend.svg, the picture of a terminal in the README, from real output of mlpo.
 
     python scripts/picture.py
 
-`make docs` does it too; tests/test_docs.py fails when the picture is not in step.
+`make docs` does this too; tests/test_docs.py fails if the picture is out of date.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LIGHT_ON_DARK = TerminalTheme(
         (121, 192, 255), (210, 168, 255), (86, 182, 194), (201, 209, 217),
     ],
 )  # fmt: skip
-# Rich's own template loads a font from another host; this one takes what the reader has.
+# Rich's own template loads a font from another host; this one uses fonts that the reader has.
 TEMPLATE = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -57,22 +57,22 @@ TEMPLATE = """\
 """
 
 
-def printed(*arguments: str, **variables: str) -> str:
-    """What mlpo prints, whatever language, terminal and answers this machine is set to."""
-    kept = {
+def run_mlpo(*arguments: str, **variables: str) -> str:
+    """Run mlpo and return its output, with none of the user's own MLPO_ or colour variables."""
+    environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("MLPO_", "NO_COLOR", "FORCE_"))
     }
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "mlpo_cli", *arguments],
-        cwd=ROOT, env={**kept, "PYTHONIOENCODING": "utf-8", **variables},
+        cwd=ROOT, env={**environment, "PYTHONIOENCODING": "utf-8", **variables},
         stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
-    return ran.stdout
+    return result.stdout
 
 
-def draw() -> str:
-    """The picture: the command, and its output in the colours of a terminal."""
-    report = printed(*COMMAND[1:], FORCE_COLOR="1", TERM="xterm-256color")
+def draw_picture() -> str:
+    """Draw the command and its output in the colours of a terminal. Returns an SVG document."""
+    report = run_mlpo(*COMMAND[1:], FORCE_COLOR="1", TERM="xterm-256color")
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     console.print(Text.assemble(("$ ", "green"), (" ".join(COMMAND), "bold")))
     console.print(Text.from_ansi(report), end="")
@@ -84,4 +84,4 @@ def draw() -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(), encoding="utf-8")
+    PICTURE.write_text(draw_picture(), encoding="utf-8")

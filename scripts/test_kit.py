@@ -1,11 +1,11 @@
-"""Test the library in the environments that it runs in: `make test-kit`.
+"""Test the library in the environments of generated projects: `make test-kit`.
 
     python scripts/test_kit.py [--types] [PYTEST OPTION ...]
 
-The core and the Metaflow adapter run in Metaflow's locked environment, the two other adapters in
-theirs; the tests of setting up run with mlpo's own. With --types mypy checks the same parts, in the
-same environments. The options go to pytest in each. Exits with 1 where one of them failed; all of
-them run.
+The tests of the core and of the Metaflow adapter run in Metaflow's locked environment, those of the
+other adapters in theirs; the tests of `setup` run with mlpo's own. With --types, mypy checks the
+same parts in the same environments instead. The options go to each pytest. All parts run, and the
+exit code is 1 if one of them failed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from test_environments import prepare_environment
 
 KIT = Path(__file__).resolve().parent.parent / "kit"
 ADAPTERS = ("metaflow", "kubeflow", "zenml")
-NOTHING_COLLECTED = 5  # pytest's exit code: the options left no test of this part
+NOTHING_COLLECTED = 5  # pytest's exit code if the options select no test
 
 
 def main(*arguments: str) -> int:
-    """Test or check each part; returns the exit code."""
+    """Test each part, or check its types. Returns the exit code."""
     if "--types" in arguments:
-        with ThreadPoolExecutor(2) as pool:  # mypy has one thread
+        with ThreadPoolExecutor(2) as pool:  # each mypy uses one core
             results = list(pool.map(check_types, ADAPTERS))
     else:
         results = [run_tests(orchestrator, arguments) for orchestrator in ADAPTERS]
@@ -36,22 +36,22 @@ def main(*arguments: str) -> int:
 
 
 def run_tests(orchestrator: str, options: Sequence[str]) -> int:
-    """Run the tests of the parts that belong into an orchestrator's environment."""
-    began = time.monotonic()
+    """Run the tests of an orchestrator's part in its environment."""
+    start = time.monotonic()
     tests = [f"tests/{orchestrator}"]
     if orchestrator == "metaflow":
         others = [*(name for name in ADAPTERS if name != orchestrator), "setup"]
         tests = ["tests", *(f"--ignore=tests/{name}" for name in others)]
     elif "not full" not in options:
-        tests.append("tests/recipes")  # of what a user changes: once here, thrice in test-full
+        tests.append("tests/recipes")  # only in test-full; those of Metaflow always run
     workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     code = run(orchestrator, "pytest", *tests, *workers, *options)
-    print(f"the kit in {orchestrator}'s environment: {time.monotonic() - began:.0f} s", flush=True)
+    print(f"the kit in {orchestrator}'s environment: {time.monotonic() - start:.0f} s", flush=True)
     return 0 if code == NOTHING_COLLECTED else code
 
 
 def check_types(orchestrator: str) -> int:
-    """Check the types of the same parts, strictly."""
+    """Check the types of an orchestrator's part with mypy --strict."""
     parts = [f"src/mlpo_kit/{orchestrator}"]
     if orchestrator == "metaflow":
         folders = sorted(path for path in (KIT / "src" / "mlpo_kit").iterdir() if path.is_dir())
@@ -66,13 +66,13 @@ def has_python(folder: Path) -> bool:
 
 
 def run(orchestrator: str, module: str, *arguments: str) -> int:
-    """Run a module in the kit's folder with an environment's Python, on the sources as they are."""
+    """Run a module with an environment's Python, in kit/ and on its sources."""
     python = prepare_environment(orchestrator) / "bin" / "python"
     environment = {**os.environ, "PYTHONPATH": str(KIT / "src")}
-    done = subprocess.run(
+    result = subprocess.run(
         [str(python), "-m", module, *arguments], cwd=KIT, env=environment, check=False
     )
-    return done.returncode
+    return result.returncode
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from mlpo_cli.answers.validate import validate
 from mlpo_cli.cli import app
 from mlpo_cli.errors import ExitCode
 from mlpo_cli.resources import rules_dir
-from mlpo_cli.scaffold import available
-from mlpo_cli.yamlmap import read
+from mlpo_cli.scaffold import list_scaffolds
+from mlpo_cli.yamlmap import parse_yaml
 
 sys.path.insert(0, str(ROOT / "scripts"))
 generator = import_module("docs")  # scripts/docs.py; `docs/` holds no package
@@ -68,7 +68,7 @@ HOW_TO = [page for page in pages() if page.removeprefix("docs/") not in generato
 TO_RUN = [page for page in HOW_TO if page not in NOT_RUN]
 MLPO: Any = typer.main.get_command(app)
 COMMANDS = MLPO.commands
-FIELDS = describe(RULES, available())
+FIELDS = describe(RULES, list_scaffolds())
 
 
 def text_of(page: str) -> str:
@@ -321,7 +321,7 @@ def test_each_example_of_answers_is_valid(block):
     if name := schema_named_in(block):
         assert f"docs/{name}" in generator.FILES
     else:
-        assert validate(read(block.body, "x"), RULES, available())[1] == []
+        assert validate(parse_yaml(block.body, "x"), RULES, list_scaffolds())[1] == []
 
 
 @pytest.mark.parametrize("block", yaml_blocks(LOADED[1]), ids=lambda block: block.where)
@@ -330,7 +330,7 @@ def test_each_example_of_rules_loads_and_is_valid(block, tmp_path):
         assert f"docs/{name}" in generator.FILES
         return
     schema = json.loads(text_of("docs/rules.schema.json"))
-    document = json.loads(json.dumps(read(block.body, "x").data))
+    document = json.loads(json.dumps(parse_yaml(block.body, "x").data))
     assert list(jsonschema.Draft7Validator(schema).iter_errors(document)) == []
     name = "orchestrators/zenml.yaml" if "scores:" in block.body else "criteria.yaml"
     (tmp_path / name).parent.mkdir(exist_ok=True)

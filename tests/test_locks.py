@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from mlpo_cli.answers.project import ProjectSettings, check
 from mlpo_cli.answers.reserved import load_project_names
 from mlpo_cli.resources import scaffolds_dir
-from mlpo_cli.scaffold import Provenance, available, generate
+from mlpo_cli.scaffold import Provenance, generate, list_scaffolds
 from mlpo_kit.setup import vendored
 from mlpo_kit.setup.wheel_builder import write_wheel
 
@@ -89,7 +89,7 @@ def load(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="module", params=list_scaffolds())
 def scaffold(request, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     """A scaffold's folder, and the pyproject.toml of its projects."""
     project = tmp_path_factory.mktemp("locks") / "locked"
@@ -172,14 +172,14 @@ def test_tools_and_what_runs_agree_on_what_both_need(scaffold):
 
 def test_a_stale_lock_is_told_by_its_pins():
     old = LOCKS[0].read_text(encoding="utf-8")
-    assert locks.difference(old, old) == []
-    assert locks.difference(old, re.sub("sha256:0", "sha256:1", old)) == []
+    assert locks.compare_pins(old, old) == []
+    assert locks.compare_pins(old, re.sub("sha256:0", "sha256:1", old)) == []
     name, version = re.findall(r"^(\S+)==(\S+) \\$", old, re.M)[0]
     newer = old.replace(f"{name}=={version} ", f"{name}==99 ", 1)
-    assert locks.difference(old, newer) == [f"- {name}=={version}", f"+ {name}==99"]
+    assert locks.compare_pins(old, newer) == [f"- {name}=={version}", f"+ {name}==99"]
 
 
-@pytest.mark.parametrize("orchestrator", available())
+@pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_the_list_of_what_can_be_imported_is_what_the_locked_packages_bring(orchestrator):
     folder = SCAFFOLDS / orchestrator
     project = ROOT / ".envs" / orchestrator
@@ -193,7 +193,7 @@ def test_the_list_of_what_can_be_imported_is_what_the_locked_packages_bring(orch
     assert (folder / importable.FILE).read_text(encoding="utf-8") == wanted, "make locks"
 
 
-@pytest.mark.parametrize("orchestrator", available())
+@pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_no_package_is_named_as_what_its_project_imports(orchestrator, tmp_path):
     """Also not as what another project would import: answers do not depend on the orchestrator."""
     assert (SCAFFOLDS / orchestrator / importable.FILE).is_file(), "make locks"

@@ -16,9 +16,9 @@ def complete_setting(key: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
         from mlpo_cli.answers.kinds import Choice
         from mlpo_cli.answers.project import list_settings
-        from mlpo_cli.scaffold import available
+        from mlpo_cli.scaffold import list_scaffolds
 
-        (kind,) = (line.kind for line in list_settings(available()) if line.key == key)
+        (kind,) = (line.kind for line in list_settings(list_scaffolds()) if line.key == key)
         choices = kind.texts if isinstance(kind, Choice) else ()
         return complete_words(choices)(incomplete)
 

@@ -1,9 +1,9 @@
 """Make files in a hidden staging folder beside their destination.
 
-A staging folder is on the file system of its destination, so that finished files get there by a
-rename or by hard links. Its process holds a lock in it. A killed process leaves its folder behind;
-the next process that needs one in the same place removes the folder, and the files that the killed
-process linked without finishing.
+A staging folder is on the same file system as its destination, so that finished files can be moved
+there by a rename or by hard links. The process that uses it holds a lock on a file in it. A killed
+process leaves its folder behind. The next process that makes a staging folder in the same place
+removes that folder, and the links of an unfinished `link_files`.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ def link_files(tree: Path, staging: Path, target: Path) -> None:
                 journal.write(f"{path.relative_to(tree)}\n")
             destination.mkdir()
             shutil.copymode(path, destination)
-    tree.rename(staging / _LINKED)  # complete: from here on nothing is undone
+    tree.rename(staging / _LINKED)  # complete: now the links stay
 
 
 def _undo_links(staging: Path) -> None:
-    """Remove what an unfinished `link_files` made, except files that were edited since."""
+    """Remove what an unfinished `link_files` made, except files that were edited afterwards."""
     tree, journal = staging / _LINKING, staging / _JOURNAL
     if not tree.is_dir():
         return
-    # The first line holds the states of the files, each other line a folder that was made.
+    # The first line holds the states of the files; each other line names a folder that was made.
     first, *folders = journal.read_text(encoding="utf-8").splitlines()
     states = json.loads(first)
     for path in tree.rglob("*"):
@@ -102,7 +102,7 @@ def _make_folder(parent: Path) -> tuple[Path, int | None]:
         try:
             return folder, _lock(folder)
         except (BlockingIOError, FileNotFoundError):
-            continue  # another process took it for abandoned before it was locked
+            continue  # another process removed it before it was locked
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 return folder, None
@@ -112,7 +112,7 @@ def _make_folder(parent: Path) -> tuple[Path, int | None]:
 
 def remove_abandoned(parent: Path) -> None:
     """Remove the staging folders in `parent` whose processes have ended."""
-    if not hasattr(os, "getuid"):  # Windows: without locks nobody knows which ones are in use
+    if not hasattr(os, "getuid"):  # Windows: no locks show which folders are in use
         return
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):

@@ -1,9 +1,8 @@
 """Parse YAML (which includes JSON) into plain data, with the line of every value.
 
-Supported is what answers and rules need: mappings with strings or whole numbers as keys, lists, and
-the scalars of YAML 1.2 (`yes` and `no` are words, a date is a string). Duplicate keys, anchors,
-tags, deep nesting and very long documents are refused, so that a hostile document can neither run
-code nor take long.
+It supports only what answers and rules need: mappings with strings or whole numbers as keys, lists,
+and the scalars of YAML 1.2 (`yes`, `no` and dates are strings). It refuses duplicate keys, anchors,
+tags, deep nesting and very long documents, so that no document can run code or take long.
 """
 
 from __future__ import annotations
@@ -28,10 +27,11 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 @dataclass
-class Mapped:
-    """A document: its data, the line of each path in it, and the problems.
+class YamlDocument:
+    """A parsed document: its data, the line of each path, and the problems.
 
-    `names` holds the file of each path that comes from another file than `name`.
+    `name` is its file; `names` holds the files of paths that come from another file, as in merged
+    rules. `values` counts the values.
     """
 
     name: str
@@ -41,26 +41,26 @@ class Mapped:
     names: dict[Path, str] = field(default_factory=dict)
     values: int = 0
 
-    def where(self, path: Path) -> str:
-        """Get `file:line` of a value, or of the nearest value around it."""
+    def locate(self, path: Path) -> str:
+        """Return `file:line` of a value, or of the nearest value that contains it."""
         while path not in self.lines and path:
             path = path[:-1]
         return f"{self.names.get(path, self.name)}:{self.lines.get(path, 1)}"
 
 
-def read(text: str, name: str) -> Mapped:
-    """Parse a document. Never raises: the result's `problems` list the mistakes, with lines."""
-    mapped = Mapped(name)
+def parse_yaml(text: str, name: str) -> YamlDocument:
+    """Parse a document. It never raises: mistakes are in the `problems` of the result."""
+    document = YamlDocument(name)
     try:
         events = yaml.parse(text, Loader=_LOADER)
         next(events)
         if isinstance(next(events), yaml.DocumentStartEvent):
-            mapped.data = _parse_value(next(events), events, mapped, ())
+            document.data = _parse_value(next(events), events, document, ())
     except _InvalidDocument as error:
-        mapped.problems.append(error.problem)
+        document.problems.append(error.problem)
     except yaml.YAMLError as error:
-        mapped.problems.append(_describe_syntax_error(error, text, name))
-    return mapped
+        document.problems.append(_describe_syntax_error(error, text, name))
+    return document
 
 
 class _InvalidDocument(Exception):
@@ -78,12 +78,12 @@ def _describe_syntax_error(error: yaml.YAMLError, text: str, name: str) -> Probl
     return Problem(where, f"not valid YAML or JSON: {what}", "correct the syntax there")
 
 
-def _parse_value(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) -> Any:
-    """Parse the value that begins with `event`, and note its line."""
-    where = f"{mapped.name}:{event.start_mark.line + 1}"
-    mapped.lines[path] = event.start_mark.line + 1
-    mapped.values += 1
-    if mapped.values > MAX_VALUES:
+def _parse_value(event: Any, events: Iterator[Any], document: YamlDocument, path: Path) -> Any:
+    """Parse the value that begins with `event`, and record its line."""
+    where = f"{document.name}:{event.start_mark.line + 1}"
+    document.lines[path] = event.start_mark.line + 1
+    document.values += 1
+    if document.values > MAX_VALUES:
         raise _InvalidDocument(where, "too many values", f"use at most {MAX_VALUES:,}")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise _InvalidDocument(where, "anchors and aliases are not supported", "repeat the value")
@@ -96,24 +96,24 @@ def _parse_value(event: Any, events: Iterator[Any], mapped: Mapped, path: Path) 
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Any] = []
         while not isinstance(item := next(events), yaml.SequenceEndEvent):
-            items.append(_parse_value(item, events, mapped, (*path, len(items))))
+            items.append(_parse_value(item, events, document, (*path, len(items))))
         return items
     mapping: dict[str | int, Any] = {}
     while not isinstance(key_event := next(events), yaml.MappingEndEvent):
-        key = _parse_key(key_event, mapped)
+        key = _parse_key(key_event, document)
         line = key_event.start_mark.line + 1
-        value = _parse_value(next(events), events, mapped, (*path, key))
+        value = _parse_value(next(events), events, document, (*path, key))
         if key in mapping:
-            mapped.problems.append(
-                Problem(f"{mapped.name}:{line}", f"{key} is given twice", "keep one of them")
+            document.problems.append(
+                Problem(f"{document.name}:{line}", f"{key} is given twice", "keep one of them")
             )
         mapping[key] = value
-        mapped.lines[(*path, key)] = line
+        document.lines[(*path, key)] = line
     return mapping
 
 
-def _parse_key(event: Any, mapped: Mapped) -> str | int:
-    where = f"{mapped.name}:{event.start_mark.line + 1}"
+def _parse_key(event: Any, document: YamlDocument) -> str | int:
+    where = f"{document.name}:{event.start_mark.line + 1}"
     if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
         raise _InvalidDocument(where, "a key must be a plain word or number", "rename the key")
     number = _parse_scalar(event.value) if event.implicit[0] else None

@@ -22,7 +22,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfschema_version: 1\r\ncriteria: {team_size: 3}\r\n")
     document = load(str(path))
     assert document.data == {"schema_version": 1, "criteria": {"team_size": 3}}
-    assert document.where(("criteria", "team_size")) == f"{path}:2"
+    assert document.locate(("criteria", "team_size")) == f"{path}:2"
 
 
 def test_a_dash_reads_standard_input(monkeypatch):

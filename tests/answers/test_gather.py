@@ -13,13 +13,13 @@ from support import IDS, RULES, some_answers, some_weights
 from mlpo_cli.answers.gather import Origin, gather
 from mlpo_cli.answers.save import as_json, as_yaml, replay
 from mlpo_cli.answers.validate import Answered
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 ORCHESTRATORS = [o.id for o in RULES.orchestrators]
 
 
 def put(text=None, environ=None, sets=(), options=None):
-    document = None if text is None else read(text, "team.yaml")
+    document = None if text is None else parse_yaml(text, "team.yaml")
     return gather(RULES, ORCHESTRATORS, document, environ, sets, options)
 
 

@@ -19,7 +19,7 @@ from mlpo_cli.answers.project import list_settings
 from mlpo_cli.answers.schema import build
 from mlpo_cli.answers.validate import validate
 from mlpo_cli.commands.schema import schema
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 SCHEMA = build(RULES)
 ORCHESTRATORS = [o.id for o in RULES.orchestrators]
@@ -29,7 +29,7 @@ CHECKED_IN = Path(__file__).parents[2] / "docs" / "answers.schema.json"
 def agrees(document):
     """Whether both take the document, or both refuse it."""
     text = json.dumps(document)
-    accepted = not validate(read(text, "x.json"), RULES, ORCHESTRATORS)[1]
+    accepted = not validate(parse_yaml(text, "x.json"), RULES, ORCHESTRATORS)[1]
     document = json.loads(text)  # several choices are a tuple in mlpo, a list in a document
     assert accepted == jsonschema.Draft7Validator(SCHEMA).is_valid(document), document
     return accepted
@@ -137,7 +137,7 @@ def test_a_contradiction_holds_for_a_list_with_one_of_its_choices():
     for platforms in (["kubeflow", "airflow"], ["kubeflow"], "kubeflow", ["argo", "slurm"]):
         answers = {"existing_kubernetes": "none", "existing_platform": platforms}
         document = {"schema_version": 1, "criteria": answers}
-        mapped = read(json.dumps(document), "x.json")
+        mapped = parse_yaml(json.dumps(document), "x.json")
         accepted = not validate(mapped, rules, ORCHESTRATORS)[1]
         assert accepted == valid(document) == ("kubeflow" not in platforms)
 
@@ -156,7 +156,7 @@ def test_a_contradiction_names_both_lines_and_says_why():
     text = (
         "schema_version: 1\ncriteria:\n  existing_platform: kubeflow\n  existing_kubernetes: none\n"
     )
-    (problem,) = validate(read(text, "t.yaml"), RULES, ())[1]
+    (problem,) = validate(parse_yaml(text, "t.yaml"), RULES, ())[1]
     assert problem.where == "t.yaml:4"
     assert "t.yaml:3" in problem.what
     assert "Kubeflow runs on Kubernetes" in problem.what

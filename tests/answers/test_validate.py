@@ -10,11 +10,11 @@ from support import RULES
 
 from mlpo_cli.answers.validate import validate
 from mlpo_cli.errors import Problem
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 
 def check(text):
-    return validate(read(text, "team.yaml"), RULES, ("metaflow",))
+    return validate(parse_yaml(text, "team.yaml"), RULES, ("metaflow",))
 
 
 def problems(text):

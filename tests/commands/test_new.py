@@ -25,7 +25,7 @@ def generated(monkeypatch, tmp_path):
         return Generated(target, (File("README.md", 20), File("docs/a", 3)), "abc123")
 
     monkeypatch.setattr(scaffold, "generate", generate)
-    monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
+    monkeypatch.setattr(scaffold, "list_scaffolds", lambda: ("metaflow",))
     monkeypatch.chdir(tmp_path)
     return calls
 
@@ -75,7 +75,7 @@ def test_without_answers_it_says_what_to_pass(generated):
 
 
 def test_a_toss_up_is_generated_only_when_accepted(generated, tmp_path, monkeypatch):
-    monkeypatch.setattr(scaffold, "available", lambda: ("kubeflow", "metaflow"))
+    monkeypatch.setattr(scaffold, "list_scaffolds", lambda: ("kubeflow", "metaflow"))
     answers = answers_file(tmp_path, existing_platform="vertex")
     with pytest.raises(NegativeFinding, match=r"Kubeflow leads\. Too close to call") as caught:
         ask(answers, name="x")

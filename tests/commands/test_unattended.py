@@ -127,7 +127,7 @@ def test_new_follows_flags_and_says_where_values_are_from(tmp_path, monkeypatch,
 
     calls = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scaffold, "available", lambda: ("metaflow",))
+    monkeypatch.setattr(scaffold, "list_scaffolds", lambda: ("metaflow",))
     monkeypatch.setattr(
         scaffold, "generate", lambda *call: (calls.append(call[:4]), Generated(call[1], (), "x"))[1]
     )

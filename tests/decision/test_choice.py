@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support import RULES
 
-from mlpo_cli.decision.choice import Refusal, follow, goes_against
+from mlpo_cli.decision.choice import Refusal, choose_orchestrator, goes_against
 from mlpo_cli.decision.engine import decide
 
 ALL = tuple(orchestrator.id for orchestrator in RULES.orchestrators)
@@ -27,7 +27,7 @@ NONE = decide(RULES, {"workload": "single_job"})
     ],
 )
 def test_what_is_followed_and_why_the_rest_is_not(decision, accept, templates, choice):
-    assert follow(decision, accept, templates) == choice
+    assert choose_orchestrator(decision, accept, templates) == choice
 
 
 def test_another_choice_than_the_recommendation_goes_against_it():

@@ -8,13 +8,13 @@ import pytest
 from support import RULES
 
 from mlpo_cli.decision.engine import decide
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 DATA = Path(__file__).parents[1] / "data"
 
 
 def load_personas(name):
-    return read((DATA / name).read_text(encoding="utf-8"), name).data["personas"]
+    return parse_yaml((DATA / name).read_text(encoding="utf-8"), name).data["personas"]
 
 
 CASES = load_personas("personas_cases.yaml")

@@ -9,8 +9,8 @@ from small_rules import with_any_rules
 from support import RULES, some_answers, some_weights
 
 from mlpo_cli.decision.conditions import Condition
-from mlpo_cli.decision.policy import leader
-from mlpo_cli.decision.score import effective_weights
+from mlpo_cli.decision.policy import find_leader
+from mlpo_cli.decision.score import resolve_weights
 
 
 @with_any_rules
@@ -18,12 +18,12 @@ from mlpo_cli.decision.score import effective_weights
 @given(data=st.data())
 def test_no_preference_never_moves_the_winner(rules, data):
     answers = data.draw(some_answers(rules))
-    weights = effective_weights(rules, data.draw(some_weights(rules)))
+    weights = resolve_weights(rules, data.draw(some_weights(rules)))
     for criterion in rules.criteria:
         others = {id: answer for id, answer in answers.items() if id != criterion.id}
         for choice in sorted(criterion.indifferent):
             indifferent = {**others, criterion.id: choice}
-            assert leader(rules, indifferent, weights) == leader(rules, others, weights)
+            assert find_leader(rules, indifferent, weights) == find_leader(rules, others, weights)
 
 
 def test_the_shipped_rules_offer_no_preference_where_people_need_it():

@@ -11,7 +11,7 @@ from support import RULES, some_answers
 from mlpo_cli.decision.conditions import Condition
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.decision.model import ConditionalPrior
-from mlpo_cli.decision.priors import prior_for
+from mlpo_cli.decision.priors import choose_prior
 
 WITHOUT = replace(RULES, criteria=tuple(replace(c, priors_when=()) for c in RULES.criteria))
 KUBEFLOW = {"existing_kubernetes": "production", "existing_platform": "kubeflow"}
@@ -50,8 +50,8 @@ def test_a_platform_in_use_says_something_about_tenancy_and_operators():
     assert now.shares["kubeflow"] > before.shares["kubeflow"]
     for id in ("multi_tenant", "platform_team"):
         criterion = RULES.criterion(id)
-        assert prior_for(RULES, criterion, KUBEFLOW) != criterion.prior
-        assert prior_for(RULES, criterion, {"cloud": "aws"}) == criterion.prior
+        assert choose_prior(RULES, criterion, KUBEFLOW) != criterion.prior
+        assert choose_prior(RULES, criterion, {"cloud": "aws"}) == criterion.prior
 
 
 def test_of_several_priors_that_apply_the_last_one_counts():
@@ -59,8 +59,8 @@ def test_of_several_priors_that_apply_the_last_one_counts():
     small = ConditionalPrior(aws, {"single": 1.0})
     large = ConditionalPrior(aws, {"isolated": 1.0})
     criterion = replace(RULES.criterion("multi_tenant"), priors_when=(small, large))
-    assert prior_for(RULES, criterion, {"cloud": "aws"}) == {"isolated": 1.0}
-    assert prior_for(RULES, criterion, {}) == criterion.prior
+    assert choose_prior(RULES, criterion, {"cloud": "aws"}) == {"isolated": 1.0}
+    assert choose_prior(RULES, criterion, {}) == criterion.prior
 
 
 @settings(max_examples=60)
@@ -70,7 +70,7 @@ def test_a_prior_adds_up_to_1_and_holds_no_answer_that_the_others_rule_out(answe
         others = {id: answer for id, answer in answers.items() if id != criterion.id}
         if RULES.contradicted(others):
             continue
-        prior = prior_for(RULES, criterion, others)
+        prior = choose_prior(RULES, criterion, others)
         assert sum(prior.values()) == pytest.approx(1)
         for answer, share in prior.items():
             assert not share or not RULES.contradicted({**others, criterion.id: answer})

@@ -12,14 +12,16 @@ from support import all_answers, every_answer, some_answers
 
 from mlpo_cli.decision import flips, questions
 from mlpo_cli.decision.model import Scores
-from mlpo_cli.decision.policy import leader
+from mlpo_cli.decision.policy import find_leader
 
 CLEAR = {"people": 5, "cluster": "none", "laptop": "must", "place": "desk", "work": "pipeline"}
 
 
 def find_questions(rules, answers, weights=None):
     weights = weights or {c.id: c.weight for c in rules.criteria}
-    return questions.find(rules, answers, weights, flips.find(rules, answers, weights))
+    return questions.find_open_questions(
+        rules, answers, weights, flips.find_flips(rules, answers, weights)
+    )
 
 
 def list_asked(rules, answers, weights=None):
@@ -40,8 +42,8 @@ def test_a_question_that_is_not_asked_never_changes_the_winner(rules, data):
             continue
         others = {id: answer for id, answer in completed.items() if id != criterion.id}
         possible = every_answer(criterion) or [1, 5, 15, 20, 40, 1000]
-        winners = {leader(rules, {**others, criterion.id: a}, weights) for a in possible}
-        assert winners == {leader(rules, others, weights)}, criterion.id
+        winners = {find_leader(rules, {**others, criterion.id: a}, weights) for a in possible}
+        assert winners == {find_leader(rules, others, weights)}, criterion.id
 
 
 @with_any_rules
@@ -51,7 +53,7 @@ def test_a_question_whose_answer_alone_flips_is_asked_first(rules, data):
     answers = data.draw(some_answers(rules))
     weights = {c.id: c.weight for c in rules.criteria}
     found = find_questions(rules, answers)
-    changes = flips.find(rules, answers, weights)
+    changes = flips.find_flips(rules, answers, weights)
     assert {q.criterion for q in found if q.alone} == {
         flip.criterion for flip in changes if flip.given is None
     }
@@ -82,7 +84,7 @@ def test_a_question_that_only_a_veto_reads_is_asked():
 
 def test_the_choice_that_could_veto_the_winner_is_asked():
     answers = {"people": 90, "laptop": "never", "sharing": "strict", "work": "pipeline"}
-    assert leader(SMALL, {**answers, "place": "service"}, SMALL_WEIGHTS) == "birch"
+    assert find_leader(SMALL, {**answers, "place": "service"}, SMALL_WEIGHTS) == "birch"
     assert "cluster" in list_asked(SMALL, answers)
 
 
@@ -108,7 +110,7 @@ def test_a_question_may_also_stay_unanswered():
     scores = {"sharing": {"alder": high, "birch": low, "cedar": low}}
     rules = rules_with(["place", "sharing"], scores)
     weights = {"place": Fraction(1, 4), "sharing": 1}
-    assert leader(rules, {"place": "service"}, weights) == "birch"
+    assert find_leader(rules, {"place": "service"}, weights) == "birch"
     assert list_asked(rules, {"place": "service"}, weights) == ["sharing"]
 
 
@@ -117,8 +119,8 @@ def test_a_question_that_only_an_adjustment_reads_is_asked():
     rules = rules_with(["cluster", "place"], {"place": {o.id: flat for o in SMALL.orchestrators}})
     rules = replace(rules, policy=replace(rules.policy, gates=(), vetoes=()))
     weights, answers = {"cluster": 1, "place": 1}, {"cluster": "running"}
-    assert leader(rules, answers, weights) == "birch"
-    assert leader(rules, {**answers, "place": "service"}, weights) == "alder"
+    assert find_leader(rules, answers, weights) == "birch"
+    assert find_leader(rules, {**answers, "place": "service"}, weights) == "alder"
     assert list_asked(rules, answers, weights) == ["place"]
 
 
@@ -136,6 +138,6 @@ def test_a_question_is_asked_whose_adjustment_changes_the_lowest_of_several_choi
     rules = replace(rules, criteria=(several, rules.criterion("place")))
     rules = replace(rules, policy=replace(rules.policy, gates=(), vetoes=()))
     weights, answers = {"cluster": 1, "place": 1}, {"cluster": ("running", "planned")}
-    assert leader(rules, answers, weights) == "alder"
-    assert leader(rules, {**answers, "place": "service"}, weights) == "birch"
+    assert find_leader(rules, answers, weights) == "alder"
+    assert find_leader(rules, {**answers, "place": "service"}, weights) == "birch"
     assert list_asked(rules, answers, weights) == ["place"]

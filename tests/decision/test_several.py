@@ -18,8 +18,8 @@ from mlpo_cli.decision import flips, questions
 from mlpo_cli.decision.conditions import Answers, Condition
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.decision.model import Rules, Scores
-from mlpo_cli.decision.policy import leader
-from mlpo_cli.decision.score import effective_weights, fit
+from mlpo_cli.decision.policy import find_leader
+from mlpo_cli.decision.score import compute_fit, resolve_weights
 from mlpo_cli.reports.jsondoc import decision_document, dumps
 
 
@@ -76,8 +76,8 @@ def test_several_choices_fit_as_well_as_the_one_that_fits_worst(answers, criteri
     choices = data.draw(several_of(criterion))
     answers = {**answers, criterion.id: choices}
     for o in EVERY.orchestrators:
-        each = [fit(o, criterion.id, choice, answers) for choice in choices]
-        assert fit(o, criterion.id, choices, answers) == min(each)
+        each = [compute_fit(o, criterion.id, choice, answers) for choice in choices]
+        assert compute_fit(o, criterion.id, choices, answers) == min(each)
 
 
 @settings(max_examples=100)
@@ -92,7 +92,7 @@ def test_one_more_choice_never_raises_a_fit(answers, criterion, data):
     before, after = {**answers, criterion.id: fewer}, {**answers, criterion.id: more}
     for o in EVERY.orchestrators:
         for id, answer in after.items():
-            assert fit(o, id, answer, after) <= fit(o, id, before[id], before)
+            assert compute_fit(o, id, answer, after) <= compute_fit(o, id, before[id], before)
 
 
 @few
@@ -182,35 +182,35 @@ def _is_near(criterion, given, answer):
 @settings(max_examples=60)
 @given(answers_to_every, some_weights(), st.sampled_from(COMBINABLE), st.data())
 def test_flips_are_exact(answers, overrides, criterion, data):
-    weights = effective_weights(EVERY, overrides)
+    weights = resolve_weights(EVERY, overrides)
     assume(criterion.id in weights)
     known = {id: answer for id, answer in answers.items() if id in weights}
     if data.draw(st.booleans()):
         known[criterion.id] = data.draw(several_of(criterion))
-    now, from_ = leader(EVERY, known, weights), known.get(criterion.id)
-    found = flips.find(EVERY, known, weights)
+    now, from_ = find_leader(EVERY, known, weights), known.get(criterion.id)
+    found = flips.find_flips(EVERY, known, weights)
     reported = {f.to: f.winner for f in found if f.criterion == criterion.id}
     assert len(reported) == sum(f.criterion == criterion.id for f in found)
     for to, winner in reported.items():
         assert _is_near(criterion, from_, to)
-        assert winner == leader(EVERY, {**known, criterion.id: to}, weights) != now
+        assert winner == find_leader(EVERY, {**known, criterion.id: to}, weights) != now
     other = data.draw(answer_to(criterion))
     if _is_near(criterion, from_, other) and other not in reported:
-        assert leader(EVERY, {**known, criterion.id: other}, weights) == now
+        assert find_leader(EVERY, {**known, criterion.id: other}, weights) == now
 
 
 def test_from_several_choices_a_flip_takes_one_away_or_adds_one():
     criterion = RULES.criterion("compliance")
     known = {"existing_kubernetes": "production", "multi_tenant": "single", "dev_os": "windows"}
     both = {**known, "compliance": ("lineage", "airgapped"), "budget": "oss_only"}
-    assert leader(RULES, both, WEIGHTS) == "zenml"
-    (all_three,) = [f for f in flips.find(RULES, both, WEIGHTS) if isinstance(f.to, tuple)]
+    assert find_leader(RULES, both, WEIGHTS) == "zenml"
+    (all_three,) = [f for f in flips.find_flips(RULES, both, WEIGHTS) if isinstance(f.to, tuple)]
     assert (all_three.to, all_three.winner) == (
         ("lineage", "access_control", "airgapped"),
         "kubeflow",
     )
     back = {**both, "compliance": all_three.to}
-    ways = {f.to for f in flips.find(RULES, back, WEIGHTS) if f.criterion == criterion.id}
+    ways = {f.to for f in flips.find_flips(RULES, back, WEIGHTS) if f.criterion == criterion.id}
     assert ("lineage", "airgapped") in ways
     assert ("access_control", "airgapped") not in ways
 
@@ -218,15 +218,15 @@ def test_from_several_choices_a_flip_takes_one_away_or_adds_one():
 @settings(max_examples=150)
 @given(answers_to_every, completed_every, some_answers(), st.data())
 def test_a_question_that_is_not_asked_never_changes_the_winner(answers, rest, dropped, data):
-    changes = flips.find(EVERY, answers, WEIGHTS)
-    asked = {q.criterion for q in questions.find(EVERY, answers, WEIGHTS, changes)}
+    changes = flips.find_flips(EVERY, answers, WEIGHTS)
+    asked = {q.criterion for q in questions.find_open_questions(EVERY, answers, WEIGHTS, changes)}
     completed = {**{id: a for id, a in rest.items() if id not in dropped}, **answers}
     for criterion in EVERY.criteria:
         if criterion.id not in answers and criterion.id not in asked:
             others = {id: answer for id, answer in completed.items() if id != criterion.id}
             reply = data.draw(answer_to(criterion))
-            with_it = leader(EVERY, {**others, criterion.id: reply}, WEIGHTS)
-            assert with_it == leader(EVERY, others, WEIGHTS), (criterion.id, reply)
+            with_it = find_leader(EVERY, {**others, criterion.id: reply}, WEIGHTS)
+            assert with_it == find_leader(EVERY, others, WEIGHTS), (criterion.id, reply)
 
 
 @settings(max_examples=100)
@@ -238,7 +238,9 @@ def test_the_gap_of_several_choices_lies_between_the_gaps_of_two_of_them(answers
     for a, b in permutations(EVERY.orchestrators, 2):
 
         def gap(answer, a=a, b=b):
-            return fit(a, criterion.id, answer, answers) - fit(b, criterion.id, answer, answers)
+            return compute_fit(a, criterion.id, answer, answers) - compute_fit(
+                b, criterion.id, answer, answers
+            )
 
         each = [gap(choice) for choice in choices]
         assert min(each) <= gap(choices) <= max(each)
@@ -248,7 +250,9 @@ def test_the_gap_of_several_choices_lies_between_the_gaps_of_two_of_them(answers
 @given(all_answers())
 def test_an_answer_of_several_choices_is_not_asked_for_again(answers):
     answers["compliance"] = ("lineage", "airgapped")
-    found = questions.find(RULES, answers, WEIGHTS, flips.find(RULES, answers, WEIGHTS))
+    found = questions.find_open_questions(
+        RULES, answers, WEIGHTS, flips.find_flips(RULES, answers, WEIGHTS)
+    )
     assert found == ()
 
 
@@ -291,5 +295,5 @@ def test_a_veto_and_a_contradiction_apply_if_one_of_the_choices_is_meant():
     ],
 )
 def test_a_list_that_is_no_answer_is_refused(id, answer):
-    with pytest.raises(ValueError, match=f"no answer to {id}"):
+    with pytest.raises(ValueError, match=f"not an answer to {id}"):
         decide(RULES, {id: answer})

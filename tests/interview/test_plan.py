@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import EXAMPLES, IDS, RULES, WEIGHTS, all_answers
 
-from mlpo_cli.decision.policy import leader
+from mlpo_cli.decision.policy import find_leader
 from mlpo_cli.interview.plan import CORE, next_question
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 
 def interviewed(answers, unsure=()):
@@ -33,7 +33,9 @@ def test_the_products_own_four_come_first_and_say_so():
 
 
 def test_a_question_says_who_leads_and_what_the_answer_could_change():
-    answers = read((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data["criteria"]
+    answers = parse_yaml((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data[
+        "criteria"
+    ]
     questions, _ = interviewed(answers)
     first = questions[CORE]
     assert first.progress.startswith("So far: Metaflow. ")
@@ -63,7 +65,7 @@ def test_whatever_was_not_asked_could_not_have_changed_the_winner(answers, unsur
     ids = [q.criterion.id for q in questions]
     assert len(ids) == len(set(ids))
     skipped = {id: a for id, a in answers.items() if id not in ids}
-    assert leader(RULES, {**known, **skipped}, WEIGHTS) == leader(RULES, known, WEIGHTS)
+    assert find_leader(RULES, {**known, **skipped}, WEIGHTS) == find_leader(RULES, known, WEIGHTS)
 
 
 def test_a_criterion_that_is_switched_off_is_never_asked():

@@ -67,7 +67,7 @@ def the_four(session):
     session.send(DOWN, DOWN, ENTER)
     session.expect("Question 3 of 4.", "on a laptop")
     session.send(ENTER)
-    session.expect("Question 4 of 4.", "Where do GPUs come from")
+    session.expect("Question 4 of 4.", "Where do your GPUs come from")
     session.send(DOWN, DOWN, ENTER)
     session.expect("So far: Metaflow.", "could still change this", "Asked because")
 
@@ -239,14 +239,14 @@ def test_enter_without_a_tick_takes_the_line_and_a_tick_can_be_taken_away(start)
     session = ask_governance(start)
     session.send(DOWN, SPACE, SPACE, DOWN, DOWN, ENTER)
     line, rest = review(session)
-    assert line == "No internet at run time"
+    assert line == "There is no internet at run time"
     assert "compliance=airgapped" in rest
 
 
 def test_no_requirement_removes_the_ticks_and_a_tick_removes_it(start):
     session = ask_governance(start)
     session.send(DOWN, SPACE, UP, SPACE, ENTER)
-    assert review(session)[0] == "No"
+    assert review(session)[0] == "None"
     session = ask_governance(start)
     session.send(SPACE, DOWN, SPACE, "a", "i", DOWN, DOWN, SPACE, ENTER)
     assert "compliance=lineage,airgapped" in review(session)[1]

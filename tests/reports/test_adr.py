@@ -8,11 +8,11 @@ from support import EXAMPLES, RULES
 
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.reports import adr
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 
 def example(name):
-    document = read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data
+    document = parse_yaml((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data
     return decide(RULES, document["criteria"])
 
 
@@ -47,7 +47,7 @@ def test_several_choices_are_all_in_the_record():
     text = adr.render(RULES, "kubeflow", example("platform"))
     choices = RULES.criterion("compliance").choices
     row = "; ".join(f"`{id}`: {choices[id]}" for id in ("lineage", "access_control", "airgapped"))
-    assert f"| Is there a governance requirement? | {row} |" in text
+    assert f"| Which governance requirements are there? | {row} |" in text
     assert "Governance (lineage + access_control + airgapped)" in text
 
 

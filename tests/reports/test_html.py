@@ -9,7 +9,7 @@ from support import EXAMPLES, RULES, some_answers
 
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.reports import html, terminal, verdict
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -40,7 +40,9 @@ def page(answers):
 
 
 def example(name):
-    return read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data["criteria"]
+    return parse_yaml((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data[
+        "criteria"
+    ]
 
 
 def test_several_choices_are_all_on_the_page():

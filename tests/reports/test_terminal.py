@@ -9,7 +9,7 @@ from support import EXAMPLES, RULES, some_answers, some_weights
 from mlpo_cli.answers.fields import MAX_WEIGHT
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.reports import terminal, verdict
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 SCREEN = 24
 STARTUP = """\
@@ -42,7 +42,9 @@ def shown(answers, weights=None):
 
 
 def example(name):
-    return read((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data["criteria"]
+    return parse_yaml((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), name).data[
+        "criteria"
+    ]
 
 
 def test_result_reason_and_points_of_a_clear_case_fit_a_screen():

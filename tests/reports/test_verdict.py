@@ -45,7 +45,7 @@ def test_points_are_a_reason():
 def test_a_gate_in_front_of_another_is_a_reason():
     assert headline(GATED) == (
         "Metaflow, because Kubeflow would come first on points, but a rule stops it: the policy "
-        "asks for Kubernetes in place and a need for multi-tenant scheduling, or KFP already in "
+        "requires Kubernetes and a need for multi-tenant scheduling, or that KFP is already in "
         "use."
     )
 

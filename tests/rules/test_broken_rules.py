@@ -38,7 +38,7 @@ CLAIM = ("criteria", "place", "evidence", 0)
         (ALDER, ("criteria",), {**ROWS, "plaice": ROWS["place"]}, "did you mean place?"),
         (ALDER, ("criteria", "place"), None, "there is no row for place"),
         (ALDER, (*CLAIM, "clam"), "A claim.", "did you mean claim?"),
-        (ALDER, (*CLAIM, "date"), "last year", "'last year' is no date"),
+        (ALDER, (*CLAIM, "date"), "last year", "'last year' is not a date"),
         (ALDER, ("criteria", "people", "points"), [[5, 1], [2, 3]], "rising numbers"),
         (ALDER, ("criteria", "laptop", "scores", "never"), 4, "is indifferent but scores differ"),
         ("policy.yaml", ("vetoes", 0, "when"), {"laptop": "never"}, "indifferent but a rule reads"),
@@ -48,7 +48,7 @@ CLAIM = ("criteria", "place", "evidence", 0)
         ("criteria.yaml", ("criteria", 1, "prior", "none"), 0.9, "add up to 1"),
         ("criteria.yaml", ("criteria", 0, "prior"), {"2": 1}, "'2' is not a whole number"),
         ("criteria.yaml", ("criteria", 1, "weight"), "heavy", "weight must be a whole number"),
-        ("criteria.yaml", ("criteria", 1, "id"), "place", "place is there twice"),
+        ("criteria.yaml", ("criteria", 1, "id"), "place", "place is defined twice"),
         ("criteria.yaml", ("schema_version",), 9, "schema_version must be"),
     ],
 )

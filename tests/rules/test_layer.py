@@ -17,7 +17,7 @@ from mlpo_cli import rules
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.errors import RulesError
 from mlpo_cli.resources import rules_dir
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 HEAD = "schema_version: 1\nreviewed: 2026-11-23\n"
 
@@ -52,7 +52,7 @@ def test_the_example_adds_a_criterion_and_a_fourth_orchestrator():
     assert vetoes >= {v.id for v in RULES.policy.vetoes} - {"no-native-windows"}
     assert "no-native-windows" not in vetoes
     text = (EXAMPLES / "platform.yaml").read_text(encoding="utf-8")
-    answers = read(text, "x").data["criteria"]
+    answers = parse_yaml(text, "x").data["criteria"]
     assert decide(ours, answers).orchestrator == "flyte"
     assert decide(ours, {**answers, "existing_kubernetes": "none"}).orchestrator != "flyte"
     assert decide(ours, answers).switched_off == ("budget",)
@@ -74,7 +74,7 @@ def test_a_layer_says_where_several_choices_may_be_given(layered):
     other = layered({"criteria.yaml": text})
     answers = {"gpu_scheduling": ["tpu", "on_demand"]}
     assert [veto.id for veto in decide(other, answers).vetoes] == ["no-tpu-path"]
-    with pytest.raises(ValueError, match="no answer to compliance"):
+    with pytest.raises(ValueError, match="not an answer to compliance"):
         decide(other, {"compliance": ["lineage", "airgapped"]})
 
 
@@ -94,7 +94,7 @@ def test_one_cell_is_changed_with_its_evidence_and_the_others_stay(layered):
     ("checked", "problem"),
     [
         ("{on: 2026-01-02, result: confirmed}", "'on' is not known here"),
-        ("{date: today, result: confirmed}", "'today' is no date"),
+        ("{date: today, result: confirmed}", "'today' is not a date"),
         ("{result: confirmed}", "date must be text"),
         ("{date: 2026-01-02, result: confirm}", "'confirm' is not known here"),
         ("2026-01-02", "checked must be a mapping"),
@@ -136,8 +136,8 @@ def test_an_adjustment_may_change_only_what_is_operated(layered):
         f"    operate: [Nothing.]\n{EVIDENCE}"
     )
     zenml = layered({"orchestrators/zenml.yaml": text}).orchestrator("zenml")
-    assert zenml.operate_given({"cloud": "aws"}) == ("Nothing.",)
-    assert zenml.operate_given({}) == zenml.operate
+    assert zenml.select_operate({"cloud": "aws"}) == ("Nothing.",)
+    assert zenml.select_operate({}) == zenml.operate
 
 
 def test_a_key_without_a_value_changes_nothing_but_the_version(layered):
@@ -178,7 +178,7 @@ def test_a_new_criterion_needs_a_row_from_every_orchestrator(layered):
         ("policy.yaml", "vetoes: [{orchestrators: [zenml]}]\n", 3, "an entry has no id"),
         ("policy.yaml", "vetoes: [3]\n", 3, "an entry has no id"),
         ("policy.yaml", "vetos: []\n", 3, "'vetos' is not known here"),
-        ("orchestrators/mine.yaml", "id: metaflow\n", 3, "metaflow is there twice"),
+        ("orchestrators/mine.yaml", "id: metaflow\n", 3, "metaflow is defined twice"),
         ("policy.yaml", "vetoes: [{id: a, when: {}}]\n", 3, "a veto needs a condition"),
         ("policy.yaml", "vetoes: [{id: a, when: {cloud: {}}}]\n", 3, "{} is not known here"),
         ("policy.yaml", "vetoes:\n  - id: a\n  - id: a\n    - b\n", 6, "not valid YAML"),
@@ -194,7 +194,7 @@ def test_a_file_that_would_not_be_read_and_a_folder_without_rules_are_refused(la
         rules.load(rules_dir(), tmp_path)
     with pytest.raises(RulesError, match="cannot be used"):
         rules.load(rules_dir(), tmp_path / "nowhere")
-    assert refused(layered, {"criterias.yaml": ""})[0][1] == "would not be read"
+    assert refused(layered, {"criterias.yaml": ""})[0][1] == "would be ignored"
 
 
 def test_every_verb_that_reads_rules_takes_them(tmp_path):

@@ -18,7 +18,7 @@ def test_every_score_cell_has_dated_evidence_with_source_and_version():
     assert len(rows) == len(RULES.criteria) * len(RULES.orchestrators)
     for orchestrator, id, row in rows:
         criterion = RULES.criterion(id)
-        assert all(row.scores.at(choice) is not None for choice in criterion.choices)
+        assert all(row.scores.get_fit(choice) is not None for choice in criterion.choices)
         assert row.evidence, (orchestrator, id)
         for item in row.evidence:
             assert re.fullmatch(r"\d{4}-\d\d-\d\d", item.date)
@@ -68,7 +68,7 @@ ZENML = "orchestrators/zenml.yaml"
         (ZENML, "  trigger:\n", "  tigger:\n", "did you mean trigger?"),
         (ZENML, "  trigger:\n", "  tigger:\n", "there is no row for trigger"),
         (ZENML, "claim: A step is", "clam: A step is", "did you mean claim?"),
-        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is no date"),
+        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is not a date"),
         ("policy.yaml", "dev_os: windows", "dev_os: linux_mac", "indifferent but a rule reads it"),
         ("policy.yaml", "gpu_scheduling: tpu", "gpu_sched: tpu", "did you mean gpu_scheduling?"),
         ("policy.yaml", "orchestrator: kubeflow", "orchestrator: flyte", "'flyte' is not known"),
@@ -99,16 +99,21 @@ ZENML = "orchestrators/zenml.yaml"
         ("policy.yaml", "when_any:", "when_all:", "did you mean when_any?"),
         ("policy.yaml", "      - {gpu_scheduling: slurm}\n", "      - {}\n", "needs conditions"),
         ("criteria.yaml", "weight: 3", "weight: heavy", "weight must be a whole number"),
-        ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is there twice"),
+        ("criteria.yaml", "- id: trigger", "- id: dev_os", "dev_os is defined twice"),
         ("criteria.yaml", "several: true", "several: 1", "several must be true or false"),
         ("criteria.yaml", "several: true", "several: [lineage]", "several must be true or false"),
         (
             "criteria.yaml",
             "type: integer",
             "type: integer\n    several: true",
-            "cannot be given here",
+            "cannot have several choices here",
         ),
-        ("criteria.yaml", "[linux_mac]", "[linux_mac]\n    several: true", "cannot be given here"),
+        (
+            "criteria.yaml",
+            "[linux_mac]",
+            "[linux_mac]\n    several: true",
+            "cannot have several choices here",
+        ),
         ("criteria.yaml", "- id: trigger", "- id: our-trigger", "write our_trigger: no shell"),
         ("criteria.yaml", "schema_version: 1", "schema_version: 9", "schema_version must be"),
     ],

@@ -24,12 +24,12 @@ from mlpo_cli.errors import RulesError
 from mlpo_cli.resources import rules_dir
 from mlpo_cli.rules.node import Node
 from mlpo_cli.rules.schema import build_rules_schema
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 # What a schema of one file cannot say: it does not calculate, compares no two places, and knows
 # neither the other files nor which orchestrator's file it sees.
 ONLY_THE_LOADER = (
-    "rising numbers", "add up to 1", "is there twice", "indifferent but",  # two places
+    "rising numbers", "add up to 1", "is defined twice", "indifferent but",  # two places
     "there is no row for", "'(extra|yes|no)' is not known here",  # another file
     "an entry has no id", "(why|id|winner|message) must be text",  # whether it is new
     "criteria must be a (mapping|list)",  # which file
@@ -48,7 +48,7 @@ OVER_SMALL = validator(build_rules_schema(SMALL, SMALL))
 
 def as_json(path: Path) -> Any:
     """A rules file as an editor hands it to the schema: all keys are texts."""
-    return json.loads(json.dumps(read(path.read_text(encoding="utf-8"), path.name).data))
+    return json.loads(json.dumps(parse_yaml(path.read_text(encoding="utf-8"), path.name).data))
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -80,7 +80,7 @@ def test_the_schema_knows_every_key_that_the_loader_knows_and_no_other(monkeypat
     def record(node: Node, *keys: str) -> None:
         checked.append((Path(node._document.name), node.path, set(keys)))
 
-    monkeypatch.setattr(Node, "keys", record)
+    monkeypatch.setattr(Node, "check_keys", record)
     load_documents(DOCUMENTS)
     assert len({keys for _, _, found in checked for keys in found}) > 20
     for file, path, keys in checked:

@@ -14,7 +14,7 @@ import pytest
 from environments import environment
 from projects import MINIMAL, Project, generate
 
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 
@@ -25,7 +25,7 @@ ALL = "run run run run run"
 HELPER = "src/my_project/numbers_.py"  # two imports away from train
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="module", params=list_scaffolds())
 def ran(request, tmp_path_factory):
     """A project of its own data and helpers that ran once, with an environment of its own."""
     folder = tmp_path_factory.mktemp(request.param)

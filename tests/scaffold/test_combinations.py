@@ -17,7 +17,7 @@ import pytest
 from environments import borrow, environment
 from projects import CHOICES, Project, bare_environment, choose
 
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 
 # Names and packages that are as short, as long and as odd as they may be.
 NAMES = {
@@ -55,7 +55,7 @@ def cover(options: Mapping[str, Sequence[str]]) -> list[Row]:
 
 def options() -> dict[str, list[str]]:
     """All that can be chosen of a project."""
-    return {"orchestrator": list(available()), **CHOICES, "name": list(NAMES)}
+    return {"orchestrator": list(list_scaffolds()), **CHOICES, "name": list(NAMES)}
 
 
 def shown(row: Row) -> str:
@@ -76,7 +76,7 @@ def list_params() -> list[Any]:
         if decides:
             seen |= {row["orchestrator"], row["data_source"]}
         params.append(pytest.param(row, id=shown(row), marks=() if decides else pytest.mark.full))
-    assert seen >= set(available())
+    assert seen >= set(list_scaffolds())
     return params
 
 
@@ -132,7 +132,7 @@ def runs_green(project: Project, **lent: Any) -> None:
 
 @pytest.mark.full
 @pytest.mark.slow
-@pytest.mark.parametrize(("orchestrator", "extreme"), list(zip(available(), cycle(EXTREMES))))
+@pytest.mark.parametrize(("orchestrator", "extreme"), list(zip(list_scaffolds(), cycle(EXTREMES))))
 def test_an_extreme_of_each_orchestrator_runs(orchestrator, extreme, tmp_path, tmp_path_factory):
     row = {"orchestrator": orchestrator, **extreme}
     project = generate(tmp_path, row)

@@ -9,13 +9,13 @@ import pytest
 from projects import MAXIMAL, MINIMAL, generate
 
 from mlpo_cli.resources import scaffolds_dir
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 from mlpo_cli.scaffold.place import hash_tree, list_files
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="module", params=list_scaffolds())
 def orchestrator(request):
     return request.param
 
@@ -56,7 +56,7 @@ def test_the_library_is_the_same_in_every_project(minimal, maximal):
 
 def test_the_source_is_the_same_under_every_orchestrator(minimal, tmp_path):
     trees = [minimal.path / "src"]
-    for name in available():
+    for name in list_scaffolds():
         (tmp_path / name).mkdir()
         trees.append(generate(tmp_path / name, *MINIMAL, orchestrator=name).path / "src")
     assert len({hash_tree(tree, list_files(tree)) for tree in trees}) == 1

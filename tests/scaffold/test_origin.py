@@ -15,7 +15,7 @@ from projects import MAXIMAL, generate, new
 from mlpo_cli import __version__, resources
 from mlpo_cli.scaffold import origin, vendor
 from mlpo_cli.scaffold.place import list_files
-from mlpo_cli.yamlmap import read
+from mlpo_cli.yamlmap import parse_yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -51,7 +51,7 @@ def test_an_edit_is_told_by_sha256sum(project, tmp_path):
 
 def test_the_versions_that_made_it_are_there(project):
     text = (project / ".mlpo" / "versions.yaml").read_text(encoding="utf-8")
-    versions = read(text, "versions.yaml").data
+    versions = parse_yaml(text, "versions.yaml").data
     assert set(versions) == {"mlpo", "rules"}
     assert versions["mlpo"] == __version__
 

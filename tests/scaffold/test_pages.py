@@ -6,7 +6,7 @@ import shlex
 import pytest
 from projects import MAXIMAL, MINIMAL, Project, generate
 
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 
 PAGES = ("README.md", "AGENTS.md", "docs/cluster.md", "docs/manual.md")
 # Made by the commands that the pages describe, or by the reader.
@@ -16,7 +16,7 @@ MADE = re.compile(
 )
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="module", params=list_scaffolds())
 def project(request, tmp_path_factory):
     return generate(tmp_path_factory.mktemp("pages"), *MAXIMAL, orchestrator=request.param).path
 
@@ -48,7 +48,7 @@ def test_every_command_for_agents_is_one_that_make_can_run(project):
         Project(project).make("--dry-run", *shlex.split(command)[1:])
 
 
-@pytest.mark.parametrize("orchestrator", available())
+@pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_agents_are_told_about_sample_data_only_where_a_project_needs_it(orchestrator, tmp_path):
     builtin = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path
     own = generate(tmp_path, "own", "--data-source", "table", orchestrator=orchestrator).path

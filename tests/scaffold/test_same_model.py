@@ -7,7 +7,7 @@ import pytest
 from environments import borrow, environment
 from projects import MINIMAL, generate
 
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 
@@ -25,7 +25,7 @@ def newest_run(folder, orchestrator, factory):
     return project.latest()
 
 
-@pytest.mark.parametrize("orchestrator", [name for name in available() if name != "metaflow"])
+@pytest.mark.parametrize("orchestrator", [name for name in list_scaffolds() if name != "metaflow"])
 def test_the_weights_are_the_same_to_the_last_bit(first, orchestrator, tmp_path, tmp_path_factory):
     other = newest_run(tmp_path, orchestrator, tmp_path_factory)
     assert (other["orchestrator"], first["orchestrator"]) == (orchestrator, "metaflow")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from projects import MAXIMAL, generate
 
-from mlpo_cli.scaffold import available
+from mlpo_cli.scaffold import list_scaffolds
 
 FILES = 45  # locks, vendor/ and .mlpo/ are not counted: nobody reads them
 LINES = 1500  # of Python, tests included
@@ -16,7 +16,7 @@ README = 120
 PIPELINE = 70
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="module", params=list_scaffolds())
 def project(request, tmp_path_factory) -> Path:
     """A project with everything in it, and a package name of the usual length."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -6,19 +6,19 @@ import sys
 from pathlib import Path
 
 from mlpo_cli.errors import AnswersError, Problem
-from mlpo_cli.yamlmap import Mapped, read
+from mlpo_cli.yamlmap import YamlDocument, parse_yaml
 
 MAX_BYTES = 1_000_000
 
 
-def load(source: str) -> Mapped:
+def load(source: str) -> YamlDocument:
     """Read the document in the file `source`, or on standard input for `-`.
 
     It is YAML or JSON in UTF-8, with or without a byte order mark. Raises AnswersError if it cannot
     be read, is larger than 1 MB, is not UTF-8 or not valid YAML.
     """
     name = "<stdin>" if source == "-" else source
-    mapped = read(_decode(_read_bytes(source, name), name), name)
+    mapped = parse_yaml(_decode(_read_bytes(source, name), name), name)
     if mapped.problems and mapped.data is None:
         raise AnswersError(mapped.problems)
     return mapped

@@ -15,7 +15,7 @@ from mlpo_cli.answers.validate import Answered, contradictions, validate_fields
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.suggest import find_closest, suggest
-from mlpo_cli.yamlmap import Mapped
+from mlpo_cli.yamlmap import YamlDocument
 
 Source = Literal["flag", "environment", "file", "default", "asked"]
 KIT_ENVIRONMENT = "MLPO_KIT_"
@@ -55,7 +55,7 @@ class _Value:
 def gather(
     rules: Rules,
     orchestrators: Sequence[str],
-    document: Mapped | None = None,
+    document: YamlDocument | None = None,
     environ: Mapping[str, str] | None = None,
     sets: Iterable[str] = (),
     options: Mapping[str, str] | None = None,
@@ -84,12 +84,12 @@ def gather(
     return Gathered(merged, tuple(problems), origins, warnings)
 
 
-def _take_file(answered: Answered, fields: Sequence[Field], document: Mapped) -> list[_Value]:
+def _take_file(answered: Answered, fields: Sequence[Field], document: YamlDocument) -> list[_Value]:
     values = []
     for field in fields:
         section: Mapping[str, Any] = _get_section(answered, field)
         if field.key in section:
-            origin = Origin("file", document.where(field.place))
+            origin = Origin("file", document.locate(field.place))
             values.append(_Value(field, section[field.key], origin))
     return values
 

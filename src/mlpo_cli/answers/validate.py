@@ -13,7 +13,7 @@ from mlpo_cli.decision.conditions import Answer
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.errors import Problem
 from mlpo_cli.suggest import suggest
-from mlpo_cli.yamlmap import Mapped, Path
+from mlpo_cli.yamlmap import Path, YamlDocument
 
 _MOST_SUGGESTIONS = 50
 """After so many problems no closest word is looked for: it takes long, and helps nobody."""
@@ -30,7 +30,7 @@ class Answered:
 
 
 def validate(
-    document: Mapped, rules: Rules, orchestrators: Sequence[str]
+    document: YamlDocument, rules: Rules, orchestrators: Sequence[str]
 ) -> tuple[Answered, list[Problem]]:
     """Return what is valid in the document, and every problem in it, in the order of its lines.
 
@@ -38,12 +38,14 @@ def validate(
     """
     answered, problems = validate_fields(document, describe(rules, orchestrators))
     problems += contradictions(
-        rules, answered.criteria, lambda id: document.where(("criteria", id))
+        rules, answered.criteria, lambda id: document.locate(("criteria", id))
     )
     return answered, sorted(problems, key=_get_line)
 
 
-def validate_fields(document: Mapped, fields: Sequence[Field]) -> tuple[Answered, list[Problem]]:
+def validate_fields(
+    document: YamlDocument, fields: Sequence[Field]
+) -> tuple[Answered, list[Problem]]:
     """Validate each value on its own: answers may still contradict each other."""
     checker = _Checker(document)
     top = checker.select_known((), document.data, _TOP, "the document")
@@ -85,12 +87,12 @@ def contradictions(
 class _Checker:
     """Collects the problems of one document."""
 
-    def __init__(self, document: Mapped) -> None:
+    def __init__(self, document: YamlDocument) -> None:
         self._document = document
         self.problems: list[Problem] = []
 
     def add(self, path: Path, what: str, fix: str) -> None:
-        self.problems.append(Problem(self._document.where(path), what, fix))
+        self.problems.append(Problem(self._document.locate(path), what, fix))
 
     def select_known(
         self, path: Path, value: Any, known: Iterable[str], what: str

@@ -54,10 +54,10 @@ def collect(request: Request, rules: Rules, folder: Path, in_terminal: bool) -> 
 
     Criteria are not asked for where the orchestrator is chosen already.
     """
-    from mlpo_cli.scaffold import available
+    from mlpo_cli.scaffold import list_scaffolds
 
     inputs = request.inputs
-    gathered = collect_answers(request.answers, inputs, rules, available(), request.options)
+    gathered = collect_answers(request.answers, inputs, rules, list_scaffolds(), request.options)
     if not in_terminal:
         return gathered
     from mlpo_cli.interview.terminal import ask_name
@@ -75,8 +75,8 @@ def collect(request: Request, rules: Rules, folder: Path, in_terminal: bool) -> 
 
 def make_plan(request: Request, rules: Rules, gathered: Gathered, in_terminal: bool) -> Plan | None:
     """Decide, and complete the settings. None where the user declines the leader of a toss-up."""
-    from mlpo_cli.decision.choice import Refusal, follow
-    from mlpo_cli.scaffold import available
+    from mlpo_cli.decision.choice import Refusal, choose_orchestrator
+    from mlpo_cli.scaffold import list_scaffolds
 
     settings, missing = project.complete_settings(gathered.answered.project)
     if problems := gathered.problems or missing:
@@ -86,18 +86,18 @@ def make_plan(request: Request, rules: Rules, gathered: Gathered, in_terminal: b
     may_use_default = chosen is None and (in_terminal or request.inputs.defaults)
     decision = _decide(rules, gathered, may_use_default)
     if chosen is None:
-        choice = follow(decision, accept, available())
+        choice = choose_orchestrator(decision, accept, list_scaffolds())
         if choice is Refusal.TOSS_UP and in_terminal and decision is not None:
             from mlpo_cli.interview import confirm
 
             accept = confirm.confirm_toss_up(rules, decision)
             if not accept:
                 return None
-            choice = follow(decision, accept, available())
+            choice = choose_orchestrator(decision, accept, list_scaffolds())
         if isinstance(choice, Refusal):
             from mlpo_cli.reports.refusals import make_error
 
-            raise make_error(rules, decision, choice, available())
+            raise make_error(rules, decision, choice, list_scaffolds())
         chosen = choice
     complete = ProjectSettings(**{**settings, "orchestrator": chosen})
     return Plan(rules, gathered, decision, complete, accept)

@@ -1,1 +1,1 @@
-"""The decision engine: rules and answers in, a Decision out. No disk, no terminal, no clock."""
+"""The decision engine: from rules and answers to a Decision, without disk, terminal or clock."""

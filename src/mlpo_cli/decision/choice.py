@@ -1,4 +1,4 @@
-"""Whether a Decision names an orchestrator that a project can be generated for."""
+"""Choose the orchestrator of a project from a Decision, or say why that is not possible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlpo_cli.decision.outcome import Decision
 
 
 class Refusal(Enum):
-    """Why there is no orchestrator to follow."""
+    """Why no orchestrator can be chosen from a Decision."""
 
     NOTHING_ANSWERED = "nothing answered"
     NONE_FITS = "none fits"
@@ -17,13 +17,13 @@ class Refusal(Enum):
     NO_TEMPLATE = "no template"
 
 
-def follow(
+def choose_orchestrator(
     decision: Decision | None, accept_toss_up: bool, templates: Collection[str]
 ) -> str | Refusal:
-    """The orchestrator that the Decision recommends, or why it cannot be followed.
+    """Return the orchestrator that the Decision recommends, or why it cannot be used.
 
-    `decision` is None when no question was answered. `templates` are the orchestrators that a
-    project can be generated for.
+    `decision` is None when no question was answered. A toss-up counts as a recommendation only with
+    `accept_toss_up`. `templates` are the orchestrators that a project can be generated for.
     """
     if decision is None:
         return Refusal.NOTHING_ANSWERED

@@ -1,4 +1,4 @@
-"""Answers, and the conditions that rules make of them."""
+"""Answers, and the conditions on answers that rules use."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 Single = str | int
-"""A choice id, or a whole number for criteria such as team_size."""
+"""One choice id, or a whole number for criteria such as team_size."""
 
 Answer = Single | tuple[str, ...]
-"""One choice or number, or several choices: at least two, in the order of the rules."""
+"""One choice or number, or a tuple of at least two choices in the order of the rules."""
 
 Answers = Mapping[str, Answer]
 """Criterion id to answer. A criterion that is absent is "not sure"."""
 
 Exact = int | Fraction
+"""A number that arithmetic keeps exact."""
+
 Number = float | Fraction
 
 
-def choices_of(answer: Answer) -> tuple[Single, ...]:
-    """The choices (or the one number) that an answer consists of."""
+def list_choices(answer: Answer) -> tuple[Single, ...]:
+    """List the choices of an answer. A number is listed as the only one."""
     return answer if isinstance(answer, tuple) else (answer,)
 
 
@@ -33,22 +35,27 @@ def has_any(answer: Answer | None, choices: frozenset[str]) -> bool:
 
 @dataclass(frozen=True)
 class Condition:
-    """Answers that must hold together. `met` lists what fits, `unless` lists exceptions."""
+    """Which answers a rule applies to.
+
+    `met` maps criterion ids to accepted answers: each criterion must have one of its own. `unless`
+    maps criterion ids to exceptions: no criterion may have one of them.
+    """
 
     met: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unless: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def criteria(self) -> frozenset[str]:
-        """The ids of the criteria that the condition reads."""
+        """The ids of the criteria whose answers the condition depends on."""
         return frozenset(self.met) | frozenset(self.unless)
 
     def holds(self, answers: Answers) -> bool:
         """Whether the answers meet the condition.
 
-        An unknown answer does not meet a `met` entry, and is no exception for `unless`. An answer
-        of several choices meets an entry, or is an exception, if one of its choices is.
+        An open answer is neither accepted nor an exception. An answer of several choices is
+        accepted, or an exception, if one of its choices is.
         """
-        return all(has_any(answers.get(c), fitting) for c, fitting in self.met.items()) and not any(
-            has_any(answers.get(c), exceptions) for c, exceptions in self.unless.items()
+        is_met = all(has_any(answers.get(id), accepted) for id, accepted in self.met.items())
+        return is_met and not any(
+            has_any(answers.get(id), exceptions) for id, exceptions in self.unless.items()
         )

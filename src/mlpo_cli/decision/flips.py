@@ -1,4 +1,4 @@
-"""Every change of one answer that changes the winner. Exact, with no sampling."""
+"""Find every change of one answer that changes the winner. Exact: nothing is sampled."""
 
 from __future__ import annotations
 
@@ -9,65 +9,71 @@ from math import floor
 from mlpo_cli.decision.conditions import Answer, Answers
 from mlpo_cli.decision.model import Criterion, Rules
 from mlpo_cli.decision.outcome import Flip
-from mlpo_cli.decision.policy import leader
-from mlpo_cli.decision.score import Weights, corners, points
+from mlpo_cli.decision.policy import find_leader
+from mlpo_cli.decision.score import Weights, compute_points, find_corners
 
 
-def find(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
-    """All flips, in the order of the rules; open questions included, as answered that way."""
-    now = leader(rules, answers, weights)
-    found: list[Flip] = []
+def find_flips(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
+    """Find all flips, in the order of the rules.
+
+    For an open question, each answer that would change the winner is a flip too.
+    """
+    leader = find_leader(rules, answers, weights)
+    flips: list[Flip] = []
     for criterion in rules.criteria:
         if criterion.id not in weights:
             continue
-        given = answers.get(criterion.id)
+        answer = answers.get(criterion.id)
         if criterion.choices:
-            for other in _other_answers(criterion, given):
-                winner = leader(rules, {**answers, criterion.id: other}, weights)
-                if winner != now:
-                    found.append(Flip(criterion.id, given, other, other, winner))
+            for other in _list_other_answers(criterion, answer):
+                winner = find_leader(rules, {**answers, criterion.id: other}, weights)
+                if winner != leader:
+                    flips.append(Flip(criterion.id, answer, other, other, winner))
         else:
-            for first, last, winner in _number_ranges(rules, answers, weights, criterion):
-                if winner != now:
-                    found.append(Flip(criterion.id, given, first, last, winner))
-    return tuple(found)
+            for first, last, winner in _find_ranges(rules, answers, weights, criterion):
+                if winner != leader:
+                    flips.append(Flip(criterion.id, answer, first, last, winner))
+    return tuple(flips)
 
 
-def _other_answers(criterion: Criterion, given: Answer | None) -> list[Answer]:
-    """The answers that a flip can lead to: each choice alone.
+def _list_other_answers(criterion: Criterion, answer: Answer | None) -> list[Answer]:
+    """List the answers that a flip can lead to: each choice alone.
 
-    From an answer of several choices also the same without one of them, and with one more.
+    If `answer` has several choices, also the same without one of them, and with one more.
     """
     others: list[Answer] = list(criterion.choices)
-    if isinstance(given, tuple):
-        more = [c for c in criterion.choices if c not in given and c not in criterion.indifferent]
-        near = [*({*given} - {choice} for choice in given), *({*given, choice} for choice in more)]
-        others += [criterion.normalise(choices) for choices in near]
+    if isinstance(answer, tuple):
+        addable = [
+            c for c in criterion.choices if c not in answer and c not in criterion.indifferent
+        ]
+        fewer = [{*answer} - {choice} for choice in answer]
+        more = [{*answer, choice} for choice in addable]
+        others += [criterion.normalise(choices) for choices in (*fewer, *more)]
     return list(dict.fromkeys(others))
 
 
-def possible(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
-    """The flips to an answer that can be true together with the others: what a person is told."""
+def find_possible_flips(rules: Rules, answers: Answers, weights: Weights) -> tuple[Flip, ...]:
+    """Find the flips that do not contradict the other answers. Only these are reported."""
     return tuple(
         flip
-        for flip in find(rules, answers, weights)
+        for flip in find_flips(rules, answers, weights)
         if not rules.contradicted({**answers, flip.criterion: flip.to})
     )
 
 
-def _number_ranges(
+def _find_ranges(
     rules: Rules, answers: Answers, weights: Weights, criterion: Criterion
 ) -> list[tuple[int, int, str | None]]:
-    """The whole range of a number cut into (first, last, winner), neighbours merged.
+    """Divide the range of a number criterion into (first, last, winner), neighbours merged.
 
-    Between two corners of the score lines each orchestrator's points are linear in the number, so
-    the winner can change only where two of them are equal, or the tie margin apart.
+    Between two corners of the score lines, the points of each orchestrator are linear in the
+    number. So the winner can change only where two orchestrators have equal points, or points that
+    differ by exactly the tie margin.
     """
-
     starts = {criterion.minimum}
-    for left, right in pairwise(corners(rules.orchestrators, criterion)):
-        at_left = points(rules, {**answers, criterion.id: left}, weights)
-        at_right = points(rules, {**answers, criterion.id: right}, weights)
+    for left, right in pairwise(find_corners(rules.orchestrators, criterion)):
+        at_left = compute_points(rules, {**answers, criterion.id: left}, weights)
+        at_right = compute_points(rules, {**answers, criterion.id: right}, weights)
         starts.add(left)
         for a, b in combinations(at_left, 2):
             gap = Fraction(at_left[a] - at_left[b])
@@ -77,8 +83,9 @@ def _number_ranges(
                     starts |= {left + floor(crossing), left + floor(crossing) + 1}
     ranges: list[tuple[int, int, str | None]] = []
     inside = sorted(start for start in starts if start <= criterion.maximum)
-    for first, after in pairwise([*inside, criterion.maximum + 1]):
-        winner = leader(rules, {**answers, criterion.id: first}, weights)
-        same = bool(ranges) and ranges[-1][2] == winner
-        ranges.append((ranges.pop()[0] if same else first, after - 1, winner))
+    for first, next_first in pairwise([*inside, criterion.maximum + 1]):
+        winner = find_leader(rules, {**answers, criterion.id: first}, weights)
+        has_same_winner = bool(ranges) and ranges[-1][2] == winner
+        start = ranges.pop()[0] if has_same_winner else first
+        ranges.append((start, next_first - 1, winner))
     return ranges

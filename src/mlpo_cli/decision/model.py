@@ -1,4 +1,4 @@
-"""What the engine reads: criteria, scores with their evidence, and policy.
+"""The model of the rules: criteria, and orchestrators with their scores and evidence.
 
 All of it is frozen and already validated (see `mlpo_cli.rules`). Numbers are ints or Fractions, so
 that scores, ties and flips are exact.
@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from mlpo_cli.decision.conditions import Answer, Answers, Condition, Exact, Single, choices_of
+from mlpo_cli.decision.conditions import Answer, Answers, Condition, Exact, Single, list_choices
 from mlpo_cli.decision.policy_model import Policy
 
 Prior = Mapping[Single, float]
-"""Answer to the share of teams that would give it. The shares add up to 1."""
+"""Answer to the share of teams that give it. The shares add up to 1."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """The last look-up of a claim in its source: the day, and what came of it.
+    """The last time a claim was compared with its source.
 
-    `result` is confirmed, corrected (the entry was changed to what the source says) or not found.
+    `result` is confirmed, corrected (the claim was changed to what the source says) or not found.
     """
 
     date: str
@@ -30,7 +30,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a score is what it is: a claim in our words, its source, and when it was true."""
+    """The reason for a score: a claim in our words, its source, and when it was true."""
 
     claim: str
     source: str
@@ -43,8 +43,9 @@ class Evidence:
 class Criterion:
     """One question. `choices` maps id to text; without choices the answer is a whole number.
 
-    With `several`, an answer may be several choices. An `indifferent` choice cannot be one of them.
-    `prior` says how common each answer is; `priors_when` replaces it for some teams.
+    With `several`, an answer may be several choices. An `indifferent` choice means "no
+    preference" and cannot be one of them. `prior` says how common each answer is; `priors_when`
+    replaces it for some teams.
     """
 
     id: str
@@ -72,36 +73,40 @@ class Criterion:
     def _accepts_several(self, choices: Sequence[object]) -> bool:
         if not choices or not all(isinstance(c, str) and c in self.choices for c in choices):
             return False
-        stand_together = len(choices) == 1 or self.indifferent.isdisjoint(choices)
-        return stand_together and len(set(choices)) == len(choices)
+        can_be_combined = len(choices) == 1 or self.indifferent.isdisjoint(choices)
+        return can_be_combined and len(set(choices)) == len(choices)
 
     def normalise(self, answer: Single | Iterable[str]) -> Answer:
-        """Bring an accepted answer into its one form.
+        """Write an accepted answer in its standard form.
 
-        A list of one choice becomes that choice; several choices get the order of the rules.
+        A list of one choice becomes that choice; several choices are put in the order of the rules.
         """
         if isinstance(answer, (str, int)):
             return answer
-        wanted = set(answer)
-        choices = tuple(choice for choice in self.choices if choice in wanted)
+        selected = set(answer)
+        choices = tuple(choice for choice in self.choices if choice in selected)
         return choices[0] if len(choices) == 1 else choices
 
     def text(self, answer: Answer) -> str:
-        """The answer in words."""
+        """The text of an answer, as a person reads it."""
         if not self.choices:
             return str(answer)
-        return "; ".join(self.choices[str(choice)] for choice in choices_of(answer))
+        return "; ".join(self.choices[str(choice)] for choice in list_choices(answer))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The 0-4 fit of one orchestrator on one criterion: a cell per choice, or a line by points."""
+    """The fits, 0-4, of one orchestrator for one criterion.
+
+    `cells` maps each choice to its fit. For a number criterion, `points` are the (number, fit)
+    pairs that a line goes through.
+    """
 
     cells: Mapping[str, int] = field(default_factory=dict)
     points: tuple[tuple[int, int], ...] = ()
 
-    def at(self, answer: Single) -> Exact | None:
-        """The fit for one choice or number, or None where this row says nothing about it.
+    def get_fit(self, answer: Single) -> Exact | None:
+        """Get the fit of one choice or number; None if there is none here.
 
         Between two points the line is straight; outside them it is flat.
         """
@@ -122,9 +127,9 @@ class Scores:
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one orchestrator on one criterion, with the evidence for each of them.
+    """The scores of one orchestrator for one criterion, with their evidence.
 
-    `brief` says in a few words what the evidence comes to.
+    `brief` sums the evidence up in a few words.
     """
 
     scores: Scores
@@ -142,7 +147,7 @@ class ConditionalPrior:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Scores of an orchestrator that another answer changes.
+    """Scores of an orchestrator that replace those of its rows when a condition holds.
 
     `operate` replaces what a team has to operate; None leaves it as it is.
     """
@@ -156,7 +161,7 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class Orchestrator:
-    """One candidate: its rows by criterion id, and what a team has to operate with it."""
+    """One orchestrator: its rows by criterion id, and what a team has to operate with it."""
 
     id: str
     title: str
@@ -166,8 +171,11 @@ class Orchestrator:
     adjustments: tuple[Adjustment, ...] = ()
     best_for: str = ""
 
-    def operate_given(self, answers: Answers) -> tuple[str, ...]:
-        """What a team with these answers has to operate. Of several adjustments the last counts."""
+    def select_operate(self, answers: Answers) -> tuple[str, ...]:
+        """Select what a team with these answers has to operate.
+
+        If several adjustments apply, the last one counts.
+        """
         for adjustment in reversed(self.adjustments):
             if adjustment.operate is not None and adjustment.when.holds(answers):
                 return adjustment.operate
@@ -176,7 +184,7 @@ class Orchestrator:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Answers that cannot be true together: refused where given, and never proposed."""
+    """Answers that cannot be true together. They are refused, and never proposed or drawn."""
 
     id: str
     when: Condition
@@ -196,17 +204,17 @@ class Rules:
 
     def contradicted(self, answers: Answers) -> bool:
         """Whether some of these answers cannot be true together."""
-        return any(one.when.holds(answers) for one in self.contradictions)
+        return any(contradiction.when.holds(answers) for contradiction in self.contradictions)
 
     def criterion(self, id: str) -> Criterion:
-        """The criterion with this id. Raises KeyError if there is none."""
+        """Get the criterion with this id. Raises KeyError if there is none."""
         for criterion in self.criteria:
             if criterion.id == id:
                 return criterion
         raise KeyError(id)
 
     def orchestrator(self, id: str) -> Orchestrator:
-        """The orchestrator with this id. Raises KeyError if there is none."""
+        """Get the orchestrator with this id. Raises KeyError if there is none."""
         for orchestrator in self.orchestrators:
             if orchestrator.id == id:
                 return orchestrator

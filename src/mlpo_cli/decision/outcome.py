@@ -17,8 +17,8 @@ Label = Literal["robust", "leaning", "toss-up"]
 class Contribution:
     """What one answered criterion adds, per orchestrator id.
 
-    `fit` is the 0-4 score; `points` is its share of the weighted mean, so that an orchestrator's
-    points over all contributions sum to its score.
+    `fit` is 0-4; `points` is weight x fit divided by the total weight, so that an orchestrator's
+    points over all contributions add up to its score.
     """
 
     criterion: str
@@ -31,7 +31,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Need:
-    """An answer that a rule asks for: the criterion, what would do, and what was answered."""
+    """A criterion whose answer a rule needs, the accepted answers, and the answer so far."""
 
     criterion: str
     answers: tuple[str, ...]
@@ -40,7 +40,7 @@ class Need:
 
 @dataclass(frozen=True)
 class FiredVeto:
-    """A veto that fired on one orchestrator. `lifted_by`: open questions that could lift it."""
+    """A veto that takes one orchestrator out. `lifted_by` holds open answers that would lift it."""
 
     id: str
     orchestrator: str
@@ -50,10 +50,10 @@ class FiredVeto:
 
 @dataclass(frozen=True)
 class FiredGate:
-    """A gate that is shut. `missing` is the nearest way to open it.
+    """A closed gate. `missing` holds the fewest answers that would open it.
 
-    `decisive` is true when the orchestrator behind it would otherwise have won. `overruled` is
-    true when every candidate was behind a gate, so that the gates had to open.
+    `decisive` is true when the orchestrator behind it would win if it were open. `overruled` is
+    true when every remaining orchestrator is behind a gate, so that the gates do not count.
     """
 
     id: str
@@ -66,10 +66,11 @@ class FiredGate:
 
 @dataclass(frozen=True)
 class Flip:
-    """One answer whose change alone gives another winner (None: none fits).
+    """A change of one answer that alone changes the winner. A winner of None: none fits.
 
-    For whole numbers every answer from `to` to `upto` does; for choices the two are the same. A
-    change is to one choice, or, from an answer of several choices, to one fewer or one more.
+    `given` is the answer so far, None if the question is open. A whole number may change to any
+    from `to` to `upto`; for choices these two are equal. The new answer is one choice or, where the
+    answer so far has several, the same with one choice fewer or one more.
     """
 
     criterion: str
@@ -83,7 +84,7 @@ class Flip:
 class OpenQuestion:
     """An unanswered criterion that can still change the winner.
 
-    `alone` holds the winners that one choice alone would bring, the others left as they are.
+    `alone` holds the new winners that an answer to this question alone could give.
     """
 
     criterion: str
@@ -94,13 +95,13 @@ class OpenQuestion:
 class Confidence:
     """How often the leader still comes first in the simulated variations (draws).
 
-    With a leader, `share` is the share of draws that it wins, and `label` says what that is called.
-    Where none fits, `share` is the share of draws in which none fits: 1.0 means that no open answer
-    can bring one back. It says nothing about whether the veto itself is right; that is a judgement.
+    `share` is the share of draws that the leader wins, and `label` its name. If none fits, `share`
+    is the share of draws in which none fits: 1.0 means that no open answer can change that. It does
+    not say whether the veto itself is right.
 
     `shares` has the share of each orchestrator. `favourite` is the one that wins most draws, None
-    where none fits in most of them. It differs from the leader only in a toss-up, or where none
-    fits and open answers would more often bring one back than not.
+    if none fits in most of them. It differs from the leader only in a toss-up, or if none fits now
+    but one would fit with most of the possible answers to the open questions.
     """
 
     label: Label
@@ -112,9 +113,9 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Decision:
-    """The whole answer. `orchestrator` is the leader, None when none fits.
+    """The complete result. `orchestrator` is the leader, None when none fits.
 
-    `points` are unnormalised weighted sums, `scores` the weighted means of 0-4.
+    `points` are sums of weight x fit; `scores` are these divided by the total weight, 0-4.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""The policy: what holds whatever the scores say, and how a score becomes a verdict."""
+"""The model of the policy: the rules that apply besides the scores, and how a winner is chosen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Veto:
 
 @dataclass(frozen=True)
 class Gate:
-    """Keeps an orchestrator from winning unless it is earned.
+    """Keeps an orchestrator from winning unless certain conditions hold.
 
-    It applies when `when` holds, and opens when one of `any_of` holds or when every orchestrator
-    in `vetoed` is vetoed.
+    It applies when `when` holds. It opens when one of `any_of` holds, or when every orchestrator in
+    `vetoed` is vetoed.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class CombinedOutcome:
-    """Advice to use two of them together, given the winner and the answers."""
+    """Advice to use two orchestrators together, for one winner and certain answers."""
 
     winner: str
     when: Condition
@@ -45,9 +45,9 @@ class CombinedOutcome:
 
 @dataclass(frozen=True)
 class PolicyNote:
-    """A note that a recommendation carries, whoever leads, if one of the conditions holds.
+    """A note in every recommendation for teams that meet one of the conditions.
 
-    With `leaning_at_most` the confidence is not called robust, however large the share is.
+    With `leaning_at_most` the confidence is never labelled robust, however large the share is.
     """
 
     id: str
@@ -56,16 +56,17 @@ class PolicyNote:
     leaning_at_most: bool = False
 
     def applies(self, answers: Answers) -> bool:
-        """Whether a team with these answers gets the note."""
+        """Whether the note is for a team with these answers."""
         return any(condition.holds(answers) for condition in self.any_of)
 
 
 @dataclass(frozen=True)
 class ConfidencePolicy:
-    """How many draws, from which seed, how noisy, and what the shares are called.
+    """How the confidence is simulated, and from which shares of the draws its labels hold.
 
-    `cv` is the coefficient of variation of the weights; `unknown` the share of draws in which an
-    unknown answer is drawn from its prior, by `Criterion.concerns`.
+    `cv` is the coefficient of variation of the weights. `unknown` is the share of draws in which an
+    open question gets an answer from its prior, by `Criterion.concerns`. With fewer than
+    `robust_needs_answers` answers to questions for every team, no result is robust.
     """
 
     draws: int
@@ -79,7 +80,7 @@ class ConfidencePolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """Everything that holds whatever the scores say."""
+    """All of policy.yaml. `order` and `margin` are those of the tie-break."""
 
     text: str
     vetoes: tuple[Veto, ...]

@@ -1,4 +1,4 @@
-"""How common each answer to an open question is, given the answers of this team.
+"""Find how common each answer to an open question is among teams with the same other answers.
 
 Used for the confidence only, never for a score.
 """
@@ -9,12 +9,12 @@ from mlpo_cli.decision.conditions import Answers
 from mlpo_cli.decision.model import Criterion, Prior, Rules
 
 
-def prior_for(rules: Rules, criterion: Criterion, answers: Answers) -> Prior:
-    """The share of teams that would give each answer to `criterion`, among those like this one.
+def choose_prior(rules: Rules, criterion: Criterion, answers: Answers) -> Prior:
+    """Return the share of teams that give each answer to `criterion`, among teams like this one.
 
-    Only the answers that are given count, not those drawn for other open questions: otherwise the
-    draws of one criterion would change with those of another. Of several conditional priors that
-    apply the last one counts. Answers that the given ones rule out are left out.
+    Only the team's own answers count, not those drawn for other open questions: otherwise the draws
+    of one criterion would depend on those of another. If several conditional priors apply, the last
+    one counts. Answers that would contradict `answers` are removed.
     """
     prior = criterion.prior
     for conditional in criterion.priors_when:

@@ -10,7 +10,7 @@ from typing import Protocol
 from mlpo_cli.answers.validate import contradictions
 from mlpo_cli.decision.conditions import Answer
 from mlpo_cli.decision.model import Criterion, Rules
-from mlpo_cli.decision.score import effective_weights
+from mlpo_cli.decision.score import resolve_weights
 from mlpo_cli.interview.plan import Question, next_question
 
 
@@ -59,7 +59,7 @@ def run(
     `fixed` answers are not asked for; `overrides` replace weights. Returns the answers of the
     user by criterion, None for "not sure".
     """
-    weights = effective_weights(rules, overrides)
+    weights = resolve_weights(rules, overrides)
     answers: dict[str, Answer | None] = {}
     has_enough = False
     while True:

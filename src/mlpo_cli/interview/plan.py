@@ -43,8 +43,8 @@ def next_question(
             return Question(criterion, why, f"Question {position} of {len(core)}.", optional=False)
     to_ask = {id: weight for id, weight in weights.items() if id not in unsure}
     known = {id: answer for id, answer in answers.items() if id in to_ask}
-    changes = flips.possible(rules, known, to_ask)
-    left = questions.find(rules, known, to_ask, changes)
+    changes = flips.find_possible_flips(rules, known, to_ask)
+    left = questions.find_open_questions(rules, known, to_ask, changes)
     if not left:
         return None
     criterion = rules.criterion(left[0].criterion)
@@ -59,7 +59,7 @@ def _describe_progress(
     more = f"{len(left)} more question{'s' if len(left) > 1 else ''} could"
     if not known:
         return f"So far nothing is answered. {more} decide this."
-    leader = policy.leader(rules, known, weights)
+    leader = policy.find_leader(rules, known, weights)
     return f"So far: {title(rules, leader) if leader else 'none fits'}. {more} still change this."
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.conditions import choices_of
+from mlpo_cli.decision.conditions import list_choices
 from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision
 from mlpo_cli.reports import sentences, verdict
@@ -101,7 +101,7 @@ def _table_answers(rules: Rules, decision: Decision) -> str:
         criterion = rules.criterion(id)
         texts = [
             f"`{choice}`: {criterion.text(choice)}" if criterion.choices else str(choice)
-            for choice in choices_of(answer)
+            for choice in list_choices(answer)
         ]
         lines.append((criterion.question, "; ".join(texts)))
     return _table(("Question", "Answer"), lines)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from mlpo_cli.decision.model import Criterion, Orchestrator, Rules, Scores
-from mlpo_cli.decision.policy import in_order
+from mlpo_cli.decision.policy import list_in_tie_break_order
 from mlpo_cli.reports import jsondoc, sentences
 from mlpo_cli.reports.terminal import WIDTH
 
@@ -37,7 +37,7 @@ def render_table(rules: Rules) -> Text:
 
 def _list_columns(rules: Rules) -> list[Orchestrator]:
     """The orchestrators in the order of the policy."""
-    return [rules.orchestrator(id) for id in in_order(rules)]
+    return [rules.orchestrator(id) for id in list_in_tie_break_order(rules)]
 
 
 def _add_line(

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mlpo_cli.decision.conditions import Number
 from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision
-from mlpo_cli.decision.policy import in_order
+from mlpo_cli.decision.policy import list_in_tie_break_order
 from mlpo_cli.reports import contributions, sentences, verdict
 
 _HIGHEST_SCORE = 4
@@ -84,7 +84,7 @@ def render(rules: Rules, decision: Decision) -> str:
 def _rank(rules: Rules, decision: Decision) -> list[str]:
     """The leader, the runner-up, then the others in the order of the policy."""
     first = [id for id in (decision.orchestrator, decision.runner_up) if id]
-    return list(dict.fromkeys([*first, *in_order(rules)]))
+    return list(dict.fromkeys([*first, *list_in_tie_break_order(rules)]))
 
 
 def _make_bars(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mlpo_cli.decision.conditions import Answer, choices_of
+from mlpo_cli.decision.conditions import Answer, list_choices
 from mlpo_cli.decision.model import Evidence, Rules
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto, Flip, Need
 
@@ -23,14 +23,14 @@ def label(rules: Rules, criterion: str) -> str:
 
 def answer(rules: Rules, criterion: str, value: Answer | None) -> str:
     """An answer by the ids of its choices: `lineage + airgapped`."""
-    return NOT_SURE if value is None else " + ".join(map(str, choices_of(value)))
+    return NOT_SURE if value is None else " + ".join(map(str, list_choices(value)))
 
 
 def answer_text(rules: Rules, criterion: str, value: Answer | None) -> str:
     """An answer in words, several choices with `; ` between them."""
     if value is None:
         return NOT_SURE
-    return "; ".join(rules.criterion(criterion).text(choice) for choice in choices_of(value))
+    return "; ".join(rules.criterion(criterion).text(choice) for choice in list_choices(value))
 
 
 def labelled_answer(rules: Rules, criterion: str, value: Answer | None) -> str:

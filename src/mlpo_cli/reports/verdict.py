@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.outcome import Decision, FiredGate, FiredVeto
-from mlpo_cli.decision.policy import best, in_order
+from mlpo_cli.decision.policy import find_best, list_in_tie_break_order
 from mlpo_cli.reports.contributions import make_rows
 from mlpo_cli.reports.sentences import answer, find_veto_on_all, join, label, percent, title
 
@@ -70,8 +70,10 @@ def _rules_against(decision: Decision) -> dict[str, FiredVeto | FiredGate]:
 def _find_barred(rules: Rules, decision: Decision) -> FiredVeto | FiredGate | None:
     """The veto or gate without which another orchestrator would come first."""
     barred = _rules_against(decision)
-    field = [id for id in in_order(rules) if id == decision.orchestrator or id in barred]
-    return barred.get(best(field, decision.points, rules.policy.margin) or "")
+    field = [
+        id for id in list_in_tie_break_order(rules) if id == decision.orchestrator or id in barred
+    ]
+    return barred.get(find_best(field, decision.points, rules.policy.margin) or "")
 
 
 def _explain_barred(rules: Rules, barred: FiredVeto | FiredGate, would_lead: bool) -> str:

@@ -1,4 +1,4 @@
-"""Load the rules from YAML, and check them: a wrong cell is a wrong answer."""
+"""Load the rules from YAML files and check them: a wrong score gives a wrong recommendation."""
 
 from mlpo_cli.rules.load import load
 

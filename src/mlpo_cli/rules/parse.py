@@ -1,4 +1,4 @@
-"""Parse criteria.yaml and the files of orchestrators/: from YAML nodes to the engine's model."""
+"""Parse criteria.yaml and the files in orchestrators/ into the model of the decision engine."""
 
 from __future__ import annotations
 
@@ -31,214 +31,224 @@ _CHOICE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 Criteria = Mapping[str, Criterion]
 
 
-def criterion(node: Node) -> Criterion:
-    """One entry of criteria.yaml, without the priors that read other criteria (`priors_when`)."""
-    node.keys(
+def parse_criterion(node: Node) -> Criterion:
+    """Parse one entry of `criteria` in criteria.yaml, all but `priors_when`."""
+    node.check_keys(
         "id", "label", "weight", "concerns", "type", "min", "max", "question", "help", "choices",
         "several", "indifferent", "prior", "priors_when",
     )  # fmt: skip
-    numeric = node.get("type").value is not None
-    choices = {} if numeric else _choices(node.get("choices"))
-    if numeric:
-        node.get("type").one_of(("integer",))
+    is_number = node.get("type").value is not None
+    choices = {} if is_number else _parse_choices(node.get("choices"))
+    if is_number:
+        node.get("type").read_word(("integer",))
     elif not choices:
-        node.problem("a criterion needs choices, or type: integer with min and max")
-    indifferent = frozenset(item.one_of(choices) for item in node.get("indifferent").entries())
-    several = node.get("several").flag()
+        node.add_problem("a criterion needs choices, or type: integer with min and max")
+    indifferent = frozenset(
+        item.read_word(choices) for item in node.get("indifferent").list_entries()
+    )
+    several = node.get("several").read_flag()
     if several and len(choices.keys() - indifferent) < 2:
-        node.get("several").problem(
-            "several choices cannot be given here",
-            "drop `several`, or have two choices that are not indifferent",
+        node.get("several").add_problem(
+            "an answer cannot have several choices here",
+            "remove `several`, or define two choices that are not indifferent",
         )
     return Criterion(
-        id=_criterion_id(node.get("id")),
-        label=node.get("label").text(),
-        question=node.get("question").text(),
-        help=node.get("help").text(optional=True),
-        weight=node.get("weight").whole(0, 100),
-        concerns=node.get("concerns").one_of(CONCERNS),
-        prior=_prior(node.get("prior"), choices),
+        id=_parse_criterion_id(node.get("id")),
+        label=node.get("label").read_text(),
+        question=node.get("question").read_text(),
+        help=node.get("help").read_text(optional=True),
+        weight=node.get("weight").read_whole(0, 100),
+        concerns=node.get("concerns").read_word(CONCERNS),
+        prior=_parse_prior(node.get("prior"), choices),
         choices=choices,
         several=several,
         indifferent=indifferent,
-        minimum=node.get("min").whole(0, 10**9) if numeric else 0,
-        maximum=node.get("max").whole(0, 10**9) if numeric else 0,
+        minimum=node.get("min").read_whole(0, 10**9) if is_number else 0,
+        maximum=node.get("max").read_whole(0, 10**9) if is_number else 0,
     )
 
 
-def priors_when(node: Node, criterion: Criterion, criteria: Criteria) -> Criterion:
-    """The criterion with its priors for teams that gave certain other answers."""
-    found = []
-    for entry in node.get("priors_when").entries():
-        entry.keys("when", "prior")
-        when = condition(entry.get("when"), criteria)
+def add_conditional_priors(node: Node, criterion: Criterion, criteria: Criteria) -> Criterion:
+    """Parse `priors_when`. Returns the criterion with these priors.
+
+    The conditions name other criteria, so all criteria must have been parsed before.
+    """
+    priors = []
+    for entry in node.get("priors_when").list_entries():
+        entry.check_keys("when", "prior")
+        when = parse_condition(entry.get("when"), criteria)
         if not when.met:
-            entry.problem("a prior for some teams needs a condition", "add `when:`")
+            entry.add_problem("a prior for some teams needs a condition", "add `when:`")
         if criterion.id in when.criteria:
-            entry.problem(f"the prior of {criterion.id} reads its own answer", "drop it")
-        found.append(ConditionalPrior(when, _prior(entry.get("prior"), criterion.choices)))
-    return replace(criterion, priors_when=tuple(found))
+            entry.add_problem(f"the prior of {criterion.id} reads its own answer", "remove it")
+        priors.append(ConditionalPrior(when, _parse_prior(entry.get("prior"), criterion.choices)))
+    return replace(criterion, priors_when=tuple(priors))
 
 
-def identifier(node: Node) -> str:
-    """An id: lower case letters, digits, '-' and '_'."""
-    text = node.text()
+def parse_id(node: Node) -> str:
+    """Parse an id: lower case letters, digits, '-' and '_'."""
+    text = node.read_text()
     if text and not _ID.fullmatch(text):
-        node.problem(f"{text!r} is no id", "use lower case letters, digits, '-' and '_'")
+        node.add_problem(
+            f"{text!r} is not a valid id", "use lower case letters, digits, '-' and '_'"
+        )
     return text
 
 
-def _criterion_id(node: Node) -> str:
-    """An id without '-': it becomes the name of an environment variable."""
-    id = identifier(node)
+def _parse_criterion_id(node: Node) -> str:
+    """Parse an id without '-', because it is also the name of an environment variable."""
+    id = parse_id(node)
     if "-" in id:
         fix = f"write {id.replace('-', '_')}: no shell can set a variable with '-' in its name"
-        node.problem(f"a criterion's id cannot be {id!r}", fix)
+        node.add_problem(f"the id of a criterion cannot be {id!r}", fix)
     return id
 
 
-def _choices(node: Node) -> dict[str, str]:
-    choices = {str(key): text.text() for key, text in node.items()}
+def _parse_choices(node: Node) -> dict[str, str]:
+    choices = {str(key): text.read_text() for key, text in node.list_items()}
     for key in choices:
         if not _CHOICE.fullmatch(key):
-            what = f"{key!r} is no name of a choice"
-            node.problem(what, "use lower case letters, digits, '-' and '_'")
+            what = f"{key!r} is not a valid id of a choice"
+            node.add_problem(what, "use lower case letters, digits, '-' and '_'")
     return choices
 
 
-def _prior(node: Node, choices: Mapping[str, str]) -> Prior:
+def _parse_prior(node: Node, choices: Mapping[str, str]) -> Prior:
     prior: dict[Single, float] = {}
-    for key, share in node.items():
+    for key, share in node.list_items():
         if choices:
-            share.one_of(choices, key)
+            share.read_word(choices, key)
         elif type(key) is not int:
-            share.problem(f"{key!r} is not a whole number", "write a number, without quotes")
-        prior[key] = share.number(0, 1)
+            share.add_problem(f"{key!r} is not a whole number", "write a number, without quotes")
+        prior[key] = share.read_number(0, 1)
     if abs(sum(prior.values()) - 1) > 1e-9:
-        node.problem("the prior must add up to 1")
+        node.add_problem("the prior must add up to 1")
     return prior
 
 
-def orchestrator(node: Node, criteria: Criteria) -> Orchestrator:
-    """One file of orchestrators/."""
-    node.keys(
+def parse_orchestrator(node: Node, criteria: Criteria) -> Orchestrator:
+    """Parse one file in orchestrators/."""
+    node.check_keys(
         "schema_version", "reviewed", "id", "title", "version", "best_for", "operate", "criteria",
         "adjustments",
     )  # fmt: skip
     rows = {}
-    for id, row in node.get("criteria").items():
-        row.one_of(criteria, id)
-        row.keys("brief", "scores", "points", "evidence")
+    for id, row in node.get("criteria").list_items():
+        row.read_word(criteria, id)
+        row.check_keys("brief", "scores", "points", "evidence")
         if id in criteria:
-            scores = _scores(row, row.get("scores"), criteria[id], complete=True)
-            brief = row.get("brief").text(optional=True)
-            rows[id] = Row(scores, evidence(row.get("evidence")), brief)
+            scores = _parse_scores(row, row.get("scores"), criteria[id], complete=True)
+            brief = row.get("brief").read_text(optional=True)
+            rows[id] = Row(scores, parse_evidence(row.get("evidence")), brief)
     for id in criteria:
         if id not in rows:
-            node.get("criteria").problem(f"there is no row for {id}", "score each criterion")
+            node.get("criteria").add_problem(f"there is no row for {id}", "score each criterion")
     return Orchestrator(
-        id=identifier(node.get("id")),
-        title=node.get("title").text(),
-        version=node.get("version").text(),
-        operate=tuple(item.text() for item in node.get("operate").entries()),
+        id=parse_id(node.get("id")),
+        title=node.get("title").read_text(),
+        version=node.get("version").read_text(),
+        operate=tuple(item.read_text() for item in node.get("operate").list_entries()),
         rows=rows,
-        best_for=node.get("best_for").text(optional=True),
-        adjustments=tuple(_adjustment(n, criteria) for n in node.get("adjustments").entries()),
+        best_for=node.get("best_for").read_text(optional=True),
+        adjustments=tuple(
+            _parse_adjustment(n, criteria) for n in node.get("adjustments").list_entries()
+        ),
     )
 
 
-def _scores(row: Node, cells: Node, criterion: Criterion, complete: bool) -> Scores:
+def _parse_scores(row: Node, cells: Node, criterion: Criterion, complete: bool) -> Scores:
+    """Parse `cells`, or `points` in `row` for a number. If `complete`, no choice may be missing."""
     if not criterion.choices:
         points = []
-        for point in row.get("points").entries():
-            pair = point.entries()
+        for point in row.get("points").list_entries():
+            pair = point.list_entries()
             if len(pair) != 2:
-                point.problem("a point is [number, score]")
+                point.add_problem("a point must be [number, score]")
                 continue
-            points.append((pair[0].whole(0, 10**9), pair[1].whole(0, MAX_SCORE)))
+            points.append((pair[0].read_whole(0, 10**9), pair[1].read_whole(0, MAX_SCORE)))
         if not points or sorted({x for x, _ in points}) != [x for x, _ in points]:
-            row.problem("points must be a list of [number, score] with rising numbers")
+            row.add_problem("points must be a list of [number, score] with rising numbers")
         return Scores(points=tuple(points))
-    found = {}
-    for choice, cell in cells.items():
-        cell.one_of(criterion.choices, choice)
-        found[choice] = cell.whole(0, MAX_SCORE)
-    missing = [choice for choice in criterion.choices if choice not in found]
+    fits = {}
+    for choice, cell in cells.list_items():
+        cell.read_word(criterion.choices, choice)
+        fits[choice] = cell.read_whole(0, MAX_SCORE)
+    missing = [choice for choice in criterion.choices if choice not in fits]
     if complete and missing:
-        row.problem(f"no score for {', '.join(missing)}", "score every choice from 0 to 4")
-    return Scores(cells=found)
+        row.add_problem(f"no score for {', '.join(missing)}", "score every choice from 0 to 4")
+    return Scores(cells=fits)
 
 
-def _adjustment(node: Node, criteria: Criteria) -> Adjustment:
-    node.keys("id", "when", "why", "set", "operate", "evidence")
+def _parse_adjustment(node: Node, criteria: Criteria) -> Adjustment:
+    node.check_keys("id", "when", "why", "set", "operate", "evidence")
     scores = {}
-    for id, cells in node.get("set").items():
-        cells.one_of(criteria, id)
+    for id, cells in node.get("set").list_items():
+        cells.read_word(criteria, id)
         if id in criteria:
-            scores[id] = _scores(cells, cells, criteria[id], complete=False)
-    lines = tuple(item.text() for item in node.get("operate").entries())
+            scores[id] = _parse_scores(cells, cells, criteria[id], complete=False)
+    lines = tuple(item.read_text() for item in node.get("operate").list_entries())
     return Adjustment(
-        when=condition(node.get("when"), criteria),
-        why=node.get("why").text(),
+        when=parse_condition(node.get("when"), criteria),
+        why=node.get("why").read_text(),
         scores=scores,
-        evidence=evidence(node.get("evidence")),
+        evidence=parse_evidence(node.get("evidence")),
         operate=lines or None,
     )
 
 
-def evidence(node: Node) -> tuple[Evidence, ...]:
-    """A list of dated claims; an empty one is a problem."""
-    entries = node.entries()
+def parse_evidence(node: Node) -> tuple[Evidence, ...]:
+    """Parse a list of claims with their sources and dates. An empty list is a problem."""
+    entries = node.list_entries()
     if not entries:
-        node.problem("there is no evidence", "give a claim, its source, date and version")
-    found = []
+        node.add_problem("there is no evidence", "give a claim, its source, date and version")
+    evidence = []
     for entry in entries:
-        entry.keys("claim", "source", "date", "version", "checked")
-        found.append(
+        entry.check_keys("claim", "source", "date", "version", "checked")
+        evidence.append(
             Evidence(
-                claim=entry.get("claim").text(),
-                source=entry.get("source").text(),
-                date=date(entry.get("date")),
-                version=entry.get("version").text(),
-                checked=_check(entry.get("checked")),
+                claim=entry.get("claim").read_text(),
+                source=entry.get("source").read_text(),
+                date=parse_date(entry.get("date")),
+                version=entry.get("version").read_text(),
+                checked=_parse_check(entry.get("checked")),
             )
         )
-    return tuple(found)
+    return tuple(evidence)
 
 
-def _check(node: Node) -> Check | None:
+def _parse_check(node: Node) -> Check | None:
     if node.value is None:
         return None
-    node.keys("date", "result")
-    return Check(date(node.get("date")), node.get("result").one_of(CHECK_RESULTS))
+    node.check_keys("date", "result")
+    return Check(parse_date(node.get("date")), node.get("result").read_word(CHECK_RESULTS))
 
 
-def date(node: Node) -> str:
-    """A date as YYYY-MM-DD."""
-    text = node.text()
+def parse_date(node: Node) -> str:
+    """Parse a date, YYYY-MM-DD."""
+    text = node.read_text()
     if text and not _DATE.fullmatch(text):
-        node.problem(f"{text!r} is no date", "write YYYY-MM-DD")
+        node.add_problem(f"{text!r} is not a date", "write YYYY-MM-DD")
     return text
 
 
-def condition(node: Node, criteria: Criteria) -> Condition:
-    """A mapping of criterion (or criterion_not) to one answer or a list of answers."""
+def parse_condition(node: Node, criteria: Criteria) -> Condition:
+    """Parse a mapping of criterion id, or id_not for exceptions, to one answer or a list."""
     met: dict[str, frozenset[str]] = {}
     unless: dict[str, frozenset[str]] = {}
     with_choices = {id: c for id, c in criteria.items() if c.choices}
-    for key, answers in node.items():
+    for key, answers in node.list_items():
         id = str(key).removesuffix("_not") if key not in criteria else str(key)
-        answers.one_of(with_choices, id)
+        answers.read_word(with_choices, id)
         if id in with_choices:
-            into = met if id == key else unless
-            into[id] = frozenset(answers.words(criteria[id].choices))
+            part = met if id == key else unless
+            part[id] = frozenset(answers.read_words(criteria[id].choices))
     return Condition(met, unless)
 
 
-def contradiction(node: Node, criteria: Criteria) -> Contradiction:
-    """One entry of `contradictions` in criteria.yaml."""
-    node.keys("id", "when", "message")
-    when = condition(node.get("when"), criteria)
+def parse_contradiction(node: Node, criteria: Criteria) -> Contradiction:
+    """Parse one entry of `contradictions` in criteria.yaml."""
+    node.check_keys("id", "when", "message")
+    when = parse_condition(node.get("when"), criteria)
     if not when.met:
-        node.problem("a contradiction needs a condition", "add `when:` with two criteria")
-    return Contradiction(identifier(node.get("id")), when, node.get("message").text())
+        node.add_problem("a contradiction needs a condition", "add `when:` with two criteria")
+    return Contradiction(parse_id(node.get("id")), when, node.get("message").read_text())

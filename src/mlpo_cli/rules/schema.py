@@ -1,8 +1,8 @@
-"""The JSON Schema (draft 7) of rules files: what the files in a folder for --rules may hold.
+"""Build the JSON Schema (draft 7) of rules files: what the files in a --rules folder may contain.
 
-One schema describes all of them; the keys of a file tell which one it is. To add a key to the
+One schema describes all of them; the keys of a file show which one it is. To add a key to the
 rules, parse it and add it to the properties here or in schema_policy.py: a test compares the keys
-of both. tests/rules/test_schema.py lists what only the loader checks.
+of both. tests/rules/test_schema.py lists what the schema cannot check and only the loader does.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mlpo_cli.rules.shapes import (
     OPTIONAL_TEXT,
     TEXT,
     Schema,
-    described,
-    listing,
+    describe,
+    list_of,
     mapping,
     nullable,
     number,
@@ -32,14 +32,14 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 _LARGEST = 10**9
 _SCORE = whole(0, MAX_SCORE)
 _PRIOR: Schema = {"type": "object", "minProperties": 1, "additionalProperties": number(0, 1)}
-_HEAD: dict[str, Schema] = {
+_COMMON_KEYS: dict[str, Schema] = {
     "schema_version": {"type": "integer", "enum": [1]},
-    "reviewed": described(DATE, "The day on which the file was last checked."),
+    "reviewed": describe(DATE, "The day on which the file was last checked."),
 }
 
 
 def build_rules_schema(rules: Rules, shipped: Rules) -> Schema:
-    """Build the schema of layers over the rules `shipped`; `rules` are those with one layer.
+    """Build the schema of layers over the rules `shipped`; `rules` includes one such layer.
 
     A layer may change parts of what `shipped` has. What it adds must be complete. The same rules
     give the same schema.
@@ -74,7 +74,7 @@ def build_rules_schema(rules: Rules, shipped: Rules) -> Schema:
 
 
 def _file(properties: dict[str, Schema]) -> Schema:
-    return mapping({**_HEAD, **properties}, list(_HEAD))
+    return mapping({**_COMMON_KEYS, **properties}, list(_COMMON_KEYS))
 
 
 def _has_any(keys: Collection[str]) -> Schema:
@@ -82,22 +82,22 @@ def _has_any(keys: Collection[str]) -> Schema:
 
 
 def _has_rows() -> Schema:
-    """Tell an orchestrator's mapping of criteria from the list of them in criteria.yaml."""
+    """Match the mapping `criteria` of an orchestrator, not the list in criteria.yaml."""
     return {"required": ["criteria"], "properties": {"criteria": {"type": "object"}}}
 
 
 def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
     prior_when = {"when": shapes.not_only_exceptions(reference("condition")), "prior": _PRIOR}
     criterion = {
-        "label": described(TEXT, "The name of the criterion in reports."),
-        "weight": described(whole(0, 100), "3 usually decides, 1 tips a close call, 0 is off."),
-        "concerns": described({"enum": list(CONCERNS)}, "Whether each team has an answer."),
+        "label": describe(TEXT, "The name of the criterion in reports."),
+        "weight": describe(whole(0, 100), "3 usually decides, 1 tips a close call, 0 is off."),
+        "concerns": describe({"enum": list(CONCERNS)}, "Whether every team has an answer."),
         "question": TEXT,
         "help": OPTIONAL_TEXT,
         "type": {"enum": ["integer", None]},
         "min": whole(0, _LARGEST),
         "max": whole(0, _LARGEST),
-        "choices": described(
+        "choices": describe(
             {
                 "type": ["object", "null"],
                 "propertyNames": {"pattern": "^[a-z0-9][a-z0-9_-]*$"},
@@ -105,15 +105,15 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
             },
             "Each answer with its text.",
         ),
-        "several": described(
+        "several": describe(
             {"type": ["boolean", "null"]}, "Whether an answer may be several choices."
         ),
-        "indifferent": described(
-            nullable(listing({"type": "string"})), 'The choices that mean "no preference".'
+        "indifferent": describe(
+            nullable(list_of({"type": "string"})), 'The choices that mean "no preference".'
         ),
-        "prior": described(_PRIOR, "How common each answer is. The shares add up to 1."),
-        "priors_when": described(
-            nullable(listing(mapping(prior_when, ["when", "prior"]))),
+        "prior": describe(_PRIOR, "How common each answer is. The shares add up to 1."),
+        "priors_when": describe(
+            nullable(list_of(mapping(prior_when, ["when", "prior"]))),
             "How common each answer is among teams that gave certain other answers.",
         ),
     }
@@ -129,24 +129,24 @@ def _criteria_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
     contradiction = {"when": shapes.not_only_exceptions(reference("condition")), "message": TEXT}
     return {
         "criteria": nullable(
-            listing(
+            list_of(
                 {
                     **shapes.entry(criterion, [c.id for c in shipped.criteria], is_new),
                     "allOf": [_answers_of(c) for c in rules.criteria],
                 }
             )
         ),
-        "contradictions": described(
+        "contradictions": describe(
             shapes.entries(
                 contradiction, [c.id for c in shipped.contradictions], ["when", "message"]
             ),
-            "Answers that cannot all be true.",
+            "Answers that cannot be true together.",
         ),
     }
 
 
 def _answers_of(criterion: Criterion) -> Schema:
-    """Restrict the prior and the indifferent answers of a criterion to answers that it has."""
+    """Restrict the priors and the indifferent choices of a criterion to its own answers."""
     answers: Schema = {"pattern": "^-?[0-9]+$"}
     if criterion.choices:
         answers = {"enum": list(criterion.choices)}
@@ -167,26 +167,24 @@ def _orchestrator_properties(criteria: Collection[Criterion]) -> dict[str, Schem
         "id": ID,
         "when": reference("condition"),
         "why": TEXT,
-        "set": described(
+        "set": describe(
             nullable(mapping({c.id: _adjusted_scores(c) for c in criteria})),
             "The scores that replace those of the rows.",
         ),
-        "operate": described(
-            nullable(listing(TEXT)), "What a team has to operate then, instead of the usual."
-        ),
+        "operate": describe(nullable(list_of(TEXT)), "What a team has to operate in this case."),
         "evidence": reference("evidence"),
     }
     with_evidence = {**mapping(adjustment), "dependencies": {"set": ["evidence"]}}
     return {
         "id": ID,
         "title": TEXT,
-        "version": described(TEXT, "The release that was scored."),
+        "version": describe(TEXT, "The release that was scored."),
         "best_for": OPTIONAL_TEXT,
-        "operate": described(nullable(listing(TEXT)), "What a team has to operate with it."),
+        "operate": describe(nullable(list_of(TEXT)), "What a team has to operate with it."),
         "criteria": nullable(mapping({c.id: reference(f"row-{c.id}") for c in criteria})),
-        "adjustments": described(
-            nullable(listing(shapes.droppable(with_evidence))),
-            "What holds instead when a condition is met.",
+        "adjustments": describe(
+            nullable(list_of(shapes.droppable(with_evidence))),
+            "Scores and work that replace the others when a condition holds.",
         ),
     }
 
@@ -199,16 +197,16 @@ def _row(criterion: Criterion, is_new: bool) -> Schema:
     row["dependencies"] = {key: ["evidence"]}
     if is_new:
         row["allOf"] = [_complete_row(criterion)]
-    return described(row, criterion.question)
+    return describe(row, criterion.question)
 
 
 def _scores(criterion: Criterion) -> tuple[str, Schema]:
-    """Return the key of a criterion's scores, and what may be there."""
+    """Return the key of a criterion's scores, and the schema of its value."""
     if criterion.choices:
         return "scores", nullable(mapping(dict.fromkeys(criterion.choices, _SCORE)))
-    point = {**listing([whole(0, _LARGEST), _SCORE], 2), "maxItems": 2}
-    points = listing(point, 1)
-    return "points", described(points, "[number, score], with rising numbers.")
+    point = {**list_of([whole(0, _LARGEST), _SCORE], 2), "maxItems": 2}
+    points = list_of(point, 1)
+    return "points", describe(points, "[number, score], with rising numbers.")
 
 
 def _complete_row(criterion: Criterion) -> Schema:
@@ -225,8 +223,8 @@ def _adjusted_scores(criterion: Criterion) -> Schema:
 
 
 def _is_new_orchestrator(shipped: Rules) -> Schema:
-    known = [o.id for o in shipped.orchestrators]
-    return {"required": ["id"], "properties": {"id": {"not": {"enum": known}}}}
+    shipped_ids = [o.id for o in shipped.orchestrators]
+    return {"required": ["id"], "properties": {"id": {"not": {"enum": shipped_ids}}}}
 
 
 def _complete_orchestrator(criteria: Collection[Criterion]) -> Schema:
@@ -240,14 +238,14 @@ def _complete_orchestrator(criteria: Collection[Criterion]) -> Schema:
 
 def _evidence() -> Schema:
     claim = {
-        "claim": described(TEXT, "What is so, in your own words."),
-        "source": described(TEXT, "Where you know it from."),
-        "date": described(DATE, "When it was so."),
-        "version": described(TEXT, "The release that it was so for, in quotes."),
+        "claim": describe(TEXT, "What is true, in your own words."),
+        "source": describe(TEXT, "Where it is documented or was measured."),
+        "date": describe(DATE, "When it was true."),
+        "version": describe(TEXT, "The release for which it was true, in quotes."),
     }
     check = {
-        "date": described(DATE, "When the claim was looked up again."),
+        "date": describe(DATE, "When the claim was last compared with its source."),
         "result": {"enum": list(CHECK_RESULTS)},
     }
     checked = {"checked": nullable(mapping(check, list(check)))}
-    return listing(mapping({**claim, **checked}, list(claim)), 1)
+    return list_of(mapping({**claim, **checked}, list(claim)), 1)

@@ -1,4 +1,4 @@
-"""The part of the rules' JSON Schema that describes policy.yaml."""
+"""Build the part of the JSON Schema of rules files that describes policy.yaml."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mlpo_cli.rules.parse import CONCERNS
 from mlpo_cli.rules.shapes import (
     TEXT,
     Schema,
-    described,
-    listing,
+    describe,
+    list_of,
     mapping,
     nullable,
     number,
@@ -28,7 +28,7 @@ def policy_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
     gate = {
         "orchestrator": {"enum": orchestrators},
         "when": _CONDITION,
-        "may_win_if_any": nullable(listing(_CONDITION)),
+        "may_win_if_any": nullable(list_of(_CONDITION)),
         "may_win_if_vetoed": words(orchestrators, [None]),
         "message": TEXT,
     }
@@ -38,35 +38,35 @@ def policy_properties(rules: Rules, shipped: Rules) -> dict[str, Schema]:
         "message": TEXT,
     }
     note = {
-        "when_any": listing(shapes.not_only_exceptions(_CONDITION), 1),
+        "when_any": list_of(shapes.not_only_exceptions(_CONDITION), 1),
         "message": TEXT,
         "at_most": {"enum": ["leaning", None]},
     }
     combined = {"id": shapes.ID, "winner": {"enum": orchestrators}, "when": _CONDITION}
     tie_break = {"order": words(orchestrators, [None]), "margin": number(0, 10)}
     return {
-        "policy": described(TEXT, "The policy in a sentence, as reports print it."),
-        "vetoes": described(
+        "policy": describe(TEXT, "The policy in one sentence, as reports print it."),
+        "vetoes": describe(
             shapes.entries(
                 veto, [v.id for v in shipped.policy.vetoes], ["orchestrators", "when", "message"]
             ),
-            "A veto takes orchestrators out, whatever their scores are.",
+            "A veto takes orchestrators out, whatever their scores.",
         ),
-        "gates": described(
+        "gates": describe(
             shapes.entries(gate, [g.id for g in shipped.policy.gates], ["orchestrator", "message"]),
-            "A gate keeps an orchestrator from coming first unless that is earned.",
+            "A gate keeps an orchestrator from coming first unless one of its conditions holds.",
         ),
-        "notes": described(
+        "notes": describe(
             shapes.entries(note, [n.id for n in shipped.policy.notes], ["when_any", "message"]),
-            "What a recommendation says to teams that meet one of the conditions.",
+            "A note in recommendations for teams that meet one of the conditions.",
         ),
-        "tie_break": described(
+        "tie_break": describe(
             nullable(mapping(tie_break)),
-            "Scores within `margin` of the best are a tie; the first in `order` wins it.",
+            "Points within `margin` of the best are a tie; the first in `order` wins it.",
         ),
-        "confidence": described(nullable(_confidence()), "How the confidence is simulated."),
-        "combined_outcomes": described(
-            nullable(listing(shapes.droppable(mapping({**combined, "message": TEXT}, ["id"])))),
+        "confidence": describe(nullable(_confidence()), "How the confidence is simulated."),
+        "combined_outcomes": describe(
+            nullable(list_of(shapes.droppable(mapping({**combined, "message": TEXT}, ["id"])))),
             "Advice to use two orchestrators together.",
         ),
     }

@@ -1,4 +1,4 @@
-"""The parts that the JSON Schema of rules files is made of.
+"""Small functions that build parts of the JSON Schema of rules files.
 
 Where a value can have several shapes, `if` chooses one of them: an editor then reports what is
 wrong in that shape. With `anyOf` it would only say that none of them fits.
@@ -22,7 +22,7 @@ DATE: Schema = {
 }
 
 
-def described(schema: Schema, description: str) -> Schema:
+def describe(schema: Schema, description: str) -> Schema:
     """Add the description that an editor shows."""
     return {"description": description, **schema}
 
@@ -45,8 +45,8 @@ def mapping(properties: Mapping[str, Schema], required: Collection[str] = ()) ->
     return {**schema, "properties": dict(properties)}
 
 
-def listing(item: Schema | list[Schema], least: int = 0) -> Schema:
-    """Accept a list of at least so many items; a list of schemas has one for each place."""
+def list_of(item: Schema | list[Schema], least: int = 0) -> Schema:
+    """Accept a list of at least `least` items that fit `item`: one schema, or one per position."""
     schema: Schema = {"type": "array", "items": item}
     return {**schema, "minItems": least} if least else schema
 
@@ -57,12 +57,12 @@ def nullable(schema: Schema) -> Schema:
 
 
 def words(choices: Iterable[str], alone: Iterable[str | None] = ()) -> Schema:
-    """Accept one of the choices, a list of them, or one of `alone`."""
-    known = list(choices)
+    """Accept one of the choices, a list of them, or one of `alone`, which cannot be in a list."""
+    allowed = list(choices)
     return {
         "if": {"type": "array"},
-        "then": {"items": {"enum": known}},
-        "else": {"enum": [*known, *alone]},
+        "then": {"items": {"enum": allowed}},
+        "else": {"enum": [*allowed, *alone]},
     }
 
 
@@ -74,48 +74,51 @@ def reference(name: str) -> Schema:
 def entries(properties: Mapping[str, Schema], ids: Collection[str], required: list[str]) -> Schema:
     """Accept a list that is merged by `id`, as vetoes are.
 
-    An entry with one of the `ids` changes that one, and may be partial; `drop: true` takes it out.
-    Any other entry is new, and must have the keys `required` with values.
+    An entry with one of the `ids` changes that entry and may have any of the keys; `drop: true`
+    removes it. Any other entry is new, and must have the keys `required` with values.
     """
     values = {key: {"not": {"type": "null"}} for key in required}
     new = {"required": required, "properties": values}
-    return nullable(listing(droppable(entry(properties, ids, new), ids)))
+    return nullable(list_of(droppable(entry(properties, ids, new), ids)))
 
 
 def entry(properties: Mapping[str, Schema], ids: Collection[str], new: Schema) -> Schema:
-    """Accept an entry that changes one of the `ids`, or one that fits the schema `new` as well."""
+    """Accept an entry that changes one of the `ids`, or a new one, which must also fit `new`."""
     return {
-        **mapping({"id": described(ID, "A new id adds an entry."), **properties}, ["id"]),
+        **mapping({"id": describe(ID, "A new id adds an entry."), **properties}, ["id"]),
         "if": {"properties": {"id": {"enum": list(ids)}}},
         "then": {},
         "else": new,
     }
 
 
-def droppable(other: Schema, ids: Collection[str] | None = None) -> Schema:
-    """Accept `{id: X, drop: true}`, and an entry that fits `other`. None: any id."""
+def droppable(entry_schema: Schema, ids: Collection[str] | None = None) -> Schema:
+    """Accept an entry that fits `entry_schema`, or `{id: X, drop: true}` with X in `ids`.
+
+    If `ids` is None, X may be any id.
+    """
     id = ID if ids is None else {"enum": list(ids)}
-    drop = described({"const": True}, "Takes the entry with this id out.")
+    drop = describe({"const": True}, "Removes the entry with this id.")
     return {
         "type": "object",
         "if": {"required": ["drop"]},
         "then": {"required": ["id"], "properties": {"id": id, "drop": drop}},
-        "else": other,
+        "else": entry_schema,
     }
 
 
 def condition(criteria: Iterable[Criterion]) -> Schema:
-    """Accept a condition: the answers that meet it, and under ID_not the exceptions."""
+    """Accept a condition: accepted answers under the ids, exceptions under ID_not."""
     properties: dict[str, Schema] = {}
     for criterion in criteria:
         if criterion.choices:
             answers = words(criterion.choices)
-            properties[criterion.id] = described(answers, criterion.label)
-            properties[f"{criterion.id}_not"] = described(answers, f"{criterion.label}, except")
+            properties[criterion.id] = describe(answers, criterion.label)
+            properties[f"{criterion.id}_not"] = describe(answers, f"{criterion.label}, except")
     return nullable(mapping(properties))
 
 
 def not_only_exceptions(condition: Schema) -> Schema:
-    """Accept a condition that some answer must meet."""
+    """Accept a condition that has accepted answers, not only exceptions."""
     only_exceptions = {"propertyNames": {"pattern": "_not$"}}
     return {"type": "object", "allOf": [condition, {"not": only_exceptions}]}

@@ -1,4 +1,4 @@
-"""Generate projects from the scaffolds. Other parts of mlpo import only this module."""
+"""Generate projects from the scaffolds."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from mlpo_cli.answers.fields import SCHEMA_VERSION
 from mlpo_cli.answers.project import ProjectSettings
 from mlpo_cli.errors import TargetError, is_system_error
 from mlpo_cli.scaffold import place
-from mlpo_cli.scaffold.catalog import available, find
+from mlpo_cli.scaffold.catalog import list_scaffolds, load_scaffold
 from mlpo_cli.staging import remove_abandoned, staging_folder
 
-__all__ = ["File", "Generated", "Provenance", "available", "generate"]
+__all__ = ["File", "Generated", "Provenance", "generate", "list_scaffolds"]
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a project was made from besides its settings: enough to make it again."""
+    """What a project was made from besides its settings: enough to generate it again."""
 
     mlpo_version: str
     rules_version: str
     criteria: Mapping[str, str | int | tuple[str, ...] | None]
-    weights: Mapping[str, float]  # those that replaced weights of the rules
+    weights: Mapping[str, float]  # only those that replace weights of the rules
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of the project: its path in it, with `/`, and its size."""
+    """A file of the project: its path relative to the project, with `/`, and its size."""
 
     path: str
     bytes: int
@@ -37,7 +37,7 @@ class File:
 
 @dataclass(frozen=True)
 class Generated:
-    """A project; `tree_hash` is SHA-256 over its paths and bytes."""
+    """A generated project. `tree_hash` is the SHA-256 of its paths and contents."""
 
     path: Path
     files: tuple[File, ...]
@@ -51,11 +51,12 @@ def generate(
     provenance: Provenance,
     dry_run: bool = False,
 ) -> Generated:
-    """Generate a project at `target`, whole or not at all. A dry run returns the same, unwritten.
+    """Generate a project at `target`: completely or not at all.
 
-    `project` must name an orchestrator that `available` lists; `adr` is the text of its
-    docs/adr/0001-orchestrator.md. Raises TargetError, with every file that is in the way, when
-    the target can't be written.
+    A dry run returns the same, but leaves the target as it is. `project` must name an orchestrator
+    that `list_scaffolds` lists; `adr` is the text of its docs/adr/0001-orchestrator.md. Raises
+    TargetError when the target can't be written, and when the project would replace files in it,
+    with a list of these.
     """
     # Importing copier takes half a second, so it is imported only here.
     from mlpo_cli.scaffold.origin import write_origin
@@ -76,7 +77,7 @@ def generate(
         tree = staging / "project"
         try:
             context = {**settings, "adr": adr}
-            render(find(project.orchestrator), context, staging / "template", tree)
+            render(load_scaffold(project.orchestrator), context, staging / "template", tree)
             write_kit(tree)
             write_origin(tree, document, versions)
             place.set_modes(tree)

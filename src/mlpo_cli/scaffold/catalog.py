@@ -1,4 +1,4 @@
-"""Find the scaffolds, and the layers that each consists of."""
+"""Find the scaffolds and load their descriptions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DESCRIPTION = "scaffold.yaml"
 class Scaffold:
     """A project template: the shared core, and the layer of one orchestrator over it.
 
-    `facts` is the content of its scaffold.yaml, which the templates of the core read.
+    `facts` is the content of its scaffold.yaml, which the templates of the core use.
     """
 
     orchestrator: str
@@ -27,13 +27,13 @@ class Scaffold:
     layers: tuple[Path, ...]
 
 
-def available() -> tuple[str, ...]:
+def list_scaffolds() -> tuple[str, ...]:
     """List the orchestrators that a project can be generated for, sorted."""
     return tuple(sorted(path.parent.name for path in scaffolds_dir().glob(f"*/{_DESCRIPTION}")))
 
 
-def find(orchestrator: str) -> Scaffold:
-    """Load the scaffold of an orchestrator that `available` lists."""
+def load_scaffold(orchestrator: str) -> Scaffold:
+    """Load the scaffold of an orchestrator that `list_scaffolds` lists."""
     root = scaffolds_dir()
     facts = yaml.safe_load((root / orchestrator / _DESCRIPTION).read_text(encoding="utf-8"))
     return Scaffold(

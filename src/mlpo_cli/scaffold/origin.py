@@ -1,9 +1,9 @@
-"""Record in a project's .mlpo/ what made it and what was generated.
+"""Write .mlpo/ in a project: what the project was made from, and what was generated.
 
-answers.yaml      an answers document: `mlpo new --answers .mlpo/answers.yaml` makes it again
+answers.yaml      an answers file: `mlpo new --answers .mlpo/answers.yaml` makes the project again
 versions.yaml     the versions of mlpo and of its rules
-generated.sha256  the hash of every generated file: `sha256sum -c` names those that were edited
-generated.zip     every generated file as it was, without the locks and the kit's wheel
+generated.sha256  the hash of every generated file: `sha256sum -c` names edited files
+generated.zip     the generated files, without the locks and the kit's wheel
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FOLDER = ".mlpo"
 def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, str]) -> None:
     """Write .mlpo/ into a project that is otherwise complete.
 
-    The same project gives the same bytes. Therefore nothing is compressed: the output of zlib
-    differs between its versions, and git compresses the archive anyway.
+    The same project gives the same bytes. So the archive is not compressed: versions of zlib differ
+    in their output, and git compresses the archive anyway.
     """
     files = {name: tree / name for name in list_files(tree)}
     folder = tree / FOLDER
@@ -33,8 +33,10 @@ def write_origin(tree: Path, answers: Mapping[str, Any], versions: Mapping[str, 
     title = "The answers that made this project: `mlpo new --answers FILE` makes it again"
     _write_yaml(folder / "answers.yaml", title, answers)
     _write_yaml(folder / "versions.yaml", "The versions that made this project", versions)
-    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {n}\n" for n, path in files.items())
-    (folder / "generated.sha256").write_text("".join(sums), encoding="utf-8")
+    lines = (
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in files.items()
+    )
+    (folder / "generated.sha256").write_text("".join(lines), encoding="utf-8")
     with zipfile.ZipFile(folder / "generated.zip", "w", zipfile.ZIP_STORED) as archive:
         for name, path in files.items():
             if not name.endswith((".lock", ".whl")):

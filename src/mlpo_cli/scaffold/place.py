@@ -1,4 +1,4 @@
-"""Move a finished project to its destination: completely or not at all, and over no other file."""
+"""Move a finished project to its destination: completely or not at all, replacing no file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def check_system() -> None:
 
 
 def get_staging_parent(target: Path) -> Path:
-    """Choose where to stage a project: in the target if it is a folder already, else beside it.
+    """Choose where to make the staging folder: in the target if it exists, else beside it.
 
-    Raises TargetError when something else has the target's name.
+    Raises TargetError when the target exists but is not a folder.
     """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise TargetError(f"{target} exists and is not a folder", "choose another name")
@@ -50,7 +50,7 @@ def _find_conflict(file: str, target: Path) -> str | None:
             return None
         if path.is_symlink() or not path.is_dir():
             return path.relative_to(target).as_posix()
-    return file  # a folder where the file should be
+    return file  # there is a folder with the name of the file
 
 
 def move_to_target(tree: Path, files: Sequence[str], target: Path, staging: Path) -> None:
@@ -58,7 +58,7 @@ def move_to_target(tree: Path, files: Sequence[str], target: Path, staging: Path
 
     A new target is made by one rename. If the target is a folder already, the files are linked
     into it: a link never replaces a file, and an incomplete set of links can be found and removed.
-    Raises TargetError; the target is then as it was.
+    Raises TargetError if that fails; the target is then unchanged.
     """
     try:
         if staging.parent == target:
@@ -81,7 +81,7 @@ def _describe_error(error: OSError, target: Path) -> TargetError:
 
 
 def set_modes(tree: Path) -> None:
-    """Give all files and folders the permissions of new ones, whatever mlpo's own files have."""
+    """Give all files and folders the permissions that the user's umask sets for new ones."""
     allowed = 0o777 & ~get_umask()
     for path in (tree, *tree.rglob("*")):
         is_executable = path.is_dir() or path.stat().st_mode & 0o100
@@ -94,7 +94,7 @@ def list_files(root: Path) -> tuple[str, ...]:
 
 
 def hash_tree(root: Path, files: Sequence[str]) -> str:
-    """Compute SHA-256 over the files' paths and bytes, in hex."""
+    """Compute the SHA-256 of the files' paths and contents, in hex."""
     digest = hashlib.sha256()
     for name in files:
         content = hashlib.sha256((root / name).read_bytes()).hexdigest()

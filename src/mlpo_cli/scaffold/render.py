@@ -1,4 +1,4 @@
-"""Render a scaffold with copier: put its layers together, then run copier without questions."""
+"""Render a scaffold: merge its layers into one template, then run copier without questions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from copier import Settings, run_copy
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold.catalog import Scaffold
 
-_NOT_TEMPLATE = ("scaffold.yaml", "importable.txt", ".pyc")
-_CACHES = frozenset({".mypy_cache", ".pytest_cache", ".ruff_cache"})  # left by work on a scaffold
+_NOT_COPIED = ("scaffold.yaml", "importable.txt", ".pyc")
+_CACHES = frozenset({".mypy_cache", ".pytest_cache", ".ruff_cache"})  # of developers' tools
 
 
 def render(
@@ -21,17 +21,17 @@ def render(
 ) -> None:
     """Write the project into the folder `destination`. Neither folder may exist yet.
 
-    The layers are copied into `template`; a file of a later layer replaces the one of the same path
-    in an earlier layer. Every value of `context` must be valid: copier does not check it. No task
-    of a template is run, and no configuration of the user's copier is read.
+    The layers are copied into the folder `template`; a file of a later layer replaces the file with
+    the same path in an earlier one. Every value of `context` must be valid: copier does not check
+    it. Tasks of templates are not run, and the user's configuration of copier is not read.
     """
     for layer in scaffold.layers:
         for path in layer.rglob("*"):
-            inside = path.relative_to(layer)
-            if path.name.endswith(_NOT_TEMPLATE) or not _CACHES.isdisjoint(inside.parts):
+            relative = path.relative_to(layer)
+            if path.name.endswith(_NOT_COPIED) or not _CACHES.isdisjoint(relative.parts):
                 continue
             if path.is_file():
-                _copy_file(path, template / inside)
+                _copy_file(path, template / relative)
     _copy_file(scaffolds_dir() / "copier.yml", template / "copier.yml")
     run_copy(
         str(template),

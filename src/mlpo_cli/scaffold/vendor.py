@@ -1,4 +1,4 @@
-"""Write the library of a project: the wheel of mlpo-kit, and the lock that pins it."""
+"""Write the wheel of mlpo-kit into a project, and the lock that pins it."""
 
 from __future__ import annotations
 
