@@ -55,7 +55,10 @@ class Condition:
         An open answer is neither accepted nor an exception. An answer of several choices is
         accepted, or an exception, if one of its choices is.
         """
-        is_met = all(has_any(answers.get(id), accepted) for id, accepted in self.met.items())
-        return is_met and not any(
-            has_any(answers.get(id), exceptions) for id, exceptions in self.unless.items()
-        )
+        for id, accepted in self.met.items():  # plain loops: a simulation asks 25,000 times
+            if not has_any(answers.get(id), accepted):
+                return False
+        for id, exceptions in self.unless.items():
+            if has_any(answers.get(id), exceptions):
+                return False
+        return True

@@ -22,6 +22,12 @@ def _changes_terminal(letter: str) -> bool:
     return is_control or unicodedata.bidirectional(letter) in _DIRECTION_CONTROLS
 
 
+def _find_unsafe_letters(text: str) -> list[str]:
+    if text.isprintable():  # true of almost every text, and quick: none of those letters is
+        return []
+    return sorted({ascii(letter) for letter in text if _changes_terminal(letter)})
+
+
 class Node:
     """A place in a document.
 
@@ -71,7 +77,7 @@ class Node:
         if not isinstance(self.value, str) or not self.value.strip():
             self.add_problem(f"{self._name} must be text", "quote it if it looks like a number")
             return ""
-        if refused := sorted({ascii(letter) for letter in self.value if _changes_terminal(letter)}):
+        if refused := _find_unsafe_letters(self.value):
             self.add_problem(
                 f"{self._name} has control characters", f"remove {', '.join(refused[:3])}"
             )
