@@ -116,9 +116,9 @@ def test_a_shut_gate_is_never_won_through_unless_all_are_shut(rules, data):
 def test_unknown_criteria_answers_and_weights_are_refused():
     with pytest.raises(ValueError, match="colour"):
         decide(SMALL, {"colour": "red"})
-    with pytest.raises(ValueError, match="no answer to place"):
+    with pytest.raises(ValueError, match="is not an answer to place"):
         decide(SMALL, {"place": "moon"})
-    with pytest.raises(ValueError, match="no answer to people"):
+    with pytest.raises(ValueError, match="is not an answer to people"):
         decide(SMALL, {"people": True})
     for weight in (-1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="weight of place"):
@@ -134,7 +134,7 @@ def test_no_answers_gives_the_default_and_says_so():
     decision = decide(SMALL, {})
     assert decision.orchestrator == SMALL.policy.order[0]
     assert decision.confidence.label != "robust"
-    assert "Nothing is answered" in decision.notes[0]
+    assert "No question is answered" in decision.notes[0]
     assert set(decision.scores.values()) == {0}
 
 

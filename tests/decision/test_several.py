@@ -291,5 +291,5 @@ def test_a_veto_and_a_contradiction_apply_if_one_of_the_choices_is_meant():
     ],
 )
 def test_a_list_that_is_no_answer_is_refused(id, answer):
-    with pytest.raises(ValueError, match=f"no answer to {id}"):
+    with pytest.raises(ValueError, match=f"is not an answer to {id}"):
         decide(RULES, {id: answer})

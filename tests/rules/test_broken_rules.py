@@ -38,7 +38,7 @@ CLAIM = ("criteria", "place", "evidence", 0)
         (ALDER, ("criteria",), {**ROWS, "plaice": ROWS["place"]}, "did you mean place?"),
         (ALDER, ("criteria", "place"), None, "there is no row for place"),
         (ALDER, (*CLAIM, "clam"), "A claim.", "did you mean claim?"),
-        (ALDER, (*CLAIM, "date"), "last year", "'last year' is no date"),
+        (ALDER, (*CLAIM, "date"), "last year", "'last year' is not a date"),
         (ALDER, ("criteria", "people", "points"), [[5, 1], [2, 3]], "rising numbers"),
         (ALDER, ("criteria", "laptop", "scores", "never"), 4, "is indifferent but scores differ"),
         ("policy.yaml", ("vetoes", 0, "when"), {"laptop": "never"}, "indifferent but a rule reads"),

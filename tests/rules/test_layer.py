@@ -74,7 +74,7 @@ def test_a_layer_says_where_several_choices_may_be_given(layered):
     other = layered({"criteria.yaml": text})
     answers = {"gpu_scheduling": ["tpu", "on_demand"]}
     assert [veto.id for veto in decide(other, answers).vetoes] == ["no-tpu-path"]
-    with pytest.raises(ValueError, match="no answer to compliance"):
+    with pytest.raises(ValueError, match="is not an answer to compliance"):
         decide(other, {"compliance": ["lineage", "airgapped"]})
 
 
@@ -94,7 +94,7 @@ def test_one_cell_is_changed_with_its_evidence_and_the_others_stay(layered):
     ("checked", "problem"),
     [
         ("{on: 2026-01-02, result: confirmed}", "'on' is not known here"),
-        ("{date: today, result: confirmed}", "'today' is no date"),
+        ("{date: today, result: confirmed}", "'today' is not a date"),
         ("{result: confirmed}", "date must be text"),
         ("{date: 2026-01-02, result: confirm}", "'confirm' is not known here"),
         ("2026-01-02", "checked must be a mapping"),

@@ -68,7 +68,7 @@ ZENML = "orchestrators/zenml.yaml"
         (ZENML, "  trigger:\n", "  tigger:\n", "did you mean trigger?"),
         (ZENML, "  trigger:\n", "  tigger:\n", "there is no row for trigger"),
         (ZENML, "claim: A step is", "clam: A step is", "did you mean claim?"),
-        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is no date"),
+        (ZENML, "date: 2026-02-28", "date: last year", "'last year' is not a date"),
         ("policy.yaml", "dev_os: windows", "dev_os: linux_mac", "indifferent but a rule reads it"),
         ("policy.yaml", "gpu_scheduling: tpu", "gpu_sched: tpu", "did you mean gpu_scheduling?"),
         ("policy.yaml", "orchestrator: kubeflow", "orchestrator: flyte", "'flyte' is not known"),

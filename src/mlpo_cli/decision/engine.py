@@ -74,7 +74,7 @@ def _checked(
     given = {id: answer for id, answer in answers.items() if answer is not None}
     for id, answer in given.items():
         if not known[id].accepts(answer):
-            raise ValueError(f"{answer!r} is no answer to {id}")
+            raise ValueError(f"{answer!r} is not an answer to {id}")
     return {id: known[id].normalise(answer) for id, answer in given.items()}
 
 
@@ -100,7 +100,10 @@ def _notes(
     if winner is not None:
         notes += [note.message for note in rules.policy.notes if note.applies(answers)]
     if not answers:
-        notes.append("Nothing is answered yet, so this is the policy's default.")
+        notes.append("No question is answered yet, so this is the default.")
     if any(gate.overruled for gate in gates):
-        notes.append("Every candidate that is left is behind a gate, so the gates were opened.")
+        notes.append(
+            "A rule keeps each remaining orchestrator from first place, so these rules were set "
+            "aside."
+        )
     return tuple(notes)

@@ -65,7 +65,7 @@ class _Files:
 
     def _check(self, layer: Path) -> None:
         if not layer.is_dir():
-            raise RulesError([Problem(str(layer), "is no folder", "name a folder of rules")])
+            raise RulesError([Problem(str(layer), "is not a folder", "name a folder of rules")])
         known = {"criteria.yaml", "policy.yaml", *self.orchestrators()}
         files = [p for p in layer.rglob("*") if p.is_file() and p.suffix in (".yaml", ".yml")]
         unread = [p for p in sorted(files) if p.relative_to(layer).as_posix() not in known]

@@ -84,7 +84,7 @@ def identifier(node: Node) -> str:
     """An id: lower case letters, digits, '-' and '_'."""
     text = node.text()
     if text and not _ID.fullmatch(text):
-        node.problem(f"{text!r} is no id", "use lower case letters, digits, '-' and '_'")
+        node.problem(f"{text!r} is not an id", "use lower case letters, digits, '-' and '_'")
     return text
 
 
@@ -101,7 +101,7 @@ def _choices(node: Node) -> dict[str, str]:
     choices = {str(key): text.text() for key, text in node.items()}
     for key in choices:
         if not _CHOICE.fullmatch(key):
-            what = f"{key!r} is no name of a choice"
+            what = f"{key!r} is not the name of a choice"
             node.problem(what, "use lower case letters, digits, '-' and '_'")
     return choices
 
@@ -217,7 +217,7 @@ def date(node: Node) -> str:
     """A date as YYYY-MM-DD."""
     text = node.text()
     if text and not _DATE.fullmatch(text):
-        node.problem(f"{text!r} is no date", "write YYYY-MM-DD")
+        node.problem(f"{text!r} is not a date", "write YYYY-MM-DD")
     return text
 
 

@@ -240,7 +240,7 @@ def _complete_orchestrator(criteria: Collection[Criterion]) -> Schema:
 
 def _evidence() -> Schema:
     claim = {
-        "claim": described(TEXT, "What is so, in your own words."),
+        "claim": described(TEXT, "What is true, in your own words."),
         "source": described(TEXT, "Where you know it from."),
         "date": described(DATE, "When it was so."),
         "version": described(TEXT, "The release that it was so for, in quotes."),
