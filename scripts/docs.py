@@ -42,7 +42,7 @@ def answer_keys() -> str:
     """docs/answer-keys.md: every key of an answers document."""
     head = (
         "# Every answer\n\nEach key of an answers document, what it may be and what else sets it. "
-        f"{WRITTEN_BY} from the\nrules. How a document looks: "
+        f"{WRITTEN_BY} from the\nrules. The whole document: "
         "[Write down your answers](write-answers.md).\n"
     )
     return "\n".join([head, *reference.answer_keys()])
@@ -51,7 +51,8 @@ def answer_keys() -> str:
 def decision_rules() -> str:
     """docs/decision-rules.md: every rule that stands beside the points."""
     head = (
-        f"# Every rule\n\nWhat holds whatever the points say. {WRITTEN_BY} from `rules/`.\n\n"
+        "# Every rule\n\nThe rules that apply regardless of the points. "
+        f"{WRITTEN_BY} from `rules/`.\n\n"
         "The criteria: [Every answer](answer-keys.md). Their points and the evidence: "
         "[Orchestrators compared](comparison.md).\n"
         "How to change any of it: [Change the rules](change-the-rules.md).\n"
@@ -62,7 +63,7 @@ def decision_rules() -> str:
 def comparison() -> str:
     """docs/comparison.md: each score with its evidence."""
     title, _, rest = shown("compare", "--format", "markdown").partition("\n\n")
-    head = "Every score of every candidate, with its evidence: what "
+    head = "Every score of every orchestrator, with its evidence: what "
     return f"{title}\n\n{head}`mlpo compare --format markdown` prints.\n\n{rest}"
 
 

@@ -21,11 +21,11 @@ from mlpo_cli.scaffold import available
 
 EXIT_CODES = {
     "OK": "done: a recommendation, a toss-up, a project, or what was asked for",
-    "NEGATIVE": "it ran, and the finding is negative: nothing fits, a toss-up that `new` may not "
-    "settle, a project that you declined, a run or a commit that failed",
+    "NEGATIVE": "no positive result: none fits, a toss-up that `new` refuses, "
+    "a project that you declined, a run or a commit that failed",
     "USAGE": "the command line, the answers or the rules can't be used, or something is in the "
     "way; nothing was written",
-    "INTERNAL": "a defect in mlpo: one line, and where the crash log is",
+    "INTERNAL": "a defect in mlpo; the message says where the crash log is",
     "INTERRUPTED": "interrupted with Ctrl-C",
 }
 # Beside one variable for each answer.
@@ -138,7 +138,7 @@ def rules() -> Iterable[str]:
     """A section for each sort of rule."""
     loaded = _rules()
     policy = loaded.policy
-    yield f"## The policy\n\n{policy.text}\n"
+    yield f"## In short\n\n{policy.text}\n"
     yield "## Vetoes\n\nA veto takes an orchestrator out, however many points it has.\n"
     rows = [
         (f"`{v.id}`", _titles(loaded, v.orchestrators), _when(loaded, v.when), v.message)
@@ -146,7 +146,7 @@ def rules() -> Iterable[str]:
     ]
     yield table(("id", "takes out", "when", "why"), rows)
     yield (
-        "## Gates\n\nBehind a gate an orchestrator may not come first, unless one of the "
+        "## Gates\n\nA gate keeps an orchestrator from first place, unless one of the "
         "conditions holds. If all orchestrators that are left are behind gates, the gates do not "
         "count.\n"
     )
@@ -186,7 +186,7 @@ def rules() -> Iterable[str]:
         (_titles(loaded, [one.winner]), _when(loaded, one.when), one.message)
         for one in policy.combined
     ]
-    yield table(("winner", "when", "advice"), together)
+    yield table(("leader", "when", "advice"), together)
     yield _figures(loaded)
 
 
@@ -194,15 +194,15 @@ def _figures(loaded: Rules) -> str:
     policy, sure = loaded.policy, loaded.policy.confidence
     return (
         "## Ties and confidence\n\n"
-        f"Candidates within {float(policy.margin)} points of the best are a tie; the first of "
-        f"{_titles(loaded, in_order(loaded))} wins it. Confidence is the share of {sure.draws:,} "
+        f"Orchestrators within {float(policy.margin)} points of the best are tied; the first of "
+        f"{_titles(loaded, in_order(loaded))} leads. Confidence is the share of {sure.draws:,} "
         "simulated variations in which the leader stays first. Each variation changes every weight "
-        f"at random (coefficient of variation {sure.cv}) and fills in the open answers by how "
-        f"common they are. From {sure.robust:.0%} the result is *robust* (reports say: sure), from "
-        f"{sure.leaning:.0%} *leaning* (fairly sure), below that a *toss-up* (too close to call), "
-        "as it is where another orchestrator comes first more often; with fewer than "
-        f"{sure.robust_needs_answers} answers to questions that concern every team, *leaning* at "
-        "most.\n"
+        f"at random (coefficient of variation {sure.cv}) and fills in the open answers "
+        f"according to how common they are. From {sure.robust:.0%} the result is *robust* (reports "
+        f"say: sure), from {sure.leaning:.0%} *leaning* (fairly sure). Below that, or if another "
+        "orchestrator comes first more often, it is a *toss-up* (too close to call). With fewer "
+        f"than {sure.robust_needs_answers} answers to questions that concern every team, it is "
+        "*leaning* at most.\n"
     )
 
 
