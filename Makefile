@@ -11,58 +11,58 @@ READY := .venv/ready
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 KIT := $(PY) scripts/test_kit.py
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 - \2/'
-	@echo '  ARGS="..." is handed to pytest, or to scripts/locks.py'
+	@echo '  ARGS="..." is passed to pytest, or to scripts/locks.py'
 
 setup: $(READY) ## install mlpo and what its tests need into .venv
 
 $(READY): requirements-dev.lock pyproject.toml scripts/setup.py
 	@$(PYTHON) scripts/setup.py
 
-demo: $(READY) ## recommend, generate, train, register, deploy and ask a model; in demo/
+demo: $(READY) ## recommend, generate, train, register, deploy and query a model; in demo/
 	@mkdir -p demo
 	@$(PY) -m mlpo_cli recommend --answers examples/startup.yaml
 	@test -d demo/churn-model || (cd demo && ../$(PY) -m mlpo_cli new --answers ../examples/startup.yaml)
 	@$(MAKE) --no-print-directory -C demo/churn-model setup run report predict
 
-environments: $(READY) ## the environments of the tests, one per orchestrator, in .envs/
+environments: $(READY) ## create the environments of the tests, one per orchestrator, in .envs/
 	@$(PY) scripts/test_environments.py
 
-test: $(READY) ## what decides: minutes, generated projects run for real
+test: $(READY) ## what a change must pass: sets up and runs generated projects, in minutes
 	@$(MAKE) --no-print-directory -j 2 lint environments
 	@$(KIT) --types
 	@$(KIT) -m "not full" --durations 5 $(ARGS)
 	@$(PYTEST) -m "not full" $(ARGS)
 
-test-fast: $(READY) ## the inner loop: seconds
+test-fast: $(READY) ## the tests that take seconds, for while you work
 	@$(PYTEST) -m "not slow" --hypothesis-profile quick $(ARGS)
 	@$(KIT) -m "not slow" --hypothesis-profile quick $(ARGS)
 
-test-kit: $(READY) ## the library's tests alone: ARGS='-k gate'
+test-kit: $(READY) ## the tests of the library alone: ARGS='-k gate'
 	@$(KIT) -m "not full" $(ARGS)
 
-test-full: $(READY) ## every test: every combination of options runs for real
+test-full: $(READY) ## every test: runs projects with every pair of options
 	@$(MAKE) --no-print-directory -j 2 lint environments
 	@$(KIT) --types
 	@$(KIT) --durations 10 --hypothesis-profile thorough $(ARGS)
 	@$(PYTEST) --hypothesis-profile thorough $(ARGS)
 
-coverage: $(READY) ## which lines the tests of mlpo and of the library reach
+coverage: $(READY) ## show which lines the tests of mlpo and of the library reach
 	@$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
 	@$(KIT) -m "not slow" --cov mlpo_kit --cov-report=term:skip-covered $(ARGS)
 
-lint: $(READY) ## style and types
+lint: $(READY) ## check style, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(PY) -m mypy --config-file tests/mypy.ini
 
-format: $(READY) ## put the code into shape
+format: $(READY) ## format the code
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench: $(READY) ## measure; ratios in one run, nothing is gated on them
+bench: $(READY) ## run the benchmarks; no test depends on the results
 	@$(PY) benchmarks/startup.py
 	@$(PY) benchmarks/new.py
 	@$(PY) benchmarks/first_run.py
@@ -73,13 +73,13 @@ bench: $(READY) ## measure; ratios in one run, nothing is gated on them
 	@$(PY) benchmarks/prune.py
 	@$(PY) benchmarks/disk.py --runs 20
 
-docs: $(READY) ## write the reference, the index of the pages and the picture anew
+docs: $(READY) ## write the generated pages, the index of the pages and the picture again
 	@$(PY) scripts/docs.py
 
 locks: $(READY) ## resolve the lock files again, or those of ARGS=kubeflow; needs the network
 	@$(PY) scripts/locks.py $(ARGS)
 
-locks-check: $(READY) ## say which lock files are not what their inputs resolve to; network too
+locks-check: $(READY) ## say which lock files are not what their inputs resolve to; needs the network
 	@$(PY) scripts/locks.py --check $(ARGS)
 
 clean: ## remove the environment, caches and the demo

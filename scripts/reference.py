@@ -20,12 +20,12 @@ from mlpo_cli.resources import rules_dir
 from mlpo_cli.scaffold import list_scaffolds
 
 EXIT_CODES = {
-    "OK": "success; for `recommend` a toss-up is one too",
-    "NEGATIVE": "the result is negative: nothing fits, a toss-up that `new` may not decide, a "
-    "project that you declined, a run or a commit that failed",
-    "USAGE": "the command line, the answers, the rules or the target can't be used; nothing was "
-    "written",
-    "INTERNAL": "a defect in mlpo; the message names the crash log",
+    "OK": "done: a recommendation, a toss-up, a project, or what was asked for",
+    "NEGATIVE": "no positive result: none fits, a toss-up that `new` refuses, "
+    "a project that you declined, a run or a commit that failed",
+    "USAGE": "the command line, the answers or the rules can't be used, or something is in the "
+    "way; nothing was written",
+    "INTERNAL": "a defect in mlpo; the message says where the crash log is",
     "INTERRUPTED": "interrupted with Ctrl-C",
 }
 # Besides one variable for each answer.
@@ -138,7 +138,7 @@ def render_rules() -> Iterable[str]:
     """Render a section for each kind of rule."""
     loaded = _load_rules()
     policy = loaded.policy
-    yield f"## The policy\n\n{policy.text}\n"
+    yield f"## In short\n\n{policy.text}\n"
     yield "## Vetoes\n\nA veto takes an orchestrator out, however many points it has.\n"
     rows = [
         (f"`{v.id}`", _titles(loaded, v.orchestrators), _when(loaded, v.when), v.message)
@@ -189,7 +189,7 @@ def render_rules() -> Iterable[str]:
     combined = [
         (_titles(loaded, [c.winner]), _when(loaded, c.when), c.message) for c in policy.combined
     ]
-    yield render_table(("winner", "when", "advice"), combined)
+    yield render_table(("leader", "when", "advice"), combined)
     yield _render_confidence(loaded)
 
 

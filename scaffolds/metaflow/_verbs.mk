@@ -8,10 +8,10 @@ resume: $(READY) ## resume the last run at the step that failed
 card: $(READY) ## show Metaflow's live cards at http://127.0.0.1:8324
 	@$(KIT) card --profile '$(PROFILE)' $(ARGS)
 
-workflow: $(READY) ## create or update the workflow on Argo, with PROFILE=batch on Step Functions
+workflow: $(READY) ## create or update the workflow on Argo; on Step Functions with PROFILE=batch
 	@$(KIT) workflow --profile '$(CLUSTER)' $(ARGS)
 
-trigger: $(READY) ## start the workflow once; ARGS='--set train.epochs=5'
+trigger: $(READY) ## start the workflow once; ARGS='--set train.epochs=5' changes a setting
 	@$(KIT) trigger --profile '$(CLUSTER)' $(ARGS)
 
 workflow-delete: $(READY) ## delete the workflow and its schedule; a run that has started continues

@@ -44,10 +44,12 @@ RulesOption = Annotated[
     str | None,
     typer.Option("--rules", metavar="DIR", help="Change or extend the rules with those in DIR."),
 ]
-NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask.")]
+NoInputOption = Annotated[
+    bool, typer.Option("--no-input", help="Never ask; fail if something is missing.")
+]
 DefaultsOption = Annotated[
     bool,
-    typer.Option("--defaults", help="Never ask; open questions count as not sure."),
+    typer.Option("--defaults", help="Never ask; recommend the default if nothing is answered."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Skip the review and confirmations.")]
 OverwriteOption = Annotated[
@@ -164,10 +166,11 @@ def new(
     rules: RulesOption = None,
     **settings: str | None,
 ) -> int:
-    """Generate a project for the recommended orchestrator, or for the one you name.
+    """Generate a pipeline project for the recommended orchestrator.
 
-    The project is generated completely or not at all. Its folder may contain files already, such as
-    those of a fresh clone, if none of them would be replaced.
+    With --orchestrator you choose the orchestrator yourself. The project is generated completely or
+    not at all. Its folder may contain files already, such as those of a fresh clone, if none of
+    them would be replaced.
 
     Exit codes: 0 generated; 1 there is no clear recommendation, you declined, or --git or --run
     failed; 2 the answers cannot be used, or a file is in the way.
@@ -201,7 +204,7 @@ def compare(
 ) -> int:
     """Show the orchestrators side by side, with the evidence.
 
-    Exit codes: 0 shown, 2 the rules cannot be used or the file may not be written.
+    Exit codes: 0 shown, 2 the rules cannot be used or the file cannot be written.
     """
     from mlpo_cli.commands.compare import compare as run
 
@@ -213,19 +216,21 @@ def schema(
     document: Annotated[
         str | None,
         typer.Argument(
-            help="answers (the default) or rules.", autocompletion=complete_words(SCHEMAS)
+            metavar="DOCUMENT",
+            help="answers (the default) or rules.",
+            autocompletion=complete_words(SCHEMAS),
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Changes nothing: a schema is JSON.")
+        bool, typer.Option("--json", help="Has no effect: the output is always JSON.")
     ] = False,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
     rules: RulesOption = None,
 ) -> int:
-    """Print the JSON Schema of the answers document or of rules files, for editors and scripts.
+    """Print the JSON Schema of answers or of rules files.
 
-    Exit codes: 0 printed, 2 the rules cannot be used or the file may not be written.
+    Exit codes: 0 printed, 2 the rules cannot be used or the file cannot be written.
     """
     from mlpo_cli.commands.schema import schema as run
 
@@ -243,9 +248,9 @@ def skill(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Print how a coding agent uses mlpo, as a SKILL.md.
+    """Print a SKILL.md, which tells coding agents how to use mlpo.
 
-    Exit codes: 0 printed, 2 the file may not be written.
+    Exit codes: 0 printed, 2 the file cannot be written.
     """
     from mlpo_cli.commands.skill import skill as run
 

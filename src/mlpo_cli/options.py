@@ -34,9 +34,11 @@ def add_settings(command: Function) -> Function:
 def _make_parameter(setting: Setting) -> inspect.Parameter:
     if setting.option.startswith("--"):
         complete = complete_setting(setting.key) if isinstance(setting.kind, Choice) else None
-        info = typer.Option(setting.option, help=_describe(setting), autocompletion=complete)
+        info = typer.Option(
+            setting.option, metavar="NAME", help=_describe(setting), autocompletion=complete
+        )
     else:
-        info = typer.Argument(help=_describe(setting))
+        info = typer.Argument(metavar="NAME", help=_describe(setting))
     return inspect.Parameter(
         setting.key,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -158,7 +158,7 @@ def test_an_orchestrator_that_the_user_chose_needs_no_reason(generated, capsys):
 def test_defaults_say_that_nothing_was_answered(generated, capsys):
     new(Request({"name": "x"}, None, False, False, Inputs(defaults=True)))
     message = capsys.readouterr().err
-    assert message.startswith("Metaflow, because it is the policy's default.\nNothing was answered")
+    assert message.startswith("Metaflow, because it is the default.\nNothing was answered")
     assert generated[0][0].orchestrator == "metaflow"
 
 

@@ -134,7 +134,7 @@ def test_no_answers_gives_the_default_and_says_so():
     decision = decide(SMALL, {})
     assert decision.orchestrator == SMALL.policy.order[0]
     assert decision.confidence.label != "robust"
-    assert "Nothing is answered" in decision.notes[0]
+    assert "No question is answered" in decision.notes[0]
     assert set(decision.scores.values()) == {0}
 
 

@@ -77,7 +77,7 @@ def leave_the_four_open(session):
     session.expect("How many people")
     session.send(ENTER)
     for number in (2, 3, 4):
-        session.expect(f"Question {number} of 4.", "Back to the question before")
+        session.expect(f"Question {number} of 4.", "Back to the previous question")
         session.send("\x1b[A", "\x1b[A", ENTER)
 
 
@@ -115,11 +115,11 @@ def test_back_not_sure_and_a_number_that_will_not_do(start):
     session.send("0", ENTER)
     session.expect("A whole number from 1")
     session.send("\x7f", ENTER)  # empty: not sure
-    session.expect("Question 2 of 4.", "Back to the question before")
+    session.expect("Question 2 of 4.", "Back to the previous question")
     session.send("\x1b[A", ENTER)
     session.expect("Question 1 of 4.")
     session.send(ENTER)
-    session.expect("Question 2 of 4.", "Back to the question before")
+    session.expect("Question 2 of 4.", "Back to the previous question")
     session.send(CTRL_C)
     assert session.end()[1] == 130
 
@@ -190,7 +190,7 @@ def test_not_sure_of_anything_gives_the_default_and_says_so(start, tmp_path):
     session.expect("So far nothing is answered.", "could decide this")
     enough(session)
     session.send(ENTER)
-    session.expect("because it is the policy's default.", "Nothing was answered")
+    session.expect("because it is the default.", "Nothing was answered")
     session.expect("Generate mine for Metaflow here?")
     session.send("n")
     assert session.end()[1] == 1
@@ -212,7 +212,7 @@ def ask_governance(start, *arguments, besides=()):
     off = [id for id in IDS if id not in ("compliance", *besides)]
     sets = [word for id in off for word in ("--set", f"overrides.weights.{id}=0")]
     session = start("recommend", *sets, *arguments)
-    session.expect("governance requirement", "Space ticks several", "Enough questions")
+    session.expect("governance requirement", "Space selects several", "Enough questions")
     return session
 
 
@@ -265,7 +265,7 @@ def test_not_sure_is_taken_whatever_is_ticked(start, ticks, tick_it):
 def test_back_and_enough_are_taken_from_a_list_with_ticks(start):
     session = ask_governance(start, besides=["budget"])
     session.send(ENTER)
-    session.expect("What may it cost?", "Back to the question before")
+    session.expect("What may it cost?", "Back to the previous question")
     session.send(UP, UP, ENTER)
     session.expect("governance requirement", "Enough questions")
     session.send(DOWN, SPACE, UP, UP, ENTER)

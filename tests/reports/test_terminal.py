@@ -15,8 +15,8 @@ SCREEN = 24
 STARTUP = """\
 Metaflow, because it fits better than ZenML on Kubernetes today (none), Who
 operates it (none) and Vendor neutrality (low).
-Sure: Metaflow stays first in 97% of 2,000 variations of the weights and of what
-was left open.
+Sure: Metaflow stays first in 97% of 2,000 variations of the weights and of the
+open answers.
 
 Points (weight x fit)          Metaflow               ZenML
   Kubernetes today: none       ████████████████ 12.0  ████████████      9.0

@@ -13,7 +13,7 @@ from mlpo_cli.decision.outcome import Confidence, Need
 from mlpo_cli.reports import verdict
 
 GATED = {"existing_kubernetes": "production", "platform_team": "dedicated"}
-VARIED = "2,000 variations of the weights and of what was left open"
+VARIED = "2,000 variations of the weights and of the open answers"
 VERTEX = {"existing_platform": "vertex"}
 
 
@@ -44,9 +44,9 @@ def test_points_are_a_reason():
 
 def test_a_gate_in_front_of_another_is_a_reason():
     assert headline(GATED) == (
-        "Metaflow, because Kubeflow would come first on points, but a rule stops it: the policy "
-        "requires Kubernetes and a need for multi-tenant scheduling, or that KFP is already in "
-        "use."
+        "Metaflow, because Kubeflow would come first on points, but a rule stops it: it is "
+        "worth its upkeep only if you already run Kubernetes and need multi-tenant scheduling, or "
+        "already use KFP."
     )
 
 
@@ -63,7 +63,7 @@ def test_a_tie_says_how_it_was_broken():
     decision = decide(RULES, answers)
     assert decision.points[decision.orchestrator] == decision.points[decision.runner_up]
     assert headline(answers) == (
-        "ZenML, because it has the same points as Kubeflow, and comes first in the policy."
+        "ZenML, because it has the same points as Kubeflow, and the rules prefer it in a tie."
     )
 
 
@@ -105,14 +105,12 @@ def test_a_none_that_an_open_answer_could_lift_has_its_share():
 
 def test_nothing_answered_is_the_default_and_says_so():
     decision = decide(RULES, {})
-    assert (
-        verdict.write_headline(RULES, decision) == "Metaflow, because it is the policy's default."
-    )
+    assert verdict.write_headline(RULES, decision) == "Metaflow, because it is the default."
     assert verdict.describe_certainty(RULES, decision).startswith(
         "Nothing was answered, so this says nothing about the team."
     )
     assert verdict.summarize(RULES, decision) == (
-        "Metaflow: the policy's default, as nothing was answered."
+        "Metaflow: the default, because nothing was answered."
     )
 
 

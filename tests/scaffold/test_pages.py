@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+from pages import ROOT
 from projects import MAXIMAL, MINIMAL, Project, generate
 
 from mlpo_cli.scaffold import list_scaffolds
@@ -14,6 +15,8 @@ MADE = re.compile(
     r"build/|data/|<|my-profile|my-sweep|configs/zenml/|patches|runs/|cache/|checkpoints/"
     r"|registry/|retention/|report"
 )
+
+ONLY_IN_THE_LIBRARY = {"check", "eject", "flow", "graph", "restore"}
 
 
 @pytest.fixture(scope="module", params=list_scaffolds())
@@ -46,6 +49,30 @@ def test_every_command_for_agents_is_one_that_make_can_run(project):
     assert "make plan" in commands
     for command in commands:
         Project(project).make("--dry-run", *shlex.split(command)[1:])
+
+
+def test_make_and_the_library_describe_a_command_in_the_same_words(project):
+    (orchestrator,) = re.findall('^orchestrator = "(.*)"$', read(project, "pyproject.toml"), re.M)
+    helps = {
+        path.stem.replace("_", "-"): match[1]
+        for folder in ("cli", orchestrator, f"{orchestrator}/verbs")
+        for path in (ROOT / "kit/src/mlpo_kit" / folder).glob("*.py")
+        if (match := re.search('^HELP = "(.*)"$', path.read_text(), re.M))
+    }
+    commands = re.findall(r"^([a-z-]+):.*## (.*)\n\t@\$\(KIT\) ", read(project, "Makefile"), re.M)
+    assert {name: shorten(text) for name, text in commands} == {
+        name: shorten(helps[name]) for name, _ in commands
+    }
+    assert set(helps) - {name for name, _ in commands} <= ONLY_IN_THE_LIBRARY
+
+
+def read(project, name):
+    return (project / name).read_text()
+
+
+def shorten(text):
+    """Leave out what follows on a description: how to pass options differs."""
+    return re.split("[;:] ", text)[0]
 
 
 @pytest.mark.parametrize("orchestrator", list_scaffolds())

@@ -62,9 +62,9 @@ def test_an_orchestrator_that_is_unknown_is_named(
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("paln", "error: there is no verb 'paln'; did you mean plan?"),
-        ("xyz", "error: there is no verb 'xyz': `mlpo-kit --help` lists the verbs"),
-        ("--json", "error: name a verb before --json: `mlpo-kit --help` lists the verbs"),
+        ("paln", "error: there is no command 'paln'; did you mean plan?"),
+        ("xyz", "error: there is no command 'xyz': `mlpo-kit --help` lists the commands"),
+        ("--json", "error: name a command before --json: `mlpo-kit --help` lists them"),
     ],
 )
 def test_an_unknown_verb_is_a_usage_error(

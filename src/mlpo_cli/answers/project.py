@@ -52,14 +52,16 @@ class ProjectSettings:
     The choices of a setting are in the order of what they add to a project, the least first.
     """
 
-    name: str = field(metadata=_declare(_NAME, "The project, and its directory."))
+    name: str = field(metadata=_declare(_NAME, "The name of the project and of its folder."))
     package: str = field(
         metadata=_declare(
             _PACKAGE, "The Python package under src/; derived from the name if left out."
         )
     )
     orchestrator: str = field(
-        metadata=_declare(_ORCHESTRATORS, "Who runs the stages; the recommendation if left out.")
+        metadata=_declare(
+            _ORCHESTRATORS, "The orchestrator to use; the recommended one if left out."
+        )
     )
     data_source: str = field(
         default="digits",
@@ -67,7 +69,7 @@ class ProjectSettings:
             Choice({
                 "digits": "Built-in pictures of digits",
                 "table": "A .parquet or .npz file",
-                "images": "A folder of pictures per class",
+                "images": "A folder with one folder of pictures per class",
             }),
             "Where the data comes from.",
         ),

@@ -105,7 +105,10 @@ def _collect_notes(
     if winner is not None:
         notes += [note.message for note in rules.policy.notes if note.applies(answers)]
     if not answers:
-        notes.append("Nothing is answered yet, so this is the policy's default.")
+        notes.append("No question is answered yet, so this is the default.")
     if any(gate.overruled for gate in gates):
-        notes.append("All remaining orchestrators are behind gates, so the gates do not count.")
+        notes.append(
+            "A rule keeps each remaining orchestrator from first place, so these rules were set "
+            "aside."
+        )
     return tuple(notes)

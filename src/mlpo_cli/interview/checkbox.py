@@ -8,7 +8,7 @@ from typing import Any
 import questionary
 from questionary.prompts.common import InquirerControl
 
-_INSTRUCTION = "(Space ticks several, Enter goes on)"
+_INSTRUCTION = "(Space selects several, Enter continues)"
 
 
 def ask_several(

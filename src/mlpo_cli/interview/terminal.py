@@ -19,9 +19,9 @@ from mlpo_cli.interview.flow import Entry, Move, UserInput
 from mlpo_cli.interview.plan import Question
 
 NOT_SURE = "Not sure"
-BACK = "Back to the question before"
+BACK = "Back to the previous question"
 ENOUGH = "Enough questions: show the recommendation"
-DONE = "These are right: show the recommendation"
+DONE = "All correct: show the recommendation"
 _WIDEST = 76
 
 

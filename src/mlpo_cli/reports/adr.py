@@ -27,7 +27,7 @@ def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
         f"---\nstatus: {_status(chosen, decision)}\ndate: {rules.reviewed}\n---\n\n# {heading}",
         "## Context and problem statement",
         "Which orchestrator should run this team's machine learning pipeline?",
-        f"The policy behind this record: {rules.policy.text}",
+        f"The rules behind this record, in short: {rules.policy.text}",
     ]
     if decision is not None:
         parts += ["## Decision drivers", _table_answers(rules, decision)]
@@ -151,8 +151,8 @@ def _describe_origin(rules: Rules, decision: Decision | None) -> str:
         text += (
             " Scores are weighted means of 0-4 fits over the answered criteria. How sure the "
             f"result is was simulated: {decision.confidence.draws:,} variations, each with the "
-            "weights changed at random and the open answers filled in by how common they are. The "
-            "same answers always give the same variations."
+            "weights changed at random and the open answers filled in according to how common "
+            "they are. The same answers always give the same variations."
         )
     return text
 

@@ -17,6 +17,9 @@ from mlpo_cli.reports import sentences
 from mlpo_cli.reports.contributions import Row, make_rows
 from mlpo_cli.reports.terminal import WIDTH
 
+_SOURCES = {"flag": "option", "environment": "variable", "asked": "your answer"}
+"""What a person reads for the names of sources in JSON, where they differ."""
+
 
 def list_values(gathered: Gathered) -> dict[str, tuple[object, Origin]]:
     """Every value that has an origin, by the name that `--set` uses for it."""
@@ -56,7 +59,7 @@ def render_sources(gathered: Gathered) -> Text:
     out = Text("\n")
     out.append("Values, and where they come from\n", style="bold")
     for name, (value, origin) in list_values(gathered).items():
-        source = f"{origin.source} {origin.where}".strip()
+        source = f"{_SOURCES.get(origin.source, origin.source)} {origin.where}".strip()
         out.append(f"  {f'{name}: {write_answer(value)}':<40} {source}\n")
     return out
 

@@ -13,7 +13,7 @@ from mlpo_cli.reports import sentences, verdict
 NO_ANSWERS = "no answers to decide on"
 GIVE_ANSWERS = (
     "pass --answers FILE (- for standard input) or --set KEY=VALUE, run it in a terminal to be "
-    "asked, or pass --defaults to take the policy's default"
+    "asked, or pass --defaults for the default recommendation"
 )
 
 

@@ -52,7 +52,7 @@ def explain_leader(rules: Rules, decision: Decision, other: str | None = None) -
     if leader is None:
         raise ValueError("no orchestrator leads")
     if not decision.contributions and other is None:
-        return "it is the policy's default"
+        return "it is the default"
     barred = _rules_against(decision).get(other) if other else _find_barred(rules, decision)
     if barred is not None:
         return _explain_barred(rules, barred, would_lead=other is None)
@@ -93,7 +93,7 @@ def _compare(rules: Rules, decision: Decision, leader: str, rival: str) -> str:
     gap = decision.points[leader] - decision.points[rival]
     if gap <= 0:
         same = "the same" if gap == 0 else "almost the same"
-        return f"it has {same} points as {name}, and comes first in the policy"
+        return f"it has {same} points as {name}, and the rules prefer it in a tie"
     gaps = {
         row.criterion: row.cells[leader].points - row.cells[rival].points
         for row in make_rows(decision)
@@ -124,8 +124,8 @@ def describe_certainty(rules: Rules, decision: Decision) -> str:
     if not decision.contributions:
         return (
             f"Nothing was answered, so this says nothing about the team. {leader} comes first in "
-            f"{percent(sure.share)} of {sure.draws:,} variations of the weights and of usual "
-            "answers."
+            f"{percent(sure.share)} of {sure.draws:,} variations of the weights and of "
+            "typical answers."
         )
     if sure.label == "robust":
         return f"Sure: {leader} stays first in {share}."
@@ -145,7 +145,7 @@ def describe_certainty(rules: Rules, decision: Decision) -> str:
 def _describe_variations(rules: Rules, decision: Decision) -> str:
     """What is varied: the open answers only where there are some."""
     counted = len(decision.contributions) + len(decision.switched_off)
-    open_too = " and of what was left open" if counted < len(rules.criteria) else ""
+    open_too = " and of the open answers" if counted < len(rules.criteria) else ""
     return f"{decision.confidence.draws:,} variations of the weights{open_too}"
 
 
@@ -178,7 +178,7 @@ def summarize(rules: Rules, decision: Decision) -> str:
     if decision.orchestrator is None:
         return f"{name}. {_name_what_decides(decision)}, not points."
     if not decision.contributions:
-        return f"{name}: the policy's default, as nothing was answered."
+        return f"{name}: the default, because nothing was answered."
     labels = {"robust": "sure", "leaning": "fairly sure", "toss-up": "too close to call"}
     text = f"{name}: {labels[sure.label]}, first in {percent(sure.share)} of variations"
     favourite = find_favourite(decision)

@@ -24,11 +24,11 @@ GROUPS = {
 VERBS = {
     name: f"mlpo_kit.cli.{name.replace('-', '_')}" for names in GROUPS.values() for name in names
 }
-USAGE_LINE = "usage: mlpo-kit VERB [OPTIONS]\n\nThe command line of a project.\n"
+USAGE_LINE = "usage: mlpo-kit COMMAND [OPTIONS]\n\nThe command line of a project.\n"
 HELP_END = """
-`mlpo-kit VERB --help` explains a verb. mlpo-kit works on the project that contains the working
-folder, or on the folder in MLPO_KIT_PROJECT. With --json a verb prints one JSON document to stdout;
-everything else goes to stderr.
+`mlpo-kit COMMAND --help` explains a command. mlpo-kit works on the project that contains the
+working folder, or on the folder in MLPO_KIT_PROJECT. With --json a command prints one JSON document
+to stdout; everything else goes to stderr.
 
 Exit codes: 0 done, 1 failed, 2 usage error, 3 internal error, 75 preempted (run the command again
 to resume), 130 interrupted. MLPO_KIT_DEBUG=1 shows tracebacks."""
@@ -53,7 +53,7 @@ def _run(arguments: list[str]) -> int:
         return DONE if arguments else USAGE
     name, *rest = arguments
     if name.startswith("-"):
-        write_message(f"error: name a verb before {name}: `mlpo-kit --help` lists the verbs")
+        write_message(f"error: name a command before {name}: `mlpo-kit --help` lists them")
         return USAGE
     module = _find_verb(name)
     if module is None:
@@ -107,8 +107,8 @@ def _find_verb(name: str) -> Verb | None:
     _, adapter_verbs = _list_adapter_verbs()
     if name in adapter_verbs:
         return _import(adapter_verbs[name])
-    hint = suggest(name, [*VERBS, *adapter_verbs]) or ": `mlpo-kit --help` lists the verbs"
-    write_message(f"error: there is no verb {name!r}{hint}")
+    hint = suggest(name, [*VERBS, *adapter_verbs]) or ": `mlpo-kit --help` lists the commands"
+    write_message(f"error: there is no command {name!r}{hint}")
     return None
 
 

@@ -11,14 +11,14 @@ from mlpo_kit.config.settings import load_settings
 from mlpo_kit.retention.marks import keep_run
 from mlpo_kit.store import open_store
 
-HELP = "mark a run so that its files are never deleted"
+HELP = "keep the files of a run for good"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN, --undo, --profile and --json."""
     add_profile(parser)
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
-    parser.add_argument("--undo", action="store_true", help="remove the mark")
+    parser.add_argument("--undo", action="store_true", help="no longer keep them")
     add_json(parser)
 
 

@@ -11,7 +11,7 @@ from mlpo_kit.config.settings import load_settings
 from mlpo_kit.execution.plan import format_plan, plan_run, to_document
 from mlpo_kit.runs.workspace import Run
 
-HELP = "show what the next run would do and why"
+HELP = "show what the next run would do, and why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

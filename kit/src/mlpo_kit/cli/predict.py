@@ -11,7 +11,7 @@ from mlpo_kit.cli.serve import find_champion
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.store import open_store
 
-HELP = "let the served champion predict test rows"
+HELP = "serve the champion briefly and show its predictions for a few test rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from mlpo_kit.cluster.preflight import QUESTIONS, ask_all
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
 
-HELP = "check cluster, store and registries before a run"
+HELP = "check that cluster, store and registry are ready for a run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from mlpo_kit.cli.output import add_json, divert_output, write_answer
 from mlpo_kit.cluster.description import Cluster, read_cluster
 from mlpo_kit.cluster.image import name_image, push_image
 
-HELP = "push the image to the registry in deploy/cluster.yaml"
+HELP = "push the image to the registry that deploy/cluster.yaml names"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import write_line
 from mlpo_kit.config.settings import load_settings
 
-HELP = "write sample data to ingest.path"
+HELP = "write sample data to ingest.path, to try the pipeline"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

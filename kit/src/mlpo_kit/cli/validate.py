@@ -10,7 +10,7 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cluster.manifests import KUBERNETES, check_manifests
 
-HELP = "check the Kubernetes manifests without a cluster"
+HELP = "check the manifests and the pipeline, without a cluster"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from mlpo_kit.zenml.obstacles import find_all_obstacles, find_context
 if TYPE_CHECKING:
     from zenml.client import Client
 
-HELP = "run the pipeline, or a sweep with --sweep, on the cluster in deploy/cluster.yaml"
+HELP = "run the pipeline on the cluster that deploy/cluster.yaml describes; --sweep runs the sweep"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

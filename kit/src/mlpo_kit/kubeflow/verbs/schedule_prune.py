@@ -7,7 +7,7 @@ import argparse
 from mlpo_kit.config.settings import read_profile
 from mlpo_kit.kubeflow.verbs.options import add_cron, add_profile, check_cron
 
-HELP = "schedule pruning on the cluster"
+HELP = "schedule the prune on the cluster, replacing its last schedule"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

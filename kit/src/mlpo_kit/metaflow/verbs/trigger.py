@@ -11,7 +11,7 @@ from mlpo_kit.metaflow.verbs.options import add_changes, add_options
 from mlpo_kit.runs.changes import apply_changes
 from mlpo_kit.runs.pipeline import load_pipeline
 
-HELP = "start one run of the workflow; --set train.epochs=5"
+HELP = "start the workflow once; --set train.epochs=5 changes a setting"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

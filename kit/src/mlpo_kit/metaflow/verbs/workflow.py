@@ -9,7 +9,7 @@ from mlpo_kit.metaflow.launch import name_changes, name_workflow_command, prepar
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_changes, add_options, add_skip
 
-HELP = "create or update the workflow on Argo, or on Step Functions with compute: batch"
+HELP = "create or update the workflow on Argo; on Step Functions with compute: batch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

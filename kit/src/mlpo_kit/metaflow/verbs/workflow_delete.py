@@ -1,4 +1,4 @@
-"""Delete the workflow and its schedule; running runs continue."""
+"""Delete the workflow and its schedule; a run that has started continues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlpo_kit.metaflow.launch import name_workflow_command, prepare, start_flow
 from mlpo_kit.metaflow.variants import choose_variant
 from mlpo_kit.metaflow.verbs.options import add_options
 
-HELP = "delete the workflow and its schedule; running runs continue"
+HELP = "delete the workflow and its schedule; a run that has started continues"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
