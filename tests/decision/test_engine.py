@@ -26,7 +26,7 @@ few = settings(max_examples=25)
 def test_contributions_sum_to_the_score_for_each_orchestrator(rules, data):
     decision = decide(rules, data.draw(some_answers(rules)), data.draw(some_weights(rules)))
     for id, score in decision.scores.items():
-        assert sum(c.points[id] for c in decision.contributions) == score
+        assert sum(c.score_parts[id] for c in decision.contributions) == score
         assert 0 <= score <= 4
 
 

@@ -100,7 +100,7 @@ def test_one_more_choice_never_raises_a_fit(answers, criterion, data):
 def test_the_decision_holds_together(answers):
     decision = decide(EVERY, answers)
     for id, score in decision.scores.items():
-        assert sum(c.points[id] for c in decision.contributions) == score
+        assert sum(c.score_parts[id] for c in decision.contributions) == score
     assert decision.answers == answers
     assert decision.orchestrator not in {veto.orchestrator for veto in decision.vetoes}
 

@@ -26,11 +26,11 @@ def with_confidence(label, **shares):
     decision = decide(RULES, {"vendor_neutral": "low", "existing_kubernetes": "none"})
     assert decision.orchestrator == "metaflow"
     all_shares = {orchestrator.id: 0.0 for orchestrator in RULES.orchestrators} | shares
-    draws = decision.confidence.draws
+    draws, favourite = decision.confidence.draws, max(all_shares, key=lambda id: all_shares[id])
     return replace(
         decision,
         verdict="toss-up" if label == "toss-up" else "recommend",
-        confidence=Confidence(label, all_shares["metaflow"], draws, all_shares),
+        confidence=Confidence(label, all_shares["metaflow"], draws, all_shares, favourite),
     )
 
 
@@ -161,7 +161,7 @@ def test_weights_alone_vary_where_nothing_is_open():
     answers = {c.id: next(iter(c.choices), 5) for c in RULES.criteria} | {"workload": "pipeline"}
     sentence = verdict.describe_certainty(RULES, decide(RULES, answers))
     assert "variations of the weights" in sentence
-    assert "left open" not in sentence
+    assert "open answers" not in sentence
 
 
 def test_what_a_rule_settles_is_not_a_matter_of_variations():
@@ -180,7 +180,7 @@ def test_a_toss_up_names_both_that_are_worth_a_try():
 
 def test_a_real_leader_that_the_variations_do_not_favour_is_named_with_the_favourite():
     decision = decide(RULES, VERTEX)
-    favourite = verdict.find_favourite(decision)
+    favourite = decision.confidence.favourite
     assert favourite != decision.orchestrator, "a case that tells the two apart"
     sentence = verdict.describe_certainty(RULES, decision)
     for id in (favourite, decision.orchestrator):

@@ -17,15 +17,15 @@ Label = Literal["robust", "leaning", "toss-up"]
 class Contribution:
     """What one answered criterion adds, per orchestrator id.
 
-    `fit` is 0-4; `points` is weight x fit divided by the total weight, so that an orchestrator's
-    points over all contributions add up to its score.
+    `fit` is 0-4; `score_parts` are weight x fit divided by the total weight, so that those of an
+    orchestrator add up to its score.
     """
 
     criterion: str
     answer: Answer
     weight: Exact
     fit: Mapping[str, Exact]
-    points: Mapping[str, Exact]
+    score_parts: Mapping[str, Exact]
     evidence: Mapping[str, tuple[Evidence, ...]]
 
 

@@ -89,7 +89,7 @@ def compute_contributions(
                 answer=answers[id],
                 weight=weights[id],
                 fit=fits,
-                points={o: Fraction(weights[id]) * fit / total for o, fit in fits.items()},
+                score_parts={o: Fraction(weights[id]) * fit / total for o, fit in fits.items()},
                 evidence={o.id: _collect_evidence(o, id, answers) for o in rules.orchestrators},
             )
         )

@@ -55,7 +55,7 @@ def _make_row(decision: Decision, contribution: Contribution, widest: Exact) -> 
         points = contribution.weight * fit
         width = float(points) / float(widest) if widest else 0.0
         leads = id == decision.orchestrator
-        cells[id] = Cell(fit, points, contribution.points[id], width, leads)
+        cells[id] = Cell(fit, points, contribution.score_parts[id], width, leads)
     return Row(
         contribution.criterion,
         contribution.answer,

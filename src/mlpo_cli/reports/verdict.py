@@ -106,12 +106,6 @@ def _compare(rules: Rules, decision: Decision, leader: str, rival: str) -> str:
     return f"it fits better than {name} on {join(reasons, 'and')}"
 
 
-def find_favourite(decision: Decision) -> str:
-    """The orchestrator that comes first in most variations; the leader if it is one of several."""
-    shares = decision.confidence.shares
-    return max(shares, key=lambda id: (shares[id], id == decision.orchestrator))
-
-
 def describe_certainty(rules: Rules, decision: Decision) -> str:
     """How sure the result is, and in how many variations of the simulation it is the same."""
     sure, varied = decision.confidence, _describe_variations(rules, decision)
@@ -133,7 +127,7 @@ def describe_certainty(rules: Rules, decision: Decision) -> str:
         has_few_answers = sure.share >= rules.policy.confidence.robust
         but = ", but few questions are answered" if has_few_answers else ""
         return f"Fairly sure: {leader} stays first in {share}{but}."
-    favourite = find_favourite(decision)
+    favourite = decision.confidence.favourite or decision.orchestrator
     if favourite == decision.orchestrator:
         return f"Too close to call: {leader} stays first in only {share}."
     return (
@@ -164,7 +158,7 @@ def advise(rules: Rules, decision: Decision) -> str:
     """What to do about a toss-up; empty where it is none."""
     if decision.verdict != "toss-up" or decision.orchestrator is None:
         return ""
-    favourite = find_favourite(decision)
+    favourite = decision.confidence.favourite or decision.orchestrator
     other = decision.runner_up if favourite == decision.orchestrator else favourite
     if other is None:
         return "Answer more of the questions before you commit."
@@ -181,7 +175,7 @@ def summarize(rules: Rules, decision: Decision) -> str:
         return f"{name}: the default, because nothing was answered."
     labels = {"robust": "sure", "leaning": "fairly sure", "toss-up": "too close to call"}
     text = f"{name}: {labels[sure.label]}, first in {percent(sure.share)} of variations"
-    favourite = find_favourite(decision)
+    favourite = decision.confidence.favourite or decision.orchestrator
     if sure.label == "toss-up" and favourite != decision.orchestrator:
         text += f", {title(rules, favourite)} in {percent(sure.shares[favourite])}"
     return f"{text}."
