@@ -16,6 +16,7 @@ def test_the_version(tmp_path):
     assert (ran.returncode, ran.stdout) == (0, f"mlpo {__version__}\n")
 
 
+@pytest.mark.slow
 def test_help_names_every_verb_and_its_exit_codes(tmp_path):
     assert {"recommend", "new", "compare", "schema"} <= set(
         mlpo("--help", cwd=tmp_path).stdout.split()
@@ -54,6 +55,7 @@ def test_a_recommendation_imports_no_more_than_it_needs():
     assert list_imported(arguments, *heavy) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -99,6 +99,7 @@ def follow(page: str, reader: Reader, leave_out: Sequence[str] = ()) -> None:
             assert not differs, where + differs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in TO_RUN if any(commands_of(b) for b in blocks(p))])
 def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
     follow(page, Reader(tmp_path / "mlpo"), leave_out=(*SLOW, *FULL))
@@ -141,6 +142,7 @@ def test_every_command_is_run_by_a_page(verb):
     assert any(re.search(rf"\bmlpo {verb}\b", command) for command in run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", generator.FILES)
 def test_a_generated_file_is_current(name):
     assert text_of(name) == generator.FILES[name](), "run `make docs`"
@@ -274,6 +276,7 @@ def test_the_options_variables_and_keys_that_the_pages_name_exist():
     assert set(re.findall(r"--set ([a-z_.]+)=", prose)) <= {field.name for field in FIELDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "heading"),
     [

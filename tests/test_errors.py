@@ -142,6 +142,7 @@ def test_a_crash_log_falls_back_to_a_temporary_folder(state, monkeypatch, tmp_pa
     assert "other" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "fix"),
     [
@@ -167,6 +168,7 @@ def test_wrong_usage_exits_2_with_one_message_and_the_fix(tmp_path, arguments, f
     assert error["fix"].startswith(fix)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "fix"),
     [

@@ -119,6 +119,7 @@ def test_the_uv_of_the_projects_is_the_one_that_was_asked_for():
     assert [str(pin) for pin in pins(UV_LOCK)] == lines(ROOT / "kit" / "uv.in")
 
 
+@pytest.mark.slow
 def test_a_scaffolds_locks_fit_its_ranges(scaffold):
     folder, document = scaffold
     wanted = document["project"]["dependencies"]
@@ -137,6 +138,7 @@ def test_the_kit_has_a_lock_of_its_own_that_fits_the_range(scaffold, tmp_path):
     assert "mlpo-kit" not in {pin.name for name in NAMES for pin in pins(scaffold[0] / name)}
 
 
+@pytest.mark.slow
 def test_a_scaffolds_locks_hold_all_that_the_kit_needs(scaffold):
     """It is installed with --no-deps: whatever is missing would be missing when it is imported."""
     document = load((ROOT / "kit" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -179,6 +181,7 @@ def test_a_stale_lock_is_told_by_its_pins():
     assert locks.compare_pins(old, newer) == [f"- {name}=={version}", f"+ {name}==99"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_the_list_of_what_can_be_imported_is_what_the_locked_packages_bring(orchestrator):
     folder = SCAFFOLDS / orchestrator
@@ -193,6 +196,7 @@ def test_the_list_of_what_can_be_imported_is_what_the_locked_packages_bring(orch
     assert (folder / importable.FILE).read_text(encoding="utf-8") == wanted, "make locks"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_no_package_is_named_as_what_its_project_imports(orchestrator, tmp_path):
     """Also not as what another project would import: answers do not depend on the orchestrator."""

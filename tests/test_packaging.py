@@ -86,6 +86,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
         }
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_code_the_rules_the_scaffolds_the_kit_and_nothing_else(
     built, checkout, tmp_path
 ):
@@ -101,6 +102,7 @@ def test_the_wheel_holds_the_code_the_rules_the_scaffolds_the_kit_and_nothing_el
     assert "mlpo_cli/py.typed" in expected
 
 
+@pytest.mark.slow
 def test_a_wheel_of_the_sdist_is_a_wheel_of_the_checkout(built, checkout, tmp_path):
     (direct,) = build(checkout, tmp_path, "--wheel")
     assert direct.read_bytes() == built[0].read_bytes()

@@ -39,6 +39,7 @@ def mlpo_without_posix(*arguments, cwd):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -98,6 +98,7 @@ near = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(near | odd)
 @example({"schema_version": 1})
@@ -108,6 +109,7 @@ def test_schema_and_validator_agree_on_any_document(document):
     agrees(document)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(some_answers(), st.sampled_from(IDS), st.data())
 def test_they_agree_next_to_a_valid_document(answers, id, data):

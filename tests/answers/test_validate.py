@@ -173,6 +173,7 @@ def test_what_is_neither_a_choice_nor_a_list_of_them_is_refused(written, what, g
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["lineagee", "lineage", "[]"])
 def test_a_long_list_of_choices_is_refused_quickly(entry):
     text = f"schema_version: 1\ncriteria: {{compliance: [{f'{entry}, ' * 20_000}]}}\n"

@@ -15,6 +15,8 @@ import typer
 
 from mlpo_cli.cli import app
 
+pytestmark = pytest.mark.slow
+
 ROOT: Any = typer.main.get_command(app)
 COMMANDS = ROOT.commands
 SWITCHES = [

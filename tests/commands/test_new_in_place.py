@@ -15,6 +15,8 @@ from support import EXAMPLES, mlpo
 from mlpo_cli import __version__
 from mlpo_cli.scaffold.place import hash_tree, list_files
 
+pytestmark = pytest.mark.slow
+
 NEW = ("new", "mine", "--orchestrator", "metaflow", "--no-input")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 SOMEBODY = {

@@ -49,6 +49,7 @@ def test_several_choices_are_a_list_in_json_in_the_order_of_the_rules(tmp_path):
     assert all(flip["from"] == both for flip in flips)
 
 
+@pytest.mark.slow
 def test_explain_writes_several_choices_as_a_file_does(tmp_path):
     ran = mlpo("recommend", "--set", "compliance=airgapped,lineage", "--explain", cwd=tmp_path)
     assert "  compliance: [lineage, airgapped] " in ran.stdout
@@ -65,6 +66,7 @@ def test_the_exit_code_tells_scripts_the_verdict(tmp_path, answers, verdict, cod
     assert (document["orchestrator"] is None) == (verdict == "none")
 
 
+@pytest.mark.slow
 def test_the_same_answers_give_the_same_bytes_whatever_the_hash_seed(tmp_path):
     answers = str(EXAMPLES / "multi-cloud.yaml")
     for form in ("table", "json", "adr"):
@@ -104,6 +106,7 @@ def test_json_and_another_format_contradict(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_no_escape_codes_unless_forced(tmp_path):
     arguments = ("recommend", "--answers", str(EXAMPLES / "startup.yaml"))
     assert "\x1b" not in mlpo(*arguments, cwd=tmp_path).stdout
@@ -136,6 +139,7 @@ def _in_terminal(**env):
     return shown
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colour_unless_told_otherwise():
     assert b"\x1b[" in _in_terminal()
     assert b"\x1b" not in _in_terminal(NO_COLOR="1")

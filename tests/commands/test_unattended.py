@@ -7,6 +7,8 @@ import json
 import pytest
 from support import EXAMPLES, mlpo
 
+pytestmark = pytest.mark.slow
+
 STARTUP = str(EXAMPLES / "startup.yaml")
 
 

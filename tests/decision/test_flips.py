@@ -33,6 +33,7 @@ def list_near_answers(criterion, given):
     ]
 
 
+@pytest.mark.slow
 @with_any_rules
 @settings(max_examples=100)
 @given(data=st.data())

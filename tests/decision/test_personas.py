@@ -105,6 +105,7 @@ def test_slurm_named_for_gpus_and_as_the_platform_in_use_counts_once():
     assert len(set(added.values())) == 1
 
 
+@pytest.mark.slow
 def test_one_person_more_or_less_around_20_changes_nothing():
     """Numbers are scored on a line, without a step at a round number."""
     assert len({decide(RULES, {"team_size": size}).orchestrator for size in range(15, 26)}) == 1

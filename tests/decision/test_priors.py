@@ -27,6 +27,7 @@ def _reads(answers):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(some_answers())
 def test_answers_that_no_conditional_prior_reads_are_decided_as_without_them(answers):
@@ -36,6 +37,7 @@ def test_answers_that_no_conditional_prior_reads_are_decided_as_without_them(ans
     assert decide(RULES, kept) == decide(WITHOUT, kept)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(some_answers())
 def test_priors_change_the_confidence_and_nothing_else(answers):

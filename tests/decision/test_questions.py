@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_rules import SMALL, SMALL_WEIGHTS, with_any_rules
@@ -28,6 +29,7 @@ def list_asked(rules, answers, weights=None):
     return [question.criterion for question in find_questions(rules, answers, weights)]
 
 
+@pytest.mark.slow
 @with_any_rules
 @settings(max_examples=200)
 @given(data=st.data())
@@ -46,6 +48,7 @@ def test_a_question_that_is_not_asked_never_changes_the_winner(rules, data):
         assert winners == {find_leader(rules, others, weights)}, criterion.id
 
 
+@pytest.mark.slow
 @with_any_rules
 @settings(max_examples=60)
 @given(data=st.data())

@@ -46,6 +46,7 @@ def document(rules: Rules, answers: Answers) -> str:
     return dumps(decision_document(decide(rules, answers)))
 
 
+@pytest.mark.slow
 @few
 @given(st.fixed_dictionaries({}, optional={c.id: answer_to(c) for c in NONE.criteria}))
 def test_answers_of_one_choice_give_the_same_bytes_whether_several_may_be_given_or_not(answers):
@@ -60,6 +61,7 @@ def test_a_list_of_one_choice_is_that_choice(answers, criterion, data):
     assert as_list == document(EVERY, {**answers, criterion.id: choice})
 
 
+@pytest.mark.slow
 @few
 @given(answers_to_every, st.randoms(use_true_random=False))
 def test_the_order_of_the_choices_is_irrelevant(answers, shuffler):
@@ -70,6 +72,7 @@ def test_the_order_of_the_choices_is_irrelevant(answers, shuffler):
     assert decide(EVERY, shuffled) == decide(EVERY, answers)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(answers_to_every, st.sampled_from(COMBINABLE), st.data())
 def test_several_choices_fit_as_well_as_the_one_that_fits_worst(answers, criterion, data):
@@ -80,6 +83,7 @@ def test_several_choices_fit_as_well_as_the_one_that_fits_worst(answers, criteri
         assert compute_fit(o, criterion.id, choices, answers) == min(each)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(answers_to_every, st.sampled_from(COMBINABLE), st.data())
 def test_one_more_choice_never_raises_a_fit(answers, criterion, data):
@@ -151,6 +155,7 @@ def _with_one_choice_for(id, choices):
     return replace(rules, criteria=tuple(criteria), orchestrators=orchestrators)
 
 
+@pytest.mark.slow
 @few
 @given(some_answers(), st.sampled_from(COMBINABLE), st.data())
 def test_several_choices_decide_as_one_choice_that_stands_for_them(answers, criterion, data):
@@ -179,6 +184,7 @@ def _is_near(criterion, given, answer):
     return isinstance(given, tuple) and len({*answer} ^ {*given}) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(answers_to_every, some_weights(), st.sampled_from(COMBINABLE), st.data())
 def test_flips_are_exact(answers, overrides, criterion, data):
@@ -215,6 +221,7 @@ def test_from_several_choices_a_flip_takes_one_away_or_adds_one():
     assert ("access_control", "airgapped") not in ways
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(answers_to_every, completed_every, some_answers(), st.data())
 def test_a_question_that_is_not_asked_never_changes_the_winner(answers, rest, dropped, data):
@@ -246,6 +253,7 @@ def test_the_gap_of_several_choices_lies_between_the_gaps_of_two_of_them(answers
         assert min(each) <= gap(choices) <= max(each)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(all_answers())
 def test_an_answer_of_several_choices_is_not_asked_for_again(answers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import EXAMPLES, IDS, RULES, WEIGHTS, all_answers
@@ -58,6 +59,7 @@ def test_an_answer_that_can_change_the_leader_names_the_other():
     assert neutral.why == "the answer could put ZenML first"
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(all_answers(), st.sets(st.sampled_from(IDS), max_size=3))
 def test_whatever_was_not_asked_could_not_have_changed_the_winner(answers, unsure):

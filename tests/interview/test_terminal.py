@@ -12,6 +12,8 @@ import pexpect
 import pytest
 from support import IDS
 
+pytestmark = pytest.mark.slow
+
 DOWN, ENTER, CTRL_C, CTRL_D = "\x1b[B", "\r", "\x03", "\x04"
 _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")
 

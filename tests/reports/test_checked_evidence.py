@@ -47,6 +47,7 @@ def reports(folder, result):
     return texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", ["not found", "confirmed", "corrected"])
 def test_only_a_claim_that_was_not_found_is_marked_for_readers(tmp_path, result):
     texts = reports(tmp_path, result)
@@ -56,6 +57,7 @@ def test_only_a_claim_that_was_not_found_is_marked_for_readers(tmp_path, result)
         assert (NOT_FOUND in text) is (result == "not found"), name
 
 
+@pytest.mark.slow
 def test_scripts_get_every_check_and_null_without_one(tmp_path):
     texts = reports(tmp_path, "corrected")
     check = {"date": "2026-03-04", "result": "corrected"}

@@ -94,6 +94,7 @@ def test_all_four_reports_show_the_same_points():
         assert recorded["Sum", orchestrator.title] == pytest.approx(total, abs=0.05)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(some_answers(), some_weights())
 def test_points_are_weight_by_fit_and_their_parts_sum_to_the_score(answers, weights):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given, settings
 from support import EXAMPLES, RULES, some_answers
 
@@ -67,6 +68,7 @@ def test_it_has_the_answer_the_flips_and_each_piece_of_evidence():
     assert "https://docs.metaflow.org/scaling/remote-tasks/gpu-compute" in links
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(some_answers())
 def test_it_fetches_nothing_and_is_well_formed(answers):
@@ -95,6 +97,7 @@ def test_none_and_a_toss_up_are_called_what_they_are():
     assert "Try Kubeflow and ZenML for two days each" in text
 
 
+@pytest.mark.slow
 def test_terminal_and_page_give_the_same_reason_and_certainty():
     for answers in (example("startup"), {"workload": "single_job"}, {}):
         decision = decide(RULES, answers)

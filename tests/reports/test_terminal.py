@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from rich.text import Text
 from support import EXAMPLES, RULES, some_answers, some_weights
@@ -73,6 +74,7 @@ def test_a_report_that_fits_the_screen_says_the_result_once():
     assert text.count("None of these fits") == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(some_answers(), some_weights())
 def test_no_line_is_wider_than_80_columns(answers, weights):
@@ -87,6 +89,7 @@ def test_the_largest_weights_fit_80_columns_too():
     assert [len(figure) for figure in figures] == [len("0000.0")]
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(some_answers())
 def test_the_first_screen_holds_the_result_its_reason_and_how_sure_it_is(answers):

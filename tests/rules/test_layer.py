@@ -197,6 +197,7 @@ def test_a_file_that_would_not_be_read_and_a_folder_without_rules_are_refused(la
     assert refused(layered, {"criterias.yaml": ""})[0][1] == "would be ignored"
 
 
+@pytest.mark.slow
 def test_every_verb_that_reads_rules_takes_them(tmp_path):
     folder = shutil.copytree(EXAMPLES / "rules", tmp_path / "rules")
     answers = "data_location=restricted"
@@ -229,6 +230,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.sampled_from(["criteria.yaml", "policy.yaml", "orchestrators/zenml.yaml"]),

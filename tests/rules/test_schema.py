@@ -60,6 +60,7 @@ def test_the_shipped_files_are_valid(path):
     assert list(SHIPPED.iter_errors(as_json(path))) == []
 
 
+@pytest.mark.slow
 def test_the_example_is_valid_under_the_schema_that_is_made_with_it(tmp_path):
     printed = mlpo("schema", "rules", "--rules", str(EXAMPLES / "rules"), cwd=tmp_path).stdout
     for path in files_of(EXAMPLES / "rules"):
@@ -213,6 +214,7 @@ def test_changes_additions_and_drops_of_all_kinds_are_valid():
     assert is_valid(LAYER, WITH_LAYER)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.sampled_from(PLACES),

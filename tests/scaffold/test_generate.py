@@ -30,6 +30,7 @@ def maximal(orchestrator, tmp_path_factory):
     return generate(tmp_path_factory.mktemp("a folder"), *MAXIMAL, orchestrator=orchestrator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["minimal", "maximal"])
 def test_the_tree_is_the_one_that_was_reviewed(which, orchestrator, request):
     """After a change on purpose: pytest --snapshot-update writes the lists anew."""
@@ -42,6 +43,7 @@ def test_the_tree_is_the_one_that_was_reviewed(which, orchestrator, request):
     assert files == snapshot.read_text()
 
 
+@pytest.mark.slow
 def test_the_same_answers_give_the_same_bytes(minimal, orchestrator, tmp_path):
     again = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path
     files = list_files(again)
@@ -54,6 +56,7 @@ def test_the_library_is_the_same_in_every_project(minimal, maximal):
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_source_is_the_same_under_every_orchestrator(minimal, tmp_path):
     trees = [minimal.path / "src"]
     for name in list_scaffolds():
@@ -87,6 +90,7 @@ def test_no_module_is_too_long_to_read(minimal):
             assert len(path.read_text().splitlines()) <= 250, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["a1", "x" * 40])
 def test_style_holds_for_short_and_long_package_names(package, orchestrator, tmp_path):
     project = generate(tmp_path, "styled", "--package", package, orchestrator=orchestrator)

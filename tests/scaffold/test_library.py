@@ -37,11 +37,13 @@ def installer(project: Project) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_nothing_is_done_where_nothing_changed(project):
     assert not would_set_up(project)
     assert "Nothing to be done" in project.make("setup").stdout
 
 
+@pytest.mark.slow
 def test_another_wheel_is_installed_even_if_its_date_is_older(project):
     wheel = replace_kit(project.path, {"src/mlpo_kit/errors.py": b""})
     os.utime(wheel, (1, 1))
@@ -50,6 +52,7 @@ def test_another_wheel_is_installed_even_if_its_date_is_older(project):
     assert installer(project) == f"vendor/{wheel.name}"
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_locks_sets_up_again(project):
     ready = project.path / ".venv" / "ready"
     now = ready.stat().st_mtime
@@ -60,6 +63,7 @@ def test_an_edit_of_the_locks_sets_up_again(project):
         os.utime(project.path / name, (now - 10, now - 10))
 
 
+@pytest.mark.slow
 def test_an_ejected_library_is_installed_by_its_own_installer(project):
     assert set_up(project.path, "eject").returncode == 0
     assert would_set_up(project)
@@ -68,6 +72,7 @@ def test_an_ejected_library_is_installed_by_its_own_installer(project):
     assert installer(project).endswith("-py3-none-any.whl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["setup", "lock", "run"])
 def test_a_project_without_its_wheel_says_so_in_one_sentence(project, target):
     vendored.find_wheel(project.path).unlink()
@@ -78,6 +83,7 @@ def test_a_project_without_its_wheel_says_so_in_one_sentence(project, target):
     assert "vendor/ has no wheel of mlpo-kit: `git checkout -- vendor` brings it back" in line
 
 
+@pytest.mark.slow
 def test_git_takes_the_library_whatever_it_is_told_to_leave_out(project, tmp_path):
     ignored = tmp_path / "ignored"
     ignored.write_text("*.whl\nvendor/\n")
@@ -91,6 +97,7 @@ def test_git_takes_the_library_whatever_it_is_told_to_leave_out(project, tmp_pat
     assert "?? .mlpo/generated.zip\n" in shown
 
 
+@pytest.mark.slow
 def test_the_images_name_changes_with_the_library(project):
     """Its tag is a hash of files, which the library lists."""
     source = (ROOT / "kit/src/mlpo_kit/cluster/image.py").read_text()

@@ -25,6 +25,7 @@ def project(tmp_path_factory) -> Path:
     return generate(tmp_path_factory.mktemp("a folder"), *MAXIMAL).path
 
 
+@pytest.mark.slow
 def test_the_archive_and_the_hashes_hold_every_file_as_it_was_generated(project):
     with zipfile.ZipFile(project / ".mlpo" / "generated.zip") as archive:
         kept = {name: archive.read(name) for name in archive.namelist()}
@@ -56,6 +57,7 @@ def test_the_versions_that_made_it_are_there(project):
     assert versions["mlpo"] == __version__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -30,6 +30,7 @@ def list_make_commands(text: str) -> list[str]:
     return [piece.partition("#")[0].strip() for piece in code if piece.startswith("make ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_file_of_a_page_exists(project, page):
     text = (project / page).read_text()
@@ -75,6 +76,7 @@ def shorten(text):
     return re.split("[;:] ", text)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_agents_are_told_about_sample_data_only_where_a_project_needs_it(orchestrator, tmp_path):
     builtin = generate(tmp_path, *MINIMAL, orchestrator=orchestrator).path

@@ -47,6 +47,7 @@ def run(script: Path, lacking: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lacking", "sentence"),
     [
@@ -63,12 +64,14 @@ def test_what_is_missing_is_said_and_nothing_is_left(script, lacking, sentence):
     assert not (folder_of(script) / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_a_device_that_does_not_exist_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVICE", "tpu")
     done = run(installer(generate(tmp_path, *MINIMAL).path), "")
     assert "DEVICE=tpu is unknown: use cpu or cuda" in done.stderr
 
 
+@pytest.mark.slow
 def test_generating_needs_no_git(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("USER", raising=False)

@@ -38,6 +38,7 @@ def list_own_files(project: Path) -> list[Path]:
     ]
 
 
+@pytest.mark.slow
 def test_there_are_few_files(project):
     names = sorted(path.relative_to(project).as_posix() for path in list_own_files(project))
     assert len(names) <= FILES, "\n".join(names)

@@ -37,6 +37,7 @@ def commands(workflow):
     return [step["run"] for step in steps if "run" in step]
 
 
+@pytest.mark.slow
 def test_it_has_the_published_form(workflow):
     assert problems(workflow) == []
 

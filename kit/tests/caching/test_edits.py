@@ -283,6 +283,7 @@ def hide(project: Project, text: str, files: tuple[tuple[str, str], ...] = ()) -
     write("src/toy/hidden.py", "X = 2\n")(project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_edit_reruns_exactly_the_stages_that_it_affects(ran: Project, case: Case) -> None:
     case.edit(ran)
@@ -329,6 +330,7 @@ def test_settings_of_another_stage_count_if_they_may_be_read(ran: Project) -> No
     assert plan("retention.keep_last=2", "train.timeout_seconds=5")[0] == HITS
 
 
+@pytest.mark.slow
 def test_an_operational_setting_keeps_the_checkpoints(ran: Project) -> None:
     """Checkpoints are stored under the cache key, so they are kept if the key does not change."""
     keys = set()
@@ -388,6 +390,7 @@ def ask_for(*requirements: str) -> Edit:
     return edit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "verdicts"),
     [
@@ -411,11 +414,13 @@ def test_a_new_version_counts_for_the_stages_that_reach_it(
     assert plan() == (verdicts, f"{name} {old} -> {other}" if verdicts != HITS else "")
 
 
+@pytest.mark.slow
 def test_unused_installed_packages_do_not_count(site: Path) -> None:
     make_distribution(site, "notebook", "7.0", "alpha", "beta")
     assert plan()[0] == HITS
 
 
+@pytest.mark.slow
 def test_an_open_import_may_reach_every_requirement_of_the_project(
     ran: Project, site: Path
 ) -> None:
@@ -427,6 +432,7 @@ def test_an_open_import_may_reach_every_requirement_of_the_project(
     assert plan() == (MODEL_CODE, "tool 1.0 -> 1.1")
 
 
+@pytest.mark.slow
 def test_an_open_import_may_reach_every_requirement_of_the_kit(ran: Project, site: Path) -> None:
     make_distribution(
         site, "mlpo-kit", "1.0", "gamma", "delta; extra == 's3'", "jupyterlab; extra == 'zenml'"
@@ -445,6 +451,7 @@ def test_an_open_import_may_reach_every_requirement_of_the_kit(ran: Project, sit
     assert plan() == (MODEL_CODE, "delta 1.0 -> 1.1")
 
 
+@pytest.mark.slow
 def test_an_editable_install_counts_by_its_source(site: Path, tmp_path: Path) -> None:
     sources = tmp_path / "worked-on"
     shutil.copytree(site / "beta", sources / "beta")
@@ -459,6 +466,7 @@ def test_an_editable_install_counts_by_its_source(site: Path, tmp_path: Path) ->
         assert plan() == (MODEL_CODE, "code of beta")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_package", [True, False])
 def test_a_package_is_reached_through_a_module_outside_the_project(
     ran: Project, site: Path, tmp_path: Path, is_package: bool, monkeypatch: pytest.MonkeyPatch
@@ -481,6 +489,7 @@ def test_a_package_is_reached_through_a_module_outside_the_project(
     assert plan() == (MODEL_CODE, f"code of {top}.deep.one")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_installed", [True, False])
 def test_a_new_torch_counts_for_the_stages_that_reach_it_through_the_kit(
     ran: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool
@@ -508,6 +517,7 @@ def installed(ran: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "verdicts"),
     [("stages", ALL), ("training", TRAIN_AND_ON), ("models", HITS), ("checks", HITS)],
@@ -524,6 +534,7 @@ def test_a_part_of_the_kit_counts_by_its_behaviour(
         assert reason == f"{part} of mlpo-kit {old.behaviour} -> {old.behaviour + 1}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["models.tracking", "reports.page", "cluster.image", "cli.run"])
 def test_imports_of_CARRIERS_do_not_count(installed: Project, module: str) -> None:
     """The import statement is code; the imported module does not count."""
@@ -595,6 +606,7 @@ def find_parts_of_train() -> dict[str, str]:
     return key.collect_parts("toy.stages.train", load_settings().train, {})
 
 
+@pytest.mark.slow
 def test_an_image_counts_by_its_base_image(ran: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (ran.root / "deploy" / "base-image").write_text("python:3.11@sha256:0123\n")
     monkeypatch.setenv("MLPO_KIT_IMAGE", "registry/toy:0123")

@@ -43,6 +43,7 @@ def read(answer: tuple[int, str, str], code: int = 0) -> Any:
     return json.loads(answer[1])
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_table(call: Call) -> None:
     code, out, _ = call("run")
     assert code == 0
@@ -53,6 +54,7 @@ def test_a_run_ends_with_its_table(call: Call) -> None:
     assert call("table")[1] in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["run", "sweep", "plan"])
 def test_run_sweep_and_plan_take_the_same_changes(call: Call, verb: str) -> None:
     code, _, err = call(verb, "--set", "train.epochs=none")
@@ -67,6 +69,7 @@ def test_run_sweep_and_plan_take_the_same_changes(call: Call, verb: str) -> None
         assert store.read_json(f"runs/{run_id}/ingest.json")["settings"]["rows"] == 50
 
 
+@pytest.mark.slow
 def test_options_reach_the_adapter(call: Call) -> None:
     call("run", "--no-cache", "--skip", "store", "--profile", "local", "--set", "train.epochs=2")
     (options,) = inprocess_adapter.OPTIONS
@@ -79,6 +82,7 @@ def test_options_reach_the_adapter(call: Call) -> None:
     assert (code, out, err) == (1, "", "error: there are no such options: --frobnicate 7\n")
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_its_trials(call: Call) -> None:
     code, out, _ = call("sweep")
     assert code == 0
@@ -86,6 +90,7 @@ def test_a_sweep_ends_with_its_trials(call: Call) -> None:
     assert call("sweep", "--sweep", "many")[0] == 1
 
 
+@pytest.mark.slow
 def test_run_json_prints_one_document(call: Call) -> None:
     answer = call("run", "--json")
     document = read(answer)
@@ -99,6 +104,7 @@ def test_run_json_prints_one_document(call: Call) -> None:
     assert len(document["sweep"]["trials"]) == 3
 
 
+@pytest.mark.slow
 def test_run_json_prints_one_document_when_the_run_fails(call: Call) -> None:
     answer = call("run", "--json", "--set", "train.fail=true")
     document = read(answer, code=1)
@@ -119,6 +125,7 @@ def test_run_json_prints_one_document_when_the_run_fails(call: Call) -> None:
     assert "train.epochs: Input should be a valid integer" in document["error"]
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_a_run_would_do(call: Call) -> None:
     document = read(call("plan", "--json"))
     assert [step["verdict"] for step in document["stages"]] == ["run"] * 7
@@ -128,6 +135,7 @@ def test_a_plan_says_what_a_run_would_do(call: Call) -> None:
     assert "  train " in call("plan", "--set", "train.epochs=2")[1]
 
 
+@pytest.mark.slow
 def test_a_refused_candidate_is_an_outcome_unless_promotion_is_required(call: Call) -> None:
     refuse = ("--set", "register.min_accuracy=0.9999")
     code, out, _ = call("run", *refuse)
@@ -148,6 +156,7 @@ def test_an_error_in_a_stage_is_not_an_internal_error(call: Call) -> None:
     assert "Traceback" in err  # for the author of the stage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "code"), [("preempted", 75), ("interrupted", 130)])
 def test_the_exit_code_says_that_a_run_was_preempted_or_interrupted(
     call: Call, monkeypatch: pytest.MonkeyPatch, state: str, code: int
@@ -166,6 +175,7 @@ def test_the_exit_code_says_that_a_run_was_preempted_or_interrupted(
     assert call("run")[0] == code
 
 
+@pytest.mark.slow
 def test_prune_shows_and_applies(call: Call) -> None:
     changes = ["--set", "retention.auto=false", "--set", "ingest.rows=50"]
     call("run", *changes)
@@ -187,6 +197,7 @@ def test_prune_shows_and_applies(call: Call) -> None:
     assert (code, err) == (1, "error: there is no run 'none': `make prune` lists them\n")
 
 
+@pytest.mark.slow
 def test_a_run_prunes_after_it_ends(call: Call, toy: Project) -> None:
     profile = toy.configs / "local.yaml"
     strict = "{keep_last: 1, keep_days: 2.0e-8, keep_failed_days: 1.0e-9, keep_versions: 1}"
@@ -199,6 +210,7 @@ def test_a_run_prunes_after_it_ends(call: Call, toy: Project) -> None:
     assert read(call("prune", "--apply", "--json"))["applied"] is True
 
 
+@pytest.mark.slow
 def test_verbs_with_an_answer_print_one_document(
     call: Call, toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

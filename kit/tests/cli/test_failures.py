@@ -197,6 +197,7 @@ print("loaded:", [name for name in {HEAVY!r} if name in sys.modules], file=sys.s
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["table"], ["plan", "--help"], ["graph"], ["image", "--name"], ["run", "--help"]],

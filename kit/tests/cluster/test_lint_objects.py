@@ -153,10 +153,12 @@ BROKEN: list[Broken] = [
 ]
 
 
+@pytest.mark.slow
 def test_good_manifests_have_no_problems() -> None:
     assert find_problems(make_manifests(), make_cluster()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=name_tests(BROKEN))
 def test_each_check_reports_its_problem(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
     break_manifests(broken, monkeypatch)

@@ -160,6 +160,7 @@ BROKEN: list[Broken] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=name_tests(BROKEN))
 def test_each_check_reports_its_problem(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
     break_manifests(broken, monkeypatch)

@@ -136,6 +136,7 @@ def test_a_release_without_schemas_is_an_error_that_names_the_available_ones(
         check_manifests({"own": [OWN]}, version)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["digits", "My_Project", "a" * 70, "9lives", "-", "", "Zürich", "a/b: {c}", "a--b"]
 )

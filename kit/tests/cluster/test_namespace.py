@@ -113,6 +113,7 @@ def put_quota(there: Services, hard: dict[str, str], used: dict[str, str] | None
     there.documents[QUOTAS] = {"items": [quota(hard, used or {})]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=list(WRONG))
 def test_missing_objects_are_reported(change: Change, words: str, services: Services) -> None:
     change(services)
@@ -176,6 +177,7 @@ def find_refused(services: Services, files: Any) -> list[str]:
     return [sentence for fine, sentence in answers if not fine]
 
 
+@pytest.mark.slow
 def test_manifests_are_checked_by_a_dry_run_that_creates_nothing(services: Services) -> None:
     files = render_workloads(make_settings(), services.cluster(), "local")
     before = set(services.documents)
@@ -188,6 +190,7 @@ def test_manifests_are_checked_by_a_dry_run_that_creates_nothing(services: Servi
     assert set(services.documents) == before
 
 
+@pytest.mark.slow
 def test_manifests_that_the_server_would_refuse_are_reported(services: Services) -> None:
     files = make_manifests()
     files["serving"][1]["spec"]["replicas"] = "two"
@@ -200,6 +203,7 @@ def test_manifests_that_the_server_would_refuse_are_reported(services: Services)
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "message", "is_a_problem"),
     [

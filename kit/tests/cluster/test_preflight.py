@@ -59,6 +59,7 @@ def services(
     return served
 
 
+@pytest.mark.slow
 def test_a_preflight_without_problems_leaves_nothing_behind(
     services: Services, toy: Project
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_model_registry_that_does_not_answer(status: int, words: str, services
     assert words in problem
 
 
+@pytest.mark.slow
 def test_the_model_registry_gets_the_users_credentials(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

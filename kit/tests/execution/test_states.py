@@ -63,6 +63,7 @@ def start_sleeping(toy: Project, run: Run) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_stage_reads_as_killed(toy: Project, make_run: MakeRun) -> None:
     run = make_run()
     with start_sleeping(toy, run) as process:
@@ -73,6 +74,7 @@ def test_a_killed_stage_reads_as_killed(toy: Project, make_run: MakeRun) -> None
     assert "ingest killed: its process ended without reporting an error" in format_run(summary)
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeRun) -> None:
     run = make_run()
     with start_sleeping(toy, run) as process:

@@ -134,6 +134,7 @@ def add_eighth_stage(project: Project) -> None:
     forget_toy()
 
 
+@pytest.mark.slow
 def test_an_eighth_stage_is_a_function_a_line_and_a_call(
     toy: Project, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,12 +66,14 @@ def list_containers(text: str) -> dict[str, Any]:
     return {name: executor["container"] for name, executor in executors.items()}
 
 
+@pytest.mark.slow
 def test_our_pipeline_has_no_problems(toy: Project) -> None:
     text = compile_ours(toy)
     assert find_problems(text) == []
     assert find_broken_policies(text) == []
 
 
+@pytest.mark.slow
 def test_only_training_holds_a_gpu_and_names_its_type(toy: Project) -> None:
     text = compile_ours(toy)
     containers = list_containers(text)
@@ -85,6 +87,7 @@ def test_only_training_holds_a_gpu_and_names_its_type(toy: Project) -> None:
     assert not any("pvcMount" in pod for pod in list_pods(text).values())
 
 
+@pytest.mark.slow
 def test_every_task_gets_what_the_cluster_is_described_with(toy: Project) -> None:
     describe_cluster(toy, **EVERYTHING)
     text = compile_ours(toy, storage_root="/mnt/store")
@@ -126,6 +129,7 @@ def test_every_task_gets_what_the_cluster_is_described_with(toy: Project) -> Non
         assert not other.keys() & {"tolerations", "nodeSelector", "emptyDirMounts"}
 
 
+@pytest.mark.slow
 def test_the_report_the_metrics_and_the_types_are_on_kfps_pages(toy: Project) -> None:
     components = next(yaml.safe_load_all(compile_ours(toy)))["components"]
     titles = {
@@ -140,6 +144,7 @@ def test_the_report_the_metrics_and_the_types_are_on_kfps_pages(toy: Project) ->
     assert titles["train.model"] == "system.Model"
 
 
+@pytest.mark.slow
 def test_training_is_tried_again_and_only_it_may_come_from_kfps_cache(toy: Project) -> None:
     tasks = list_tasks(compile_ours(toy))
     assert tasks["train"]["retryPolicy"]["maxRetryCount"] == 1
@@ -149,6 +154,7 @@ def test_training_is_tried_again_and_only_it_may_come_from_kfps_cache(toy: Proje
     assert served == ["train"]
 
 
+@pytest.mark.slow
 def test_kfp_knows_training_by_its_request_and_its_image_alone(toy: Project) -> None:
     made = {"taskOutputParameter": {"outputParameterKey": "request", "producerTask": "validate"}}
     first = compile_ours(toy)
@@ -165,6 +171,7 @@ def test_kfp_knows_training_by_its_request_and_its_image_alone(toy: Project) -> 
     assert find_training(other) == find_training(first)
 
 
+@pytest.mark.slow
 def test_the_condition_is_on_the_verdict_and_on_no_bound(toy: Project) -> None:
     pipeline = next(yaml.safe_load_all(compile_ours(toy, register={"min_accuracy": 0.4321})))
     (condition,) = [
@@ -176,6 +183,7 @@ def test_the_condition_is_on_the_verdict_and_on_no_bound(toy: Project) -> None:
     assert "0.4321" not in condition
 
 
+@pytest.mark.slow
 def test_times_and_retries_are_those_of_the_settings(toy: Project) -> None:
     text = compile_ours(toy, **TIMES)
     assert list_tasks(text)["train"]["retryPolicy"]["maxRetryCount"] == 2
@@ -183,6 +191,7 @@ def test_times_and_retries_are_those_of_the_settings(toy: Project) -> None:
     assert "retryPolicy" not in list_tasks(text)["evaluate"]
 
 
+@pytest.mark.slow
 def test_what_the_user_sets_on_a_task_wins(toy: Project) -> None:
     edit_pipeline(toy, "from kfp import dsl", "from kfp import dsl, kubernetes")
     edit_pipeline(toy, ".after(checked)", ".after(checked).set_retry(3).set_cpu_limit('7')")
@@ -196,6 +205,7 @@ def test_what_the_user_sets_on_a_task_wins(toy: Project) -> None:
     assert (resources["resourceCpuLimit"], resources["resourceMemoryLimit"]) == ("7", "16384Mi")
 
 
+@pytest.mark.slow
 def test_the_name_and_the_configuration_of_a_pipeline_are_the_users_if_it_says_them(
     toy: Project,
 ) -> None:
@@ -210,6 +220,7 @@ def test_the_name_and_the_configuration_of_a_pipeline_are_the_users_if_it_says_t
     assert config == {"resourceTtlOnCompletion": 7}
 
 
+@pytest.mark.slow
 def test_every_trial_of_a_sweep_has_what_training_asks_for(toy: Project, tmp_path: Path) -> None:
     edit_pipeline(toy, ".after(checked)", ".after(checked).set_retry(3)")
     file = tmp_path / "space.yaml"
@@ -235,6 +246,7 @@ def test_every_trial_of_a_sweep_has_what_training_asks_for(toy: Project, tmp_pat
     assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks.values())
 
 
+@pytest.mark.slow
 def test_where_several_machines_train_the_task_holds_no_gpu_and_knows_their_job(
     toy: Project,
 ) -> None:

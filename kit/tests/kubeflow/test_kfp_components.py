@@ -87,6 +87,7 @@ def test_an_image_with_other_code_or_another_kit_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

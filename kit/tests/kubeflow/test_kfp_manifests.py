@@ -41,6 +41,7 @@ def change(toy: Project, **sections: Any) -> None:
     change_yaml(toy.configs / "cluster.yaml", sections)
 
 
+@pytest.mark.slow
 def test_a_volume_and_several_machines_need_three_files_more(volume: Project) -> None:
     assert main(["manifests"]) == 0
     files = {
@@ -74,6 +75,7 @@ def test_a_bucket_and_one_machine_need_none_of_them(toy: Project) -> None:
     assert render_own_manifests(load_settings("cluster")) == {}
 
 
+@pytest.mark.slow
 def test_manifests_and_pipelines_are_checked_together(
     volume: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +87,7 @@ def test_manifests_and_pipelines_are_checked_together(
     assert (volume.root / "build" / "sweep.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_every_problem_of_the_pipelines_is_named(
     volume: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

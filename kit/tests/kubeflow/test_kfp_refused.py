@@ -25,7 +25,7 @@ from mlpo_kit.kubeflow.compiling import compile_document
 from mlpo_kit.kubeflow.running import run_here
 
 __all__ = ["kfp_user"]
-pytestmark = [KUBEFLOW, pytest.mark.usefixtures("kfp_user")]
+pytestmark = [KUBEFLOW, pytest.mark.slow, pytest.mark.usefixtures("kfp_user")]
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def find_record(run: Run) -> Record:
     return record
 
 
+@pytest.mark.slow
 def test_a_request_is_the_same_while_the_kit_has_its_weights(
     make_run: MakeRun, tmp_path: Any
 ) -> None:

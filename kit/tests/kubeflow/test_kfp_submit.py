@@ -12,7 +12,7 @@ from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
 
 __all__ = ["kfp_user"]
-pytestmark = KUBEFLOW
+pytestmark = [KUBEFLOW, pytest.mark.slow]
 
 
 @pytest.fixture

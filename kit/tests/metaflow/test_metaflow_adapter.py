@@ -15,6 +15,7 @@ from metaflow_runs import call, make_project, run_flow, run_kit, write_profile
 HEAVY = "import sys; print(*[name for name in sys.modules if name in {!r}])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
@@ -49,6 +50,7 @@ def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
     assert "there is no variant 'sweeps' of a flow; did you mean sweep?" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "show"])
 def test_a_flow_of_one_machine_says_how_to_start_several(tmp_path: Path, command: str) -> None:
     root = make_project(tmp_path)
@@ -59,6 +61,7 @@ def test_a_flow_of_one_machine_says_how_to_start_several(tmp_path: Path, command
     assert not (root / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     shown = run_kit(root, "--help").stdout
@@ -69,6 +72,7 @@ def test_the_verbs_of_metaflow_are_there(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: nothing to trigger: this profile runs on this machine")
 
 
+@pytest.mark.slow
 def test_the_path_of_a_profile_is_that_of_the_folder_where_the_command_is_called(
     tmp_path: Path,
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_traceback_shows_the_generated_step_and_the_kit_s_file(tmp_path: Path)
     assert "RuntimeError: a defect behind the join" in after
 
 
+@pytest.mark.slow
 def test_a_trial_has_the_decorators_of_the_project_s_training_step(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     path = root / "pipeline" / "flow.py"

@@ -33,6 +33,7 @@ def write_run(root: Path, run_id: str, *tags: str) -> Path:
     return flow / run_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [".", "configs", "elsewhere"])
 def test_runs_are_kept_and_forgotten_from_any_folder(tmp_path: Path, place: str) -> None:
     root = make_project(tmp_path)

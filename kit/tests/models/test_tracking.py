@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mlpo_kit.models.tracking import Lineage, connect, log_run
 
 EPOCHS = 300  # with six columns 1,800 metrics; MLflow takes 1,000 at a time
 
 
+@pytest.mark.slow
 def test_a_run_logs_the_whole_history_and_the_test_metrics(tmp_path: Path) -> None:
     columns = ("train_loss", "val_loss", "val_accuracy", "learning_rate", "seconds", "rate")
     history = [

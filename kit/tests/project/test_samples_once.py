@@ -60,6 +60,7 @@ def test_a_run_stores_its_samples_once(
     assert sum(measure_files(other).values()) < 1.4 * raw.size
 
 
+@pytest.mark.slow
 def test_another_split_is_trained_on_anew_and_the_same_one_is_not(
     make_project_run: MakeRun,
 ) -> None:
@@ -76,6 +77,7 @@ def test_another_split_is_trained_on_anew_and_the_same_one_is_not(
     assert find_caches("3", 7) == ["hit", "hit", "hit"]
 
 
+@pytest.mark.slow
 def test_a_stage_that_transforms_samples_hands_on_a_file_of_its_own(
     project: Project, make_project_run: MakeRun
 ) -> None:

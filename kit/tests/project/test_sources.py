@@ -66,6 +66,7 @@ def test_pictures_that_are_made_up_are_a_source(tmp_path: Path) -> None:
         write_samples(settings, classes=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "rows.npz", "rows.parquet"])
 def test_the_digits_can_be_had_as_any_source(tmp_path: Path, name: str) -> None:
     from pets.settings import IngestSettings

@@ -68,6 +68,7 @@ def add_section(toy: Project, source: str) -> None:
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_model_that_is_not_a_classifier_has_no_classes(make_run: MakeRun) -> None:
     run = make_run()
     run_pipeline(run)
@@ -91,6 +92,7 @@ def test_all_numeric_columns_of_a_history_are_drawn() -> None:
     assert draw_curves([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", sorted(ENDINGS))
 def test_the_page_says_how_a_failed_stage_ended(make_run: MakeRun, state: State) -> None:
     run = make_run(retention={"auto": False})

@@ -49,6 +49,7 @@ def list_keys(run: Run) -> list[str]:
     return sorted(item.key for item in run.store.files("runs"))
 
 
+@pytest.mark.slow
 def test_pruned_runs_are_announced_first_and_deleted_later(
     url: str, make_run: MakeRun, toy: Project, registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

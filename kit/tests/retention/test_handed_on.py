@@ -25,6 +25,7 @@ def prune(run: Run) -> set[str]:
     return {item.key for item in run.store.files("runs")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", [".", "memory://handed/bucket"])
 def test_a_dataset_stays_while_a_later_run_uses_its_splits(
     storage: str, make_run: MakeRun, registry: Any, monkeypatch: pytest.MonkeyPatch
@@ -57,6 +58,7 @@ def test_a_dataset_stays_while_a_later_run_uses_its_splits(
         run.store.check(trained.model)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_dataset_counts_for_the_stage_that_made_it(
     make_run: MakeRun, registry: Any
 ) -> None:

@@ -80,6 +80,7 @@ def find_kept_runs(settings: Any) -> tuple[str, ...]:
     return ()
 
 
+@pytest.mark.slow
 def test_a_prune_neither_touches_nor_counts_an_older_projects_files(
     older: dict[str, bytes], make_run: MakeRun
 ) -> None:

@@ -160,6 +160,7 @@ def after(facts, plan):
     )
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(), policies)
 def test_nothing_that_must_stay_is_deleted(facts, policy):
@@ -173,6 +174,7 @@ def test_nothing_that_must_stay_is_deleted(facts, policy):
     assert not young & set(plan.checkpoints)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(), policies)
 def test_while_a_pipeline_runs_cache_entries_and_their_outputs_stay(facts, policy):
@@ -183,6 +185,7 @@ def test_while_a_pipeline_runs_cache_entries_and_their_outputs_stay(facts, polic
         assert not plan.places & {place for entry in facts.entries for place in entry.places}
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(calm), policies)
 def test_everything_that_is_not_needed_is_deleted(facts, policy):
@@ -197,6 +200,7 @@ def test_everything_that_is_not_needed_is_deleted(facts, policy):
         assert run.vanishes == (empty and not run.kept)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(calm), policies)
 def test_the_size_limit_overrides_only_age_and_removes_the_oldest_runs(facts, policy):
@@ -222,6 +226,7 @@ def test_the_size_limit_overrides_only_age_and_removes_the_oldest_runs(facts, po
     assert too_much == (size(kept) > policy.max_gib * GIB)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(calm), policies)
 def test_cache_and_registry_agree_with_the_remaining_files(facts, policy):
@@ -235,6 +240,7 @@ def test_cache_and_registry_agree_with_the_remaining_files(facts, policy):
             assert version.pruned == (version.place not in left)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(), policies)
 def test_a_second_prune_has_nothing_to_do(facts, policy):
@@ -245,6 +251,7 @@ def test_a_second_prune_has_nothing_to_do(facts, policy):
     assert kept == {run.run_id for run in again.runs if run.kept}
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(), policies, st.data())
 def test_announced_places_stay_until_they_are_due(facts, policy, data):
@@ -264,6 +271,7 @@ def test_announced_places_stay_until_they_are_due(facts, policy, data):
     assert rest - reach(facts, for_size) <= last <= rest
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(stores(), policies, st.randoms())
 def test_the_order_of_facts_does_not_matter(facts, policy, random):

@@ -102,6 +102,7 @@ def test_a_refusal_has_its_reason() -> None:
 numbers = st.floats(-1e6, 1e6)
 
 
+@pytest.mark.slow
 @given(numbers, numbers, st.none() | numbers, st.floats(0, 1e6))
 def test_directions_mirror_each_other(
     value: float, bound: float, champion: float | None, margin: float

@@ -62,6 +62,7 @@ def test_a_longer_random_search_starts_with_a_shorter_one(
     assert all(longer.index(trial) == number for number, trial in enumerate(longer))
 
 
+@pytest.mark.slow
 @given(space=spaces, trials=st.integers(1, 12))
 def test_the_same_file_and_settings_give_the_same_trials(
     config: Any, space: dict[str, Any], trials: int

@@ -115,6 +115,7 @@ def test_the_best_trial_becomes_the_result_of_the_run(make_quick_run: MakeRun) -
     assert drawn["rows"][1][-1] == "the loss is no longer a number"
 
 
+@pytest.mark.slow
 def test_the_highest_value_wins_if_the_file_says_so(make_quick_run: MakeRun) -> None:
     assert run_sweep(make_quick_run("1"), 0.5, 0.2, best="highest").val_loss == 0.5
     assert run_sweep(make_quick_run("2"), 0.5, 0.2, metric="val_accuracy").val_loss == 0.2
@@ -127,6 +128,7 @@ def test_the_highest_value_wins_if_the_file_says_so(make_quick_run: MakeRun) -> 
     assert summary["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_repeated_trial_is_reused(make_quick_run: MakeRun) -> None:
     run_sweep(make_quick_run("1"), 0.5, 0.2)
     trained = run_sweep(make_quick_run("2"), 0.2, 0.5, 0.3)
@@ -146,6 +148,7 @@ def test_a_repeated_trial_is_reused(make_quick_run: MakeRun) -> None:
     assert (record.cache, record.cache_reason) == ("hit", "as in run 2/train-3")
 
 
+@pytest.mark.slow
 def test_trials_are_kept_with_their_run_and_the_runs_that_reuse_them(
     make_quick_run: MakeRun,
 ) -> None:

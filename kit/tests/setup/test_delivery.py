@@ -38,6 +38,7 @@ def where_the_kit_is(python: Path, folder: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_the_lock_is_installed_from_vendor_alone(tool, environment, project, tmp_path):
     done = install(tool, environment, project)
@@ -45,6 +46,7 @@ def test_the_lock_is_installed_from_vendor_alone(tool, environment, project, tmp
     assert "site-packages" in where_the_kit_is(environment, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_an_altered_wheel_is_refused_by_the_installers_too(tool, environment, project, tmp_path):
     alter(project)
@@ -54,6 +56,7 @@ def test_an_altered_wheel_is_refused_by_the_installers_too(tool, environment, pr
     assert where_the_kit_is(environment, tmp_path) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_a_new_version_replaces_the_installed_one(tool, environment, project, tmp_path):
     assert install(tool, environment, project).returncode == 0

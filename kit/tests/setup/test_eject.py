@@ -55,6 +55,7 @@ def test_restoring_deletes_unedited_sources(ready, wheel):
     assert not (ready / ".venv" / "ready").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])
 def test_restoring_deletes_edits_only_with_discard(change, ready):
     set_up(ready, "eject")
@@ -78,6 +79,7 @@ def test_restoring_without_ejected_sources_is_an_error(ready):
     assert "were not ejected" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_installer_switches_to_the_sources_and_back_to_the_wheel(project, monkeypatch):
     """Both have the same version: an installer that compares versions would not switch."""
     subprocess.run([sys.executable, "-m", "venv", str(project / ".venv")], check=True)

@@ -143,6 +143,7 @@ def run(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_pip_uv_and_build_make_the_same_wheel(wheel, copy, tmp_path):
     tools = {
         "pip": ["pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w"],
@@ -154,6 +155,7 @@ def test_pip_uv_and_build_make_the_same_wheel(wheel, copy, tmp_path):
         assert (tmp_path / name / wheel.name).read_bytes() == wheel.read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_wheel_of_the_sdist_is_a_wheel_of_the_sources(wheel, copy, tmp_path):
     run(sys.executable, "-m", "build", "-q", "--no-isolation", "-o", tmp_path / "dist", copy)
     assert (tmp_path / "dist" / wheel.name).read_bytes() == wheel.read_bytes()

@@ -120,6 +120,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=30)
 @given(steps=STEPS)
 def test_a_folder_holds_all_files_that_were_not_deleted(

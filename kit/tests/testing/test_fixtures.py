@@ -21,6 +21,7 @@ def named_registry(toy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://nobody.example.org")
 
 
+@pytest.mark.slow
 def test_runs_are_small_and_share_a_store(
     make_quick_run: MakeRun, tmp_path: Path, toy: Project
 ) -> None:

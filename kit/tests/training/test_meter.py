@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import torch
 
 from mlpo_kit.training.meter import meter_usage
 
 
+@pytest.mark.slow
 def test_a_cpu_is_busy_while_its_cores_compute() -> None:
     with meter_usage(torch.device("cpu")) as usage:
         time.sleep(0.3)

@@ -222,6 +222,7 @@ def test_a_missing_server_or_a_refused_key_stops_a_run(online: Services) -> None
     assert server.check_server(url, "key") == "key"
 
 
+@pytest.mark.slow
 def test_another_cluster_or_a_missing_part_of_it_stops_a_run(
     online: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def write_configuration(project: Project, document: Any) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "problem"),
     [

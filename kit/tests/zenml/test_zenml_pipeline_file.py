@@ -171,6 +171,7 @@ def test_a_training_waits_for_all_checks_and_nothing_passes_the_gate_early(
     assert "choose" in swept["evaluate"].upstream_steps
 
 
+@pytest.mark.slow
 @zenml
 def test_another_process_in_another_folder_loads_a_step_by_its_source(
     project: Project, tmp_path: Any
@@ -200,6 +201,7 @@ def test_another_process_in_another_folder_loads_a_step_by_its_source(
     assert done.stdout.split() == ["train", *names]
 
 
+@pytest.mark.slow
 @zenml
 def test_a_mistake_in_the_file_is_one_sentence_with_its_line(project: Project) -> None:
     edit(project, ("@pipeline(", "1 / 0\n\n\n@pipeline("))
@@ -251,6 +253,7 @@ def test_a_run_may_change_what_was_not_fixed_when_it_was_compiled(project: Proje
         change_settings(document, ["train.epoch=3"])
 
 
+@pytest.mark.slow
 @zenml
 @pytest.mark.parametrize(
     ("code", "forbidden"),
