@@ -193,7 +193,21 @@ def test_of_very_many_problems_the_first_hundred_are_shown_and_the_rest_counted(
     shown = capsys.readouterr().err
     assert "f:99: no" in shown
     assert "f:100: no" not in shown
-    assert shown.endswith("  and 1,150 more problems\n")
+    assert shown.endswith("  and 1,150 more\n")
     run_guarded(ending(error), ["--json"])
     document = json.loads(capsys.readouterr().out)["error"]
     assert (len(document["problems"]), document["more_problems"]) == (100, 1_150)
+
+
+def test_of_many_files_in_the_way_a_terminal_shows_five_and_scripts_get_all(capsys):
+    files = [Problem(f"file-{n}", "exists already") for n in range(49)]
+    error = TargetError("they are in the way", "move them away", files)
+    run_guarded(ending(error), [])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[5:] == [
+        "  file-4: exists already",
+        "  and 44 more",
+        "  fix: move them away",
+    ]
+    run_guarded(ending(error), ["--json"])
+    assert len(json.loads(capsys.readouterr().out)["error"]["problems"]) == 49

@@ -141,6 +141,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 MOST_PROBLEMS = 100
+MOST_FILES = 5  # that are in the way, in a terminal
 
 
 def _report(error: UserError, as_json: bool) -> int:
@@ -162,12 +163,13 @@ def _report(error: UserError, as_json: bool) -> int:
 def as_text(error: UserError) -> str:
     """Format an error for a terminal. Escape codes in quoted input are made visible."""
     lines = [f"error: {error.message}"]
-    for problem in error.problems[:MOST_PROBLEMS]:
+    most = MOST_FILES if isinstance(error, TargetError) else MOST_PROBLEMS
+    for problem in error.problems[:most]:
         lines.append("  " + ": ".join(filter(None, (problem.where, problem.what))))
         if problem.fix:
             lines.append(f"    fix: {problem.fix}")
-    if len(error.problems) > MOST_PROBLEMS:
-        lines.append(f"  and {len(error.problems) - MOST_PROBLEMS:,} more problems")
+    if len(error.problems) > most:
+        lines.append(f"  and {len(error.problems) - most:,} more")
     if error.fix:
         lines.append(f"  fix: {error.fix}")
     return _escape("\n".join(lines) + "\n")

@@ -73,6 +73,14 @@ def test_a_choice_against_none_says_so():
     assert "by the team; mlpo recommends none of them. A single job gains nothing" in text
 
 
+def test_a_choice_against_the_advice_says_how_sure_the_advice_is():
+    decision = example("multi-cloud")
+    text = adr.render(RULES, "metaflow", decision)
+    leader = RULES.orchestrator(decision.orchestrator).title
+    assert f"Chosen: Metaflow, by the team; mlpo recommends {leader}, because" in text
+    assert f"\nThat recommendation is sure: {leader} stays first in" in text
+
+
 def test_a_table_survives_a_pipe_in_a_text():
     rows = [
         line

@@ -45,8 +45,9 @@ def test_points_are_a_reason():
 def test_a_gate_in_front_of_another_is_a_reason():
     assert headline(GATED) == (
         "Metaflow, because Kubeflow would come first on points, but a rule stops it: it is "
-        "worth its upkeep only if you already run Kubernetes and need multi-tenant scheduling, or "
-        "already use KFP."
+        "worth its upkeep only where a production Kubernetes cluster serves several teams "
+        "(isolated, or sharing GPU quotas) or a platform team runs steps in other languages on "
+        "one, or where KFP or Vertex AI is in use already."
     )
 
 

@@ -77,8 +77,8 @@ def contradictions(
             places = dict.fromkeys(where(id) for id in involved)
             *others, last = sorted(places, key=_get_line)
             besides = f" (see {', '.join(others)} too)" if others else ""
-            answers = " and ".join(f"{id}: {write_answer(criteria[id])}" for id in involved)
-            what = f"{answers} cannot both be true{besides}: {contradiction.message}"
+            answers = " and ".join(f"{id} = {write_answer(criteria[id])}" for id in involved)
+            what = f"{answers} cannot both be true{besides}. {contradiction.message}"
             fix = "change one of them, or make it null for not sure"
             problems.append(Problem(last, what, fix))
     return problems

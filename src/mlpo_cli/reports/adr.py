@@ -65,12 +65,19 @@ def _list_outcome(rules: Rules, chosen: str | None, decision: Decision | None) -
         return [f"None of the options fits. {certainty}", reasons]
     if chosen != decision.orchestrator:
         other = describe_disagreement(rules, decision, chosen)
-        return [f"Chosen: {name}, by the team; {other}", certainty]
+        return [f"Chosen: {name}, by the team; {other}", _describe_advice(decision, certainty)]
     reason = verdict.explain_leader(rules, decision)
     parts = [f"Chosen: {name}, because {reason}.", certainty]
     if advice := verdict.advise(rules, decision):
         parts.append(advice)
     return parts + ([_bullets(decision.combined)] if decision.combined else [])
+
+
+def _describe_advice(decision: Decision, certainty: str) -> str:
+    """How sure the recommendation is that the team does not follow."""
+    if decision.orchestrator is None or not decision.contributions:
+        return certainty
+    return f"That recommendation is {certainty[0].lower()}{certainty[1:]}"
 
 
 def _list_operated(rules: Rules, chosen: str, decision: Decision | None) -> Iterable[str]:
