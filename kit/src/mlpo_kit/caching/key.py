@@ -26,6 +26,7 @@ from mlpo_kit.caching.source import hash_code
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import drop_operational
 from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.config.sources import list_sources
 from mlpo_kit.store.base import Ref
 from mlpo_kit.store.files import hash_file
 
@@ -99,14 +100,14 @@ def hash_project_code() -> str:
     Covers the names and bytes of the Python files in the package and in pipeline/, and the kit's
     version; also the kit's files if it is not installed as a package.
     """
-    root = find_project().root
+    source = find_project().source
     digest = hashlib.sha256(find_kit_version().encode())
-    folders = [(root, find_package_folder()), (root, root / "pipeline")]
+    folders = [(source, find_package_folder()), (source, source / "pipeline")]
     if not behaviour.is_kit_installed():
         kit = behaviour.find_kit_folder()
         folders.append((kit.parent, kit))
     for top, folder in folders:
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(path for path in list_sources(folder) if path.suffix == ".py"):
             digest.update(f"\0{path.relative_to(top).as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -143,15 +144,6 @@ def _find_base() -> str:
 
 
 def _list_data_files(package: Path) -> list[Path]:
-    """List the files in the package that are not code, because a stage may read them.
-
-    Notebooks, caches and temporary files of editors are left out.
-    """
-    files = []
-    for path in sorted(package.rglob("*")):
-        words = path.relative_to(package).parts
-        is_hidden = any(word.startswith(".") or word == "__pycache__" for word in words)
-        is_code = path.suffix in (".py", ".pyc", ".ipynb") or path.name.endswith("~")
-        if not is_hidden and not is_code and path.is_file():
-            files.append(path)
-    return files
+    """List the files in the package that are not code, because a stage may read them."""
+    files = list_sources(package)
+    return sorted(path for path in files if path.suffix != ".py" and path.is_file())

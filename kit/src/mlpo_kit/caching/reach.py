@@ -36,7 +36,7 @@ class Reach:
 def find_package_folder() -> Path:
     """Find the folder of the project's package."""
     project = find_project()
-    return project.root / "src" / project.package
+    return project.source / "src" / project.package
 
 
 def find_reachable(*modules: str) -> Reach:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import hash_file
 
@@ -56,7 +57,8 @@ def read_source(path: Path) -> Source:
     try:
         return _analyze(path.read_bytes())
     except SyntaxError as error:
-        raise PipelineError(f"{path}:{error.lineno}: {error.msg}") from None
+        place = find_project().name_files(str(path))
+        raise PipelineError(f"{place}:{error.lineno}: {error.msg}") from None
 
 
 def hash_code(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,7 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 PROJECT_VARIABLE = "MLPO_KIT_PROJECT"  # the project's folder; replaces the working folder
+SOURCE_VARIABLE = "MLPO_KIT_SOURCE"  # the copy of the sources that this process works from
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,24 @@ class Project:
     root: Path
     package: str
     orchestrator: str = ""
+    copy: Path | None = None  # of the sources, as they were when the run started
+
+    @property
+    def source(self) -> Path:
+        """The folder that src/, pipeline/, configs/ and pyproject.toml are read from.
+
+        In the processes of a run it is a copy. Everything else is always in `root`.
+        """
+        return self.copy or self.root
 
     @property
     def configs(self) -> Path:
         """The folder that holds the profiles."""
-        return self.root / "configs"
+        return self.source / "configs"
+
+    def name_files(self, text: str) -> str:
+        """Return a text, such as a path or a message, with the user's files for those of a copy."""
+        return text if self.copy is None else text.replace(f"{self.copy}/", f"{self.root}/")
 
     def import_module(self, name: str) -> Any:
         """Import a module of the project's package, such as `settings`.
@@ -59,8 +73,9 @@ class Project:
         try:
             return getattr(imported, name)
         except AttributeError:
-            file = getattr(imported, "__file__", None) or f"{self.package}.{module}"
-            raise PipelineError(f"{file} has no {name}: define it there") from None
+            file = getattr(imported, "__file__", None)
+            place = self.name_files(file) if file else f"{self.package}.{module}"
+            raise PipelineError(f"{place} has no {name}: define it there") from None
 
 
 def find_project() -> Project:
@@ -68,12 +83,14 @@ def find_project() -> Project:
 
     Raises PipelineError if there is no project or its `[tool.mlpo]` section is incomplete.
     """
-    return _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
+    project = _find(Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve())
+    copy = os.environ.get(SOURCE_VARIABLE)
+    return _use_copy(project, Path(copy)) if copy else project
 
 
 def read_requirements() -> tuple[str, ...]:
     """Read the project's requirements: `[project] dependencies` of its pyproject.toml."""
-    document = _read_toml(find_project().root / "pyproject.toml")
+    document = _read_toml(find_project().source / "pyproject.toml")
     return tuple(document.get("project", {}).get("dependencies", ()))
 
 
@@ -89,6 +106,16 @@ def _find(start: Path) -> Project:
         f"there is no project in {start} or above: no pyproject.toml there has a section "
         f"[tool.mlpo]. Change into the project, or set {PROJECT_VARIABLE} to its folder"
     )
+
+
+@cache
+def _use_copy(project: Project, copy: Path) -> Project:
+    """Return the project with its sources, and what they say of it, from a copy."""
+    if not (copy / "pyproject.toml").is_file():
+        raise PipelineError(
+            f"{SOURCE_VARIABLE} names {copy}, which holds no copy of the sources: unset it"
+        )
+    return replace(_find(copy), root=project.root, copy=copy)
 
 
 def _read_table(path: Path) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
 from mlpo_kit.execution.states import describe_error
+from mlpo_kit.runs.copies import hold_copy
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import Stage
 from mlpo_kit.runs.records import (
@@ -34,6 +35,7 @@ from mlpo_kit.runs.records import (
     read_records,
     take_over,
 )
+from mlpo_kit.runs.start import read_start, write_start
 from mlpo_kit.runs.summary import find_status, save_record
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref, Store
@@ -75,7 +77,7 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_registry_is_shared(run.settings)
-    with run.store.stage_lock(run.id, stage.place):
+    with run.store.stage_lock(run.id, stage.place), hold_copy():
         is_first = bool(observers) and not read_records(run.store, run.id)
         record = _start(run, stage, inputs)
         try:
@@ -223,6 +225,8 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
                 )
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
             take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
+        if read_start(store, run.id) is None:
+            write_start(run)
         previous = read_record(store, run.id, stage.place)
         record = Record(
             run_id=run.id,

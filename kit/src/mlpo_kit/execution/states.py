@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.records import State
 
@@ -12,7 +13,8 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     """Return the state and the reason to record for a stage that raised `error`."""
     if isinstance(error, KeyboardInterrupt):
         return {"state": "interrupted", "reason": "a person interrupted it"}
-    reason = str(error) if isinstance(error, PipelineError) else repr(error)
+    words = str(error) if isinstance(error, PipelineError) else repr(error)
+    reason = find_project().name_files(words)
     state: State = "out of memory" if _is_out_of_memory(error) else "failed"
     return {"state": state, "reason": reason}
 
