@@ -107,25 +107,28 @@ class Zen:
         assert old in text, f"{name} does not hold {old!r}"
         path.write_text(text.replace(old, new))
 
-    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start Python in the project."""
+    def make_environment(self, **variables: str) -> dict[str, str]:
+        """Make the environment of a user with another ZenML and without a name."""
         environment = {
             name: value
             for name, value in os.environ.items()
             if name not in ("USER", "USERNAME", "LOGNAME", "MLFLOW_TRACKING_URI")
             and not name.startswith(("ZENML_", "MLPO_KIT_"))
         }
-        environment |= {
+        return environment | {
             "HOME": str(self.home),
             "ZENML_CONFIG_PATH": str(self.home / "elsewhere"),
             "ZENML_STORE_URL": "http://127.0.0.1:9",
             "PYTHONPATH": os.pathsep.join([str(KIT), str(self.root / "src")]),
             **variables,
         }
+
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        """Start Python in the project."""
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.root,
-            env=environment,
+            env=self.make_environment(**variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from mlpo_kit.cli.adapter import Verb, load_adapter
 from mlpo_kit.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from mlpo_kit.cli.failures import report_failure
-from mlpo_kit.cli.options import add_require_promotion
 from mlpo_kit.cli.output import add_json, write_line, write_message
 from mlpo_kit.errors import PipelineError, suggest
+
+if TYPE_CHECKING:
+    from mlpo_kit.cli.adapter import Verb
 
 # The verbs by topic. Each verb is the module of the same name in this package.
 GROUPS = {
@@ -35,10 +36,14 @@ to resume), 130 interrupted. MLPO_KIT_DEBUG=1 shows tracebacks."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; returns the exit code."""
+    """Run one verb; returns the exit code.
+
+    Without `arguments` it is the command of this process, which a run replaces.
+    """
+    owns_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _run(arguments)
+        code = _run(arguments, owns_process)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -47,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], owns_process: bool) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         write_line(format_help())
         return DONE if arguments else USAGE
@@ -55,6 +60,11 @@ def _run(arguments: list[str]) -> int:
     if name.startswith("-"):
         write_message(f"error: name a command before {name}: `mlpo-kit --help` lists them")
         return USAGE
+    if owns_process:
+        from mlpo_kit.cli import snapshot
+
+        if name in snapshot.VERBS:
+            snapshot.work_from_snapshot(name, rest)
     module = _find_verb(name)
     if module is None:
         return USAGE
@@ -65,6 +75,8 @@ def _run(arguments: list[str]) -> int:
     )
     module.add_arguments(parser)
     if parser.get_default("resumes"):
+        from mlpo_kit.cli.options import add_require_promotion
+
         add_require_promotion(parser)
         add_json(parser)
     chosen, unknown = parser.parse_known_args(rest)
@@ -117,6 +129,7 @@ def _list_adapter_verbs() -> tuple[str, dict[str, str]]:
 
     Both are empty outside a project.
     """
+    from mlpo_kit.cli.adapter import load_adapter
     from mlpo_kit.config.project import find_project
 
     try:
@@ -126,7 +139,7 @@ def _list_adapter_verbs() -> tuple[str, dict[str, str]]:
 
 
 def _import(module: str) -> Verb:
-    return cast(Verb, import_module(module))
+    return cast("Verb", import_module(module))
 
 
 if __name__ == "__main__":

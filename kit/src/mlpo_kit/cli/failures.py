@@ -62,16 +62,16 @@ def _find_location(error: Exception) -> str | None:
 
     A SyntaxError counts as raised in the file that it names.
     """
-    root = None
+    project = None
     with suppress(PipelineError):
-        root = find_project().root
-    if root is None:
+        project = find_project()
+    if project is None:
         return None
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename is not None:
         frames.append((error.filename, error.lineno))
     for name, line in reversed(frames):
-        path = Path(name)
-        if any(path.is_relative_to(root / folder) for folder in ("src", "pipeline")):
-            return f"{path.relative_to(root)}:{line}"
+        path = Path(project.name_files(name))
+        if any(path.is_relative_to(project.root / folder) for folder in ("src", "pipeline")):
+            return f"{path.relative_to(project.root)}:{line}"
     return None

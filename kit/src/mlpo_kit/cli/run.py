@@ -14,7 +14,9 @@ from mlpo_kit.cli.exit_codes import ALL, DONE, FAILED, INTERRUPTED, PREEMPTED
 from mlpo_kit.cli.options import RunOptions, add_run_options, parse_run_options
 from mlpo_kit.cli.output import add_json, divert_output, write_line, write_message
 from mlpo_kit.cli.prune import prune_after_run
+from mlpo_kit.cli.snapshot import add_like
 from mlpo_kit.cli.table import describe_run, find_run_since, format_newest_run
+from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import to_json
@@ -28,14 +30,17 @@ NO_RECORD = "the run ended before its first stage; standard error says why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a run and --json."""
+    """Add the options of a run, --like and --json."""
     add_run_options(parser)
+    add_like(parser)
     add_json(parser)
     parser.set_defaults(takes_more=True)  # unknown options go to the orchestrator
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the pipeline."""
+    if chosen.like and find_project().copy is None:  # `main` was called by other code
+        raise PipelineError("--like needs a process of its own: start `mlpo-kit run --like ...`")
     options = parse_run_options(chosen, tuple(chosen.more))
     return start(options, chosen.require_promotion, chosen.json)
 
@@ -121,5 +126,6 @@ def _call(
         summary = find_run_since(settings, began) if settings.compute == "local" else None
         if summary is None or summary["status"] in UNFAILED:
             raise
-        traceback.print_exc()  # for the author of the stage
+        trace = find_project().name_files(traceback.format_exc())
+        write_message(trace.rstrip())  # for the author of the stage
         return FAILED, None

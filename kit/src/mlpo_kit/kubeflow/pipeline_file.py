@@ -32,9 +32,9 @@ def load_pipeline_file() -> Any:
 
     Raises PipelineError if there is no such file, or, with the line, if it can't be traced.
     """
-    path = find_project().root / FILE
+    path = find_project().source / FILE
     if not path.is_file():
-        raise PipelineError(f"there is no {path}: it holds the function with @dsl.pipeline")
+        raise PipelineError(f"there is no {FILE}: it holds the function with @dsl.pipeline")
     if FUTURE_ANNOTATIONS.search(path.read_text(encoding="utf-8")):
         raise PipelineError(
             f"{FILE}: remove `from __future__ import annotations`: KFP reads the types of the "
@@ -44,7 +44,7 @@ def load_pipeline_file() -> Any:
 
     spec = spec_from_file_location("pipeline_file", path)
     if spec is None or spec.loader is None:
-        raise PipelineError(f"{path} can't be imported")
+        raise PipelineError(f"{FILE} can't be imported")
     module = module_from_spec(spec)
     with name_lines():
         spec.loader.exec_module(module)
@@ -61,7 +61,7 @@ def load_pipeline_file() -> Any:
 @contextmanager
 def name_lines() -> Iterator[None]:
     """Turn an exception from the pipeline file into a PipelineError that names the line."""
-    path = find_project().root / FILE
+    path = find_project().source / FILE
     try:
         yield
     except PipelineError as error:

@@ -79,9 +79,9 @@ def prepare_environment() -> None:
     # quotes. A bare name, which PATH resolves to this environment, works in every folder.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     sys.executable = "python3"
-    root = find_project().root
-    os.environ[PROJECT_VARIABLE] = str(root)
-    paths = [str(root / "src"), os.environ.get("PYTHONPATH")]
+    project = find_project()
+    os.environ[PROJECT_VARIABLE] = str(project.root)
+    paths = [str(project.source / "src"), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     logging.disable(logging.INFO)
     warnings.filterwarnings("ignore", module="kfp")

@@ -139,8 +139,10 @@ def start_flow(arguments: Sequence[str], variant: str, profile: str | None = Non
     if profile is not None:  # a full path, as the process starts in the project's folder
         arguments = ["--config", "config", str(find_profile(profile).resolve()), *arguments]
     environment = {**os.environ, VARIANT: variant}
+    project = find_project()
+    file = FLOW_FILE if project.copy is None else str(project.copy / FLOW_FILE)
     process = subprocess.Popen(
-        [sys.executable, FLOW_FILE, *arguments], cwd=find_project().root, env=environment
+        [sys.executable, file, *arguments], cwd=project.root, env=environment
     )
     interrupted = False
 

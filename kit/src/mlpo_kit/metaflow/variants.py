@@ -61,15 +61,15 @@ def name_flow(flow: str, variant: str) -> str:
 
 def find_flow_name() -> str:
     """Find the name of the project's flow: the argument of `main(...)` in its file."""
-    path = find_project().root / FLOW_FILE
+    path = find_project().source / FLOW_FILE
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError) as error:
-        raise PipelineError(f"{path} can't be read: {error}") from None
+        raise PipelineError(f"{FLOW_FILE} can't be read: {error}") from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "main" and node.args:
             return ast.unparse(node.args[0])
-    raise PipelineError(f"{path} starts no flow: add main(TrainFlow) as its last line")
+    raise PipelineError(f"{FLOW_FILE} starts no flow: add main(TrainFlow) as its last line")
 
 
 def list_flow_names() -> list[str]:

@@ -21,9 +21,9 @@ def load_training() -> Pipeline:
     """Import the project's pipeline; raises PipelineError if the file has none or several."""
     from zenml.pipelines.pipeline_definition import Pipeline
 
-    root = str(find_project().root)
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    source = str(find_project().source)
+    if source not in sys.path:
+        sys.path.insert(0, source)
     try:
         module = import_module(MODULE)
     except ModuleNotFoundError as error:

@@ -67,7 +67,7 @@ def run_request(request: Request) -> None:
 def run_here(request: Request) -> None:
     """Run on this machine; exceptions of a step are raised here."""
     settings = request.settings
-    home = use_local_store(settings.local_root, find_project().root)
+    home = use_local_store(settings.local_root, find_project().source)
 
     from mlpo_kit.zenml.local_store import mark_alive, mark_ended, open_local_store
     from mlpo_kit.zenml.stacks import activate_local_stack

@@ -108,7 +108,7 @@ def open_client(settings: BaseSettings) -> Iterator[Any]:
         with connect(settings) as client:
             yield client
         return
-    home = use_local_store(settings.local_root, find_project().root)
+    home = use_local_store(settings.local_root, find_project().source)
     with open_local_store(home):
         from zenml.client import Client
 
