@@ -208,7 +208,7 @@ def test_links_to_folders_stay_links(toy: Project, tmp_path: Path) -> None:
 def test_the_snapshots_of_a_project_are_not_in_git(toy: Project) -> None:
     subprocess.run(["git", "init", "-q", toy.root], check=True)
     prepare_copy(toy.root / FOLDER, take_snapshot(toy.root), toy.root)
-    status = ["git", "-C", toy.root, "status", "--porcelain"]
+    status = ["git", "-C", str(toy.root), "status", "--porcelain"]
     assert b"snapshots" not in subprocess.check_output(status)
 
 
@@ -289,7 +289,7 @@ def test_any_tree_of_files_is_unpacked_as_it_was() -> None:
     trees = st.dictionaries(paths, st.binary(max_size=20), max_size=6)
 
     @hypothesis.settings(max_examples=20)  # type: ignore[untyped-decorator]
-    @hypothesis.given(trees)
+    @hypothesis.given(trees)  # type: ignore[untyped-decorator]
     def check(tree: dict[tuple[str, str, str], bytes]) -> None:
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -61,16 +62,17 @@ def test_a_run_from_a_copy_names_its_snapshot_and_stores_it_once(
     toy: Project, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, toy)
+    sha256 = os.environ["MLPO_KIT_SNAPSHOT"]
     for run_id in ("1", "2"):
         run = make_run(run_id)
         run_stage(run, run.pipeline["ingest"])
         start = read_start(run.store, run_id)
         assert start is not None
-        assert (start.commit, start.is_clean) == ("c0ffee", True)
-        assert run.store.children("snapshots") == [f"{start.snapshot}.zip"]
-    (toy.root / "snapshots" / f"{start.snapshot}.zip").unlink()  # by a prune, say
+        assert (start.snapshot, start.commit, start.is_clean) == (sha256, "c0ffee", True)
+        assert run.store.children("snapshots") == [f"{sha256}.zip"]
+    (toy.root / "snapshots" / f"{sha256}.zip").unlink()  # by a prune, say
     run_stage(make_run("3"), run.pipeline["ingest"])
-    assert run.store.children("snapshots") == [f"{start.snapshot}.zip"]
+    assert run.store.children("snapshots") == [f"{sha256}.zip"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ class Adapter(Protocol):
     def run(self, options: RunOptions) -> int:
         """Run the pipeline or a sweep; returns the exit code. Each stage writes its record.
 
+        The pipeline's file is in `find_project().source`, a copy. Other processes of the run need
+        the environment of this one, which names the copy.
+
         Raises PipelineError for what the user can fix. A refused candidate is not a failure.
         """
 
