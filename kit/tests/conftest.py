@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -25,6 +26,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if not hasattr(sys.modules["__main__"], "__file__"):
     # A worker of pytest-xdist has none, and ZenML 0.98.0 looks for sources beside it.
     sys.modules["__main__"].__file__ = __file__
+
+os.environ["MLPO_KIT_TRACKING"] = "off"  # no processes in the background; its own tests set it
 
 pytest_plugins = ["scaffold"]  # the generated project, besides the small one
 

@@ -10,6 +10,7 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.cli.table import read_newest_run
 from mlpo_kit.config.settings import load_settings
+from mlpo_kit.execution.tracking import send_in_background
 from mlpo_kit.store import open_store
 from mlpo_kit.store.files import write_text
 
@@ -34,6 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     from mlpo_kit.reports.page import build_report
 
     settings = load_settings(chosen.profile)
+    send_in_background(settings)
     run_id = chosen.run or read_newest_run(settings)["run_id"]
     write_text(chosen.output, build_report(open_store(settings), run_id))
     path = chosen.output.resolve()

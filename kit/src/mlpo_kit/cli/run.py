@@ -19,6 +19,7 @@ from mlpo_kit.cli.table import describe_run, find_run_since, format_newest_run
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.tracking import finish_tracking, send_in_background
 from mlpo_kit.store.files import to_json
 
 HELP = "run all stages, then show a table of the results"
@@ -65,6 +66,7 @@ def follow_run(
 
     `launch` returns the orchestrator's exit code. The two flags are those of `start`.
     """
+    send_in_background(settings)
     began, is_local = time.time(), settings.compute == "local"
     with divert_output() if wants_json else nullcontext():
         code, problem = _call(launch, settings, began)
@@ -74,6 +76,8 @@ def follow_run(
             write_line(format_newest_run(settings, summary))
             if code == DONE:
                 prune_after_run(settings)
+            if warning := finish_tracking(settings, summary["run_id"]):
+                write_message(f"warning: {warning}")
     code = choose_exit_code(code, summary, require_promotion)
     if wants_json:
         write_line(to_json(_describe(settings, summary, code, problem)).rstrip())

@@ -25,9 +25,11 @@ from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
 from mlpo_kit.execution.states import describe_error
+from mlpo_kit.execution.tracking import track_run, wait_for_end
 from mlpo_kit.runs.copies import hold_copy
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import Stage
+from mlpo_kit.runs.progress import store_progress
 from mlpo_kit.runs.records import (
     Record,
     is_of_older_project,
@@ -98,14 +100,17 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
         except BaseException as error:
             record = replace(record, **describe_error(error), ended=time.time(), values={})
             save_record(run.store, run.pipeline, record)
+            store_progress(run.store, run.id, stage.place)
             _notify_ended(observers, run, record)
             raise
+        store_progress(run.store, run.id, stage.place)
         _notify_ended(observers, run, record)
     return result
 
 
 def _notify_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
     """Notify observers that a stage has ended, and the run if no stage is left."""
+    wait_for_end(run)
     for observer in observers:
         observer.stage_ended(run, record)
     if observers:
@@ -241,6 +246,7 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
             inputs={name: value for name, value in inputs.items() if isinstance(value, Ref)},
         )
         save_record(store, pipeline, record)
+    track_run(run)
     return record
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from mlpo_kit.caching.key import hash_project_code
 from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.execution.runner import read_result, run_stage
+from mlpo_kit.execution.tracking import wait_for_end
 from mlpo_kit.kubeflow.handover import (
     Arguments,
     check_code,
@@ -160,6 +161,7 @@ def record_refusal(run: Run, verdict: Verdict) -> None:
         values={"verdict": asdict(verdict)},
     )
     save_record(run.store, run.pipeline, record)
+    wait_for_end(run)
 
 
 def find_gated_stage(pipeline: Pipeline) -> str:

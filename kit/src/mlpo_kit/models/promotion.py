@@ -10,6 +10,7 @@ import numpy as np
 
 from mlpo_kit.caching.key import flatten
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.tracking import is_tracking_on
 from mlpo_kit.models.registry import Registry, Version, open_registry
 from mlpo_kit.models.tracking import Lineage
 from mlpo_kit.runs.gate import Verdict
@@ -69,7 +70,8 @@ def register_candidate(
             lineage = _collect_lineage(work, metrics, dataset_version, history)
             paths = [work.open(ref) for ref in files]
             value = metrics[gate.name]
-            version = registry.register(model, lineage, gate.name, value, paths)
+            tracked = _track(work.run)
+            version = registry.register(model, lineage, gate.name, value, paths, tracked)
             log.info("registered as %s version %d", registry.name, version.number)
             return version, True
         # Point the version to this run's weights, because retention may delete the earlier file.
@@ -109,6 +111,20 @@ def promote_version(run: Run, number: int) -> Registry:
     registry.promote(number)
     log.info("version %d is the champion of %s", number, registry.name)
     return registry
+
+
+def _track(run: Run) -> str | None:
+    """Bring the MLflow run of a tracked run up to date; returns its id, None if it can't be."""
+    from mlpo_kit.models.sending import send_run
+
+    if not is_tracking_on():
+        return None
+    try:
+        sent = send_run(run.settings, run.id)
+    except Exception as error:
+        log.warning("the run is not tracked yet: %s", error)
+        return None
+    return sent.mlflow_run if sent else None
 
 
 def _collect_lineage(

@@ -59,15 +59,22 @@ class Registry:
         self._client = connect(self._folder)
 
     def register(
-        self, model: Ref, lineage: Lineage, metric: str, value: float, files: Sequence[Path] = ()
+        self,
+        model: Ref,
+        lineage: Lineage,
+        metric: str,
+        value: float,
+        files: Sequence[Path] = (),
+        tracked: str | None = None,
     ) -> Version:
         """Register a model that `find` does not find as a new version, with its lineage.
 
-        Later candidates are compared by `metric` and `value`. Raises PipelineError if the model has
-        versions that an older project or another tool registered.
+        Later candidates are compared by `metric` and `value`. `tracked` is the MLflow run of the
+        model's run, if that is tracked. Raises PipelineError if the model has versions that an
+        older project or another tool registered.
         """
         self._check_ownership()
-        run_id = log_run(self._client, self.name, self._folder, lineage, files)
+        run_id = log_run(self._client, self.name, self._folder, lineage, files, tracked)
         self._ensure_model()
         tags = {
             "schema": SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-"""Connect to MLflow, and log a tracking run for each registered model.
+"""Connect to MLflow, and find or create the MLflow run of a run.
 
 MLflow stores its data in a SQLite file next to the runs, or on the server in MLFLOW_TRACKING_URI.
 """
@@ -6,8 +6,9 @@ MLflow stores its data in a SQLite file next to the runs, or on the server in ML
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,14 @@ from filelock import FileLock
 
 import mlpo_kit.models.mlflow_environment  # isort: skip # noqa: F401 (set before the import)
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from mlpo_kit.config.settings import REGISTRY_VARIABLE
+from mlpo_kit.models.tracked import RUN, STAGE
+
+CREATED = "mlpo.created"  # a tag: nanoseconds since the epoch; the oldest of two runs counts
+_MOST = 50_000  # runs in one answer of MLflow
 
 
 @dataclass(frozen=True)
@@ -44,37 +50,126 @@ def connect(folder: Path) -> MlflowClient:
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def log_run(
-    client: MlflowClient, name: str, folder: Path, lineage: Lineage, files: Sequence[Path]
-) -> str:
-    """Log parameters, metrics per epoch and files as a run of an experiment; returns the run's id.
+def ensure_experiment(client: MlflowClient, name: str, folder: Path) -> str:
+    """Return the id of an experiment, which is created if it is missing.
 
-    `name` is the experiment's. Without a server the files go to `folder`.
+    Without a server its files go to `folder`.
     """
     experiment = client.get_experiment_by_name(name)
-    location = None if find_server() else (folder / "artifacts").as_uri()
-    experiment_id = (
-        experiment.experiment_id
-        if experiment
-        else client.create_experiment(name, artifact_location=location)
+    if experiment is None:
+        location = None if find_server() else (folder / "artifacts").as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:  # otherwise somebody else has just created it
+                raise
+    return str(experiment.experiment_id)
+
+
+def find_run(client: MlflowClient, experiment_id: str, run_id: str, place: str = "") -> str | None:
+    """Find the MLflow run of a run, or of its trial `place`; None if there is none.
+
+    If two machines created one at the same time, the oldest counts.
+    """
+    conditions = {RUN: run_id, **({STAGE: place} if place else {})}
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in conditions.items())
+    runs = client.search_runs([experiment_id], query, max_results=_MOST)
+    found = [run for run in runs if run.data.tags.get(STAGE, "") == place]
+    oldest = min(
+        found,
+        key=lambda run: (int(run.data.tags.get(CREATED, 0)), run.info.run_id),
+        default=None,
     )
-    tags = {"dataset_version": lineage.dataset_version, "code_digest": lineage.code_digest}
-    run = client.create_run(experiment_id, run_name=lineage.run_id, tags=tags)
+    return None if oldest is None else str(oldest.info.run_id)
+
+
+def open_run(
+    client: MlflowClient,
+    experiment_id: str,
+    run_id: str,
+    place: str = "",
+    started: float | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Find or create the MLflow run of a run, or of its trial `place`; returns its id.
+
+    `started` is in seconds since the epoch (default: now).
+    """
+    found = find_run(client, experiment_id, run_id, place)
+    if found is not None:
+        return found
+    own = {RUN: run_id, **({STAGE: place} if place else {}), CREATED: str(time.time_ns())}
+    created = client.create_run(
+        experiment_id,
+        start_time=None if started is None else int(started * 1000),
+        run_name=place or run_id,
+        tags={**(tags or {}), **own},
+    ).info.run_id
+    oldest = find_run(client, experiment_id, run_id, place) or created
+    if oldest != created:  # another machine was faster
+        client.delete_run(created)
+    return str(oldest)
+
+
+def log_run(
+    client: MlflowClient,
+    name: str,
+    folder: Path,
+    lineage: Lineage,
+    files: Sequence[Path],
+    tracked: str | None = None,
+) -> str:
+    """Log a model's lineage and files to the MLflow run of its run; returns the MLflow run's id.
+
+    `name` is the experiment's. `tracked` is the MLflow run if the run is tracked: then only what it
+    does not hold yet is added, and it stays open. Without a server the files go to `folder`.
+    """
+    experiment_id = ensure_experiment(client, name, folder)
+    target = tracked or open_run(client, experiment_id, lineage.run_id)
+    known = client.get_run(target).data
     now = int(time.time() * 1000)
-    metrics = [
-        Metric(name, float(value), now, int(epoch["epoch"]))
+    epochs = [
+        make_metric(key, value, now, int(epoch["epoch"]))
         for epoch in lineage.history
-        for name, value in epoch.items()
-        if name != "epoch"
+        for key, value in epoch.items()
+        if key != "epoch" and clean_name(key) not in known.metrics
     ]
-    metrics += [Metric(f"test_{k}", v, now, 0) for k, v in lineage.metrics.items()]
-    params = [Param(name, str(value)) for name, value in lineage.params.items()]
-    run_id: str = run.info.run_id
-    client.log_batch(run_id, metrics=metrics, params=params)  # splits into batches of 1,000
+    tests = {f"test_{key}": value for key, value in lineage.metrics.items()}
+    results = [
+        make_metric(key, value, now, 0)
+        for key, value in tests.items()
+        if known.metrics.get(clean_name(key)) != value
+    ]
+    tags = {"dataset_version": lineage.dataset_version, "code_digest": lineage.code_digest}
+    client.log_batch(
+        target,
+        metrics=[*epochs, *results],
+        params=make_params(lineage.params, known.params),
+        tags=[RunTag(key, value) for key, value in tags.items()],
+    )
     for file in files:
-        client.log_artifact(run_id, str(file))
-    client.set_terminated(run_id)
-    return run_id
+        client.log_artifact(target, str(file))
+    if tracked is None:
+        client.set_terminated(target)
+    return target
+
+
+def make_metric(name: str, value: float, milliseconds: int, step: int) -> Metric:
+    """Make a metric of MLflow; characters that it does not accept in a name are replaced."""
+    return Metric(clean_name(name), float(value), milliseconds, step)
+
+
+def make_params(params: Mapping[str, Any], known: Iterable[str]) -> list[Param]:
+    """Make the parameters that MLflow does not know yet: it refuses to change a known one."""
+    cleaned = {clean_name(name): str(value) for name, value in params.items()}
+    names = set(known)
+    return [Param(name, value) for name, value in cleaned.items() if name not in names]
+
+
+def clean_name(name: str) -> str:
+    """Replace the characters that MLflow does not accept in a name, and shorten it."""
+    return re.sub(r"[^\w\-. :/]", "_", name)[:250]
 
 
 def _ensure_database(folder: Path) -> Path:

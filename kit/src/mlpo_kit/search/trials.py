@@ -15,6 +15,7 @@ from typing import Any
 from mlpo_kit.caching.key import hash_project_code
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import read_result, run_stage
+from mlpo_kit.execution.tracking import track_run, wait_for_end
 from mlpo_kit.runs.records import (
     KILLED,
     SCHEMA_VERSION,
@@ -52,6 +53,7 @@ def run_trial(run: Run, trial: Trial, **inputs: Any) -> Record:
         state = record.state if record is not None and record.is_failure else "failed"
         stopped = _make_failure(run, f"stopped in {trial.place}: {error!r}", state)
         save_record(run.store, run.pipeline, stopped)
+        wait_for_end(run)
         raise
     record = read_record(run.store, run.id, trial.place)
     if record is None:
@@ -69,6 +71,7 @@ def choose_trial(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     store, pipeline = run.store, run.pipeline
     stage = pipeline[pipeline.training_stage]
+    track_run(run)
     if run.resumes is not None:
         with store.guard():
             earlier = pipeline.names[: pipeline.names.index(stage.name)]
@@ -99,6 +102,7 @@ def choose_trial(
         reasons = [f"\n  {t.place} ({t}): {records[t.place].reason or no_metric}" for t in trials]
         error = "every trial failed:" + "".join(reasons)
         save_record(store, pipeline, _make_failure(run, error))
+        wait_for_end(run)
         raise PipelineError(error)
     reason = f"best of {len(trials)} trials: {done[best].stage}"
     if done[best].cache == "hit":

@@ -79,6 +79,13 @@ class Store(ABC):
         """Return an existing local folder in which to write files before `put` stores them."""
 
     @abstractmethod
+    def machine_path(self, key: str) -> Path:
+        """Return the path of a file on this machine that all its processes share.
+
+        Neither the file nor its folder need to exist.
+        """
+
+    @abstractmethod
     def put(self, key: str) -> Ref:
         """Store a file that was written in the `folder` of its parent; returns its reference."""
 

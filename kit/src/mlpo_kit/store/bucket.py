@@ -12,6 +12,7 @@ a run which is about to use a file can record this in between.
 from __future__ import annotations
 
 import atexit
+import hashlib
 import logging
 import os
 import shutil
@@ -98,6 +99,11 @@ class BucketStore(Store):
         path = _scratch(self.url) / key
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def machine_path(self, key: str) -> Path:
+        """Return a path for temporary files that belong to this user and this store."""
+        name = f"mlpo-kit-{os.getuid()}-{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
+        return Path(tempfile.gettempdir()) / name / key
 
     def put(self, key: str) -> Ref:
         """Upload a file from the scratch folder."""

@@ -81,6 +81,10 @@ class FolderStore(Store):
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def machine_path(self, key: str) -> Path:
+        """Return the path of the file in the store."""
+        return self.root / key
+
     def put(self, key: str) -> Ref:
         """Return the reference of a file that is already in place."""
         path = self.root / key

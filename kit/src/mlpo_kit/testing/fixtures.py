@@ -23,6 +23,7 @@ from mlpo_kit.config.settings import (
     parse_profile,
 )
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution import tracking
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.runs.workspace import Run
 
@@ -38,10 +39,11 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeRun:
 
     The settings are those of configs/local.yaml, on the CPU and with few epochs, overridden by
     tests/quick.yaml if it exists, then by the sections in the call. The registry is in the same
-    folder, regardless of MLFLOW_TRACKING_URI. If the data at ingest.path does not exist yet, sample
-    data is used.
+    folder, regardless of MLFLOW_TRACKING_URI, and no process in the background tracks the runs. If
+    the data at ingest.path does not exist yet, sample data is used.
     """
     monkeypatch.delenv(REGISTRY_VARIABLE, raising=False)
+    monkeypatch.setenv(tracking.VARIABLE, "off")
     quick = merge(read_quick_settings(), {"storage_root": str(tmp_path / "store")})
     quick = merge(quick, _provide_samples(quick, tmp_path))
 

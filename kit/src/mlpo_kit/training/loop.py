@@ -92,7 +92,14 @@ def run_training(
     if settings.processes * settings.nodes == 1:
         result = fit(settings, work, Group(choose_device(settings.device)), on_epoch, **inputs)
     else:
-        result = launch(work, fit, inputs, lambda epoch: on_epoch and on_epoch(epoch))
+
+        def report_epoch(epoch: Epoch) -> None:
+            if settings.nodes > 1:  # the leading process may be on another machine
+                work.log_metrics(epoch)
+            if on_epoch:
+                on_epoch(epoch)
+
+        result = launch(work, fit, inputs, report_epoch)
     if result is None:
         raise RuntimeError("the leading process of a training returned no result")
     return result
@@ -121,6 +128,8 @@ def fit_model(
         learner.load(state["learner"])
         state.clear()  # free the memory of the device
         log.info("resuming after epoch %d, step %d", progress.epoch - 1, progress.step)
+        for epoch in progress.history if group.leads else ():  # another run may have trained these
+            work.log_metrics(epoch)
     precision = str(learner.dtype).removeprefix("torch.")
     device = describe_device(group.device)
     log.info("training on %s in %s, rows: %s", device, precision, rows.where)
@@ -136,8 +145,10 @@ def fit_model(
                 settings.epochs,
                 ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in _pick(epoch)),
             )
-            if on_epoch and group.leads:
-                on_epoch(epoch)
+            if group.leads:
+                work.log_metrics(epoch)
+                if on_epoch:
+                    on_epoch(epoch)
             _save_checkpoint(checkpoints, learner, progress)
         usage = measure_usage(rows.waited + validation.waited)
     if progress.epoch <= settings.epochs:

@@ -50,8 +50,10 @@ def fit(
         loss = abs(settings.learning_rate - 0.003) * 10 + 0.1 / number
         epoch = {"epoch": number, "train_loss": loss, "val_loss": loss, "val_accuracy": 1 - loss}
         history.append(epoch)
-        if on_epoch and (group is None or group.leads):
-            on_epoch(epoch)
+        if group is None or group.leads:
+            work.log_metrics(epoch)
+            if on_epoch:
+                on_epoch(epoch)
     if group is not None and not group.leads:
         return None
     best = history[-1]
