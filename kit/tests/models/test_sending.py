@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from conftest import MakeRun
+from pydantic_core import to_jsonable_python
 
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.errors import PipelineError
@@ -19,8 +19,9 @@ from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.execution.tracking import locate_state, read_mark, read_state
 from mlpo_kit.models.sending import send_run
 from mlpo_kit.models.tracked import RUN, STAGE
-from mlpo_kit.models.tracking import connect, ensure_experiment, find_run, open_run
+from mlpo_kit.models.tracking import connect, ensure_experiment, find_runs, open_run
 from mlpo_kit.runs.records import locate_record, read_record, write_record
+from mlpo_kit.runs.start import Start, locate_start
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.search.sweep import plan_sweep
 from mlpo_kit.search.trials import choose_trial, run_trial
@@ -91,6 +92,7 @@ def test_a_completed_run_is_in_mlflow_with_all_that_is_known_of_it(make_run: Mak
     assert version.run_id == tracked.info.run_id
 
 
+@pytest.mark.full
 def test_sending_again_adds_nothing(make_run: MakeRun) -> None:
     run = make_run(train={"epochs": 4})
     run_pipeline(run, last="evaluate")
@@ -104,6 +106,7 @@ def test_sending_again_adds_nothing(make_run: MakeRun) -> None:
     assert list(find_all(run)) == [""]
 
 
+@pytest.mark.full
 def test_a_run_is_sent_anew_if_somebody_deleted_it_in_mlflow(make_run: MakeRun) -> None:
     run = make_run()
     run_pipeline(run, last="train")
@@ -114,6 +117,7 @@ def test_a_run_is_sent_anew_if_somebody_deleted_it_in_mlflow(make_run: MakeRun) 
     assert send(run).data.metrics["val_loss"] > 0
 
 
+@pytest.mark.full
 def test_a_refused_run_is_finished_with_its_reason(make_run: MakeRun) -> None:
     run = make_run(register={"min_accuracy": 1.0})
     run_pipeline(run)
@@ -131,7 +135,6 @@ def test_a_failed_run_that_goes_on_is_open_again(make_run: MakeRun) -> None:
     assert failed.info.status == "FAILED"
     assert failed.data.tags["mlpo.status"] == "failed"
     assert "at least 1000" in failed.data.tags["mlpo.reason"]
-    assert failed.data.params["train.epochs"] == "3"  # the settings of what did not run, too
 
     run_pipeline(make_run(validate={"min_rows": 1}), last="train")
     assert send(run).info.status == "RUNNING"
@@ -142,6 +145,25 @@ def test_a_failed_run_that_goes_on_is_open_again(make_run: MakeRun) -> None:
     assert again.data.tags["mlpo.reason"] == ""
 
 
+@pytest.mark.full
+def test_what_a_run_started_from_is_sent_too(make_run: MakeRun) -> None:
+    run = make_run(validate={"min_rows": 1000}, train={"epochs": 5})
+    start = Start(
+        "1", 1e9, "test", to_jsonable_python(run.settings), commit="4f2c", is_clean=False, kit="0.2"
+    )
+    with pytest.raises(PipelineError, match="at least 1000"):
+        run_pipeline(run)
+    run.store.write_json(locate_start("1"), asdict(start))
+    tracked = send(run)
+    assert tracked.data.params["train.epochs"] == "5"  # also the settings of what did not run
+    assert tracked.data.params["storage_root"] == "."
+    assert tracked.data.params["caching.enabled"] == "True"
+    assert tracked.info.start_time == 1e12
+    tags = tracked.data.tags
+    assert (tags["mlpo.commit"], tags["mlpo.clean"], tags["mlpo.kit"]) == ("4f2c", "false", "0.2")
+
+
+@pytest.mark.full
 def test_a_run_whose_stages_were_reused_has_their_epochs(make_run: MakeRun) -> None:
     run_pipeline(make_run("1"))
     second = make_run("2")
@@ -200,6 +222,7 @@ def test_a_killed_run_is_closed_from_its_record_with_its_epochs(
     assert capsys.readouterr().out == "everything is in MLflow\n"
 
 
+@pytest.mark.full
 def test_a_run_that_ended_between_two_stages_is_closed_once_its_command_is_over(
     make_run: MakeRun,
 ) -> None:
@@ -212,6 +235,7 @@ def test_a_run_that_ended_between_two_stages_is_closed_once_its_command_is_over(
     assert tracked.data.tags["mlpo.status"] == "incomplete"
 
 
+@pytest.mark.full
 def test_many_epochs_arrive(make_run: MakeRun) -> None:
     run = make_run(train={"epochs": 1})
     work = Workspace(run, "train")
@@ -250,6 +274,7 @@ def test_a_server_that_is_away_loses_nothing_and_is_told_in_a_sentence(
     assert "problem" not in read_state(run.store, "1")
 
 
+@pytest.mark.full
 def test_a_damaged_mlflow_file_is_told_and_stops_no_run(
     make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,6 +287,7 @@ def test_a_damaged_mlflow_file_is_told_and_stops_no_run(
     assert tracking.list_unsent(run.store) == ["1"]
 
 
+@pytest.mark.full
 def test_two_machines_that_create_the_same_run_agree_on_one(make_run: MakeRun) -> None:
     run = make_run()
     folder = run.settings.local_root / "registry"
@@ -278,9 +304,7 @@ def test_two_machines_that_create_the_same_run_agree_on_one(make_run: MakeRun) -
         thread.start()
     for thread in threads:
         thread.join()
-    oldest = find_run(client, experiment_id, "7")
-    active = client.search_runs([experiment_id], f"tags.`{RUN}` = '7'")
-    assert [item.info.run_id for item in active] == [oldest]
+    assert len(find_runs(client, experiment_id, "7")) == 1
 
 
 def test_a_run_that_was_pruned_is_forgotten(make_run: MakeRun) -> None:
@@ -292,6 +316,7 @@ def test_a_run_that_was_pruned_is_forgotten(make_run: MakeRun) -> None:
     assert run.store.children("runs/1") == []
 
 
+@pytest.mark.full
 def test_records_that_were_written_without_tracking_can_be_sent(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

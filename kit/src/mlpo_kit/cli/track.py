@@ -18,8 +18,8 @@ from mlpo_kit.store import open_store
 from mlpo_kit.store.files import read_json
 
 HELP = "send to MLflow what was not sent yet"
-# Whoever waits for an answer is told at once that the server is away; the next command tries again.
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# If the server is away, this command says so soon; the next one tries again.
+SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Send the runs, and say for each whether it is complete."""
-    for name, value in IMPATIENT.items():
+    for name, value in SHORT_WAITS.items():
         os.environ.setdefault(name, value)
     if chosen.settings is not None:
         settings = check_settings(read_json(chosen.settings))
@@ -46,16 +46,17 @@ def run(chosen: argparse.Namespace) -> int:
         settings = load_settings(chosen.profile)
     if chosen.run is not None and chosen.run not in list_runs(open_store(settings)):
         raise PipelineError(f"there is no run {chosen.run!r} in {settings.storage_root}")
-    run_ids = [chosen.run] if chosen.run else list_unsent(open_store(settings))
-    if chosen.follow:
-        _follow(settings, run_ids)
+    if chosen.run and chosen.follow:
+        from mlpo_kit.models.following import follow_run
+
+        follow_run(settings, chosen.run, lambda: make_report(settings, chosen.run))
         return DONE
-    outcomes = [_send(settings, run_id) for run_id in run_ids]
+    outcomes = _send_all(settings, [chosen.run] if chosen.run else None)
     write_answer(chosen, {"schema_version": 1, "runs": outcomes}, _format(outcomes))
-    problems = dict.fromkeys(o["problem"] for o in outcomes if o["problem"])
-    for problem in problems:
+    problem = next((outcome["problem"] for outcome in outcomes if outcome["problem"]), None)
+    if problem is not None:
         write_message(f"error: {problem}; nothing is lost: the next command tries again")
-    return FAILED if problems else DONE
+    return DONE if problem is None else FAILED
 
 
 def make_report(settings: BaseSettings, run_id: str) -> str:
@@ -65,11 +66,17 @@ def make_report(settings: BaseSettings, run_id: str) -> str:
     return build_report_or_reason(open_store(settings), run_id)
 
 
-def _follow(settings: BaseSettings, run_ids: list[str]) -> None:
-    from mlpo_kit.models.following import follow_run
+def _send_all(settings: BaseSettings, run_ids: list[str] | None) -> list[dict[str, Any]]:
+    """Send runs, by default all that were not sent; returns what became of each.
 
-    for run_id in run_ids:
-        follow_run(settings, run_id, lambda run_id=run_id: make_report(settings, run_id))
+    Ends at the first problem: the others would have the same one, and wait for it as long.
+    """
+    outcomes = []
+    for run_id in list_unsent(open_store(settings)) if run_ids is None else run_ids:
+        outcomes.append(_send(settings, run_id))
+        if outcomes[-1]["problem"]:
+            break
+    return outcomes
 
 
 def _send(settings: BaseSettings, run_id: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def send_in_background(settings: Any) -> None:
     try:
         store = open_store(settings)
         if any(not is_followed(store, run_id) for run_id in list_unsent(store)):
-            _start_process(settings, store.machine_path(UNSENT), ["--follow"])
+            _start_process(settings, store.machine_path(UNSENT), [])
     except Exception as error:
         log.warning("what earlier runs left is not tracked: %s", error)
 

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,21 +68,17 @@ def ensure_experiment(client: MlflowClient, name: str, folder: Path) -> str:
     return str(experiment.experiment_id)
 
 
-def find_run(client: MlflowClient, experiment_id: str, run_id: str, place: str = "") -> str | None:
-    """Find the MLflow run of a run, or of its trial `place`; None if there is none.
+def find_runs(client: MlflowClient, experiment_id: str, run_id: str, place: str = "") -> list[str]:
+    """Find the MLflow runs of a run, or of its trial `place`; the oldest, which counts, is first.
 
-    If two machines created one at the same time, the oldest counts.
+    There are two if two machines created them at the same time.
     """
     conditions = {RUN: run_id, **({STAGE: place} if place else {})}
     query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in conditions.items())
     runs = client.search_runs([experiment_id], query, max_results=_MOST)
     found = [run for run in runs if run.data.tags.get(STAGE, "") == place]
-    oldest = min(
-        found,
-        key=lambda run: (int(run.data.tags.get(CREATED, 0)), run.info.run_id),
-        default=None,
-    )
-    return None if oldest is None else str(oldest.info.run_id)
+    found.sort(key=lambda run: (int(run.data.tags.get(CREATED, 0)), run.info.run_id))
+    return [str(run.info.run_id) for run in found]
 
 
 def open_run(
@@ -96,20 +93,20 @@ def open_run(
 
     `started` is in seconds since the epoch (default: now).
     """
-    found = find_run(client, experiment_id, run_id, place)
-    if found is not None:
-        return found
+    if found := find_runs(client, experiment_id, run_id, place):
+        return found[0]
     own = {RUN: run_id, **({STAGE: place} if place else {}), CREATED: str(time.time_ns())}
-    created = client.create_run(
+    client.create_run(
         experiment_id,
         start_time=None if started is None else int(started * 1000),
         run_name=place or run_id,
         tags={**(tags or {}), **own},
-    ).info.run_id
-    oldest = find_run(client, experiment_id, run_id, place) or created
-    if oldest != created:  # another machine was faster
-        client.delete_run(created)
-    return str(oldest)
+    )
+    oldest, *others = find_runs(client, experiment_id, run_id, place)
+    for other in others:  # whoever sends to one of them then finds the oldest
+        with suppress(MlflowException):  # the other machine has deleted it
+            client.delete_run(other)
+    return oldest
 
 
 def log_run(
