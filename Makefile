@@ -72,6 +72,7 @@ bench: $(READY) ## run the benchmarks; no test depends on the results
 	@$(PY) benchmarks/gpu_seconds.py
 	@$(PY) benchmarks/prune.py
 	@$(PY) benchmarks/disk.py --runs 20
+	@$(PY) benchmarks/tracking.py
 
 docs: $(READY) ## write the generated pages, the index of the pages and the picture again
 	@$(PY) scripts/docs.py

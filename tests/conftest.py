@@ -1,3 +1,4 @@
+import os
 import signal
 
 from hypothesis import settings
@@ -8,6 +9,9 @@ settings.register_profile("mlpo", max_examples=60, deadline=None, derandomize=Tr
 for profile in ("quick", "thorough"):
     settings.register_profile(profile, settings.get_profile("mlpo"))
 settings.load_profile("mlpo")
+
+# The runs of generated projects start no process in the background: it would outlive its test.
+os.environ["MLPO_KIT_TRACKING"] = "off"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests in the background of a shell ignore it, and so would what they start and interrupt.

@@ -44,6 +44,7 @@ class RunFolder:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ML")
         }
+        environment["MLPO_KIT_TRACKING"] = "off"
         environment["PYTHONPATH"] = os.pathsep.join([str(KIT), str(self.root / "src")])
         return subprocess.run(
             [sys.executable, *python, "--profile", "own", *arguments],

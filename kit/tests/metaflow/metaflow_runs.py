@@ -37,7 +37,8 @@ def make_environment(root: Path, **variables: str) -> dict[str, str]:
         if name not in ("USER", "USERNAME", "SUDO_USER") and not name.startswith(ELSEWHERE)
     }
     path = os.pathsep.join([str(KIT), str(root / "src")])
-    return {**kept, "METAFLOW_HOME": str(root / "home"), "PYTHONPATH": path, **variables}
+    own = {"METAFLOW_HOME": str(root / "home"), "PYTHONPATH": path, "MLPO_KIT_TRACKING": "off"}
+    return {**kept, **own, **variables}
 
 
 def call(root: Path, *command: str, **variables: str) -> Done:

@@ -120,6 +120,7 @@ class Zen:
             "ZENML_CONFIG_PATH": str(self.home / "elsewhere"),
             "ZENML_STORE_URL": "http://127.0.0.1:9",
             "PYTHONPATH": os.pathsep.join([str(KIT), str(self.root / "src")]),
+            "MLPO_KIT_TRACKING": "off",
             **variables,
         }
 
