@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from mlpo_kit.caching import behaviour
 from mlpo_kit.caching.distributions import KIT, find_distributions, find_version
 from mlpo_kit.caching.reach import Reach, find_package_folder, find_reachable
 from mlpo_kit.caching.source import hash_code
+from mlpo_kit.config.documents import flatten
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import drop_operational
 from mlpo_kit.config.settings import BaseSettings
@@ -61,8 +62,8 @@ def collect_parts(
         common = {item.name for item in fields(BaseSettings)}
         names = sorted(item.name for item in fields(settings) if item.name not in common)
         sections = {name: drop_operational(getattr(settings, name)) for name in names}
-        for place, value in flatten(sections, ""):
-            parts[f"setting:{place[1:]}"] = json.dumps(value)
+        for place, value in flatten(sections):
+            parts[f"setting:{place}"] = json.dumps(value)
     for name, path in reach.files.items():
         parts[f"code:{name}"] = hash_code(path)
     for name in versions:
@@ -117,15 +118,6 @@ def hash_project_code() -> str:
 def find_kit_version() -> str:
     """Find the version of the kit that this process runs; empty if it is not installed."""
     return find_version(KIT)
-
-
-def flatten(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """List nested settings as pairs of dotted name, such as `train.model.width`, and value."""
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from flatten(value, f"{prefix}.{key}")
-        else:
-            yield f"{prefix}.{key}", value
 
 
 def _find_base() -> str:

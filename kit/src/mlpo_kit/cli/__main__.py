@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 # The verbs by topic. Each verb is the module of the same name in this package.
 GROUPS = {
-    "Runs": ("run", "sweep", "plan", "table", "report", "track", "keep", "prune"),
+    "Runs": (
+        *("run", "sweep", "plan", "table", "runs", "diff", "report"),
+        *("track", "keep", "prune"),
+    ),
     "Models": ("predict", "serve", "rollback"),
     "This project": ("graph", "check", "sample-data", "eject", "restore"),
     "Clusters": ("image", "push", "manifests", "validate", "preflight"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -52,6 +53,19 @@ def set_value(document: Document, assignment: str, as_text: bool = False) -> Doc
     for name in reversed(place.split(".")):
         value = {name: value}
     return merge(document, value)
+
+
+def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """List nested values as pairs of dotted name, such as `train.model.width`, and value.
+
+    `prefix` is the name of what the document holds, such as `train`.
+    """
+    for key, value in document.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, dict):
+            yield from flatten(value, name)
+        else:
+            yield name, value
 
 
 def _describe_error(error: yaml.YAMLError) -> str:

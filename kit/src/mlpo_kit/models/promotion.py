@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mlpo_kit.caching.key import flatten
+from mlpo_kit.config.documents import flatten
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.tracking import is_tracking_on
 from mlpo_kit.models.registry import Registry, Version, open_registry

@@ -54,6 +54,55 @@ def draw_curves(history: Sequence[Document]) -> list[Document]:
     ]
 
 
+def draw_overlaid(histories: Sequence[Sequence[Document]]) -> list[Document]:
+    """Draw the numeric columns of several histories over each other, by the number of the epoch.
+
+    `train_x` and `val_x` share a chart. Each line has the index of its history, its split, its SVG
+    points in a 100 x 100 box, and its last value. Values that are not finite numbers are left out.
+    """
+    charts: dict[str, list[tuple[int, str, list[tuple[float, float]]]]] = {}
+    for index, history in enumerate(histories):
+        for name in dict.fromkeys(name for epoch in history for name in epoch if name != "epoch"):
+            points = [
+                (float(epoch.get("epoch", number)), float(epoch[name]))
+                for number, epoch in enumerate(history, 1)
+                if _is_number(epoch.get(name))
+            ]
+            split, measure = _split(name)
+            if points:
+                charts.setdefault(measure, []).append((index, split, points))
+    return [_overlay(title, series) for title, series in charts.items()]
+
+
+def _overlay(title: str, series: list[tuple[int, str, list[tuple[float, float]]]]) -> Document:
+    epochs = [epoch for *_, points in series for epoch, _ in points]
+    values = [value for *_, points in series for _, value in points]
+    low, high, first, last = min(values), max(values), min(epochs), max(epochs)
+
+    def place(epoch: float, value: float) -> str:
+        x = 100 * (epoch - first) / ((last - first) or 1.0)
+        return f"{x:.2f},{100 - 100 * (value - low) / ((high - low) or 1.0):.2f}"
+
+    return {
+        "title": title.replace("_", " "),
+        "splits": [name for name in COLOURS if any(split == name for _, split, _ in series)],
+        "low": low,
+        "high": high,
+        "first": int(first),
+        "last": int(last),
+        "lines": [
+            {
+                "index": index,
+                "split": split,
+                "points": " ".join(place(*point) for point in points),
+                "end": points[-1][1],
+                "is_dot": len(points) == 1,
+            }
+            for index, split, points in series
+        ],
+    }
+
+
 def list_values(record: Record) -> list[tuple[str, str]]:
     """List the names of a stage's small values, and the values as texts."""
     return [

@@ -12,7 +12,7 @@ import logging
 from html import escape
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.reports.charts import draw_curves, draw_timeline, list_values
@@ -48,14 +48,7 @@ def build_report(store: Store, run_id: str) -> str:
     evaluation_stage = pipeline.gate.stage if pipeline.gate else "evaluate"
     document = results.read_json(f"{evaluation_stage}.report")
     evaluation = document if isinstance(document, dict) else {}
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return open_template("report.html.j2").render(
         summary=summarize(store, pipeline, run_id),
         endings=ENDINGS,
         timeline=draw_timeline(records.values()),
@@ -83,6 +76,18 @@ def build_report(store: Store, run_id: str) -> str:
         ],
         code=next(iter(records.values())).code,
     )
+
+
+def open_template(name: str) -> Template:
+    """Open a template in this folder; it escapes text, and an unknown name in it is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def build_report_or_reason(store: Store, run_id: str) -> str:

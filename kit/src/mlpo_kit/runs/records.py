@@ -8,6 +8,7 @@ run; its summary is derived from them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -98,9 +99,15 @@ def read_record(store: Store, run_id: str, stage: str) -> Record | None:
         record = parse_record(store.read_json(locate_record(run_id, stage)))
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    if record.state == "running" and not store.is_running(run_id, stage, record.started):
-        return replace(record, state="killed", reason=KILLED)
-    return record
+    return correct_state(store, record)
+
+
+def correct_state(store: Store, record: Record) -> Record:
+    """Return a record as killed if it says `running`, but its process is dead."""
+    is_dead = record.state == "running" and not store.is_running(
+        record.run_id, record.stage, record.started
+    )
+    return replace(record, state="killed", reason=KILLED) if is_dead else record
 
 
 def parse_record(document: dict[str, Any]) -> Record:
@@ -122,7 +129,11 @@ def read_records(store: Store, run_id: str) -> dict[str, Record]:
 
     During a sweep, a trial that is running or was killed stands for the training stage.
     """
-    records = _read_all(store, run_id)
+    return arrange_records(_read_all(store, run_id))
+
+
+def arrange_records(records: Mapping[str, Record]) -> dict[str, Record]:
+    """Arrange all records of a run, trials included, as `read_records` returns them."""
     order = next((record.stages for record in records.values()), ())
     by_stage = {name: records[name] for name in order if name in records}
     for trial in find_trials(records):
@@ -139,7 +150,7 @@ def read_trials(store: Store, run_id: str) -> list[Record]:
     return find_trials(_read_all(store, run_id))
 
 
-def find_trials(records: dict[str, Record]) -> list[Record]:
+def find_trials(records: Mapping[str, Record]) -> list[Record]:
     """Return the records of trials, in order: those named `<stage>-<number>`."""
     numbered: dict[int, Record] = {}
     for name, record in records.items():

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from mlpo_kit.caching.key import flatten
-from mlpo_kit.config.documents import merge
+from mlpo_kit.config.documents import flatten, merge
 from mlpo_kit.config.sections import section
 from mlpo_kit.config.settings import BaseSettings, check_settings, describe_errors
 from mlpo_kit.errors import PipelineError, suggest
