@@ -23,7 +23,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("verb", [name for name in VERBS if name not in ("keep",)])
+@pytest.mark.parametrize("verb", [name for name in VERBS if name not in ("keep", "diff")])
 def test_outside_of_a_project_one_sentence_says_what_to_do(
     nowhere: Path, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,7 +200,16 @@ print("loaded:", [name for name in {HEAVY!r} if name in sys.modules], file=sys.s
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["table"], ["plan", "--help"], ["graph"], ["image", "--name"], ["run", "--help"]],
+    [
+        ["--help"],
+        ["table"],
+        ["runs"],
+        ["diff", "1", "2"],
+        ["plan", "--help"],
+        ["graph"],
+        ["image", "--name"],
+        ["run", "--help"],
+    ],
     ids=" ".join,
 )
 def test_starting_the_command_line_imports_no_heavy_package(

@@ -65,31 +65,30 @@ def shorten_ids(run_ids: Sequence[str], listed: Sequence[str]) -> dict[str, str]
     return {run_id: run_id for run_id in listed}
 
 
-def choose_columns(listing: Listing) -> list[str]:
-    """Choose the columns that are always shown; settings that differ follow if they fit."""
+def choose_columns(listing: Listing) -> tuple[list[str], list[str]]:
+    """Choose the columns that are always shown, and those that follow as far as there is room."""
     runs = listing.runs
     columns = ["run", "started", "status"]
     if any(run.trial for run in runs):
         columns.insert(1, "trial")
     if listing.metric is not None:
         columns.append(listing.metric)
-    columns.append("seconds")
+    more = find_differing_settings(runs)
     if any(run.version is not None for run in runs):
-        columns.append("version")
+        more.insert(0, "version")
     if len({run.device for run in runs if run.device}) > 1:
-        columns.append("device")
-    return columns
+        more.append("device")
+    return [*columns, "seconds"], more
 
 
 def format_runs(listing: Listing, now: float, width: int = WIDTH) -> str:
     """Format a list of runs; `now` is in seconds since the epoch, `width` in characters."""
     runs, short = listing.runs, shorten_ids(listing.run_ids, [r.run_id for r in listing.runs])
 
-    names = list(listing.columns or choose_columns(listing))
-    if "run" not in names:
-        names.insert(0, "run")
-    differing = [] if listing.columns else find_differing_settings(runs)
-    titles = _make_titles([*names, *differing])
+    names, more = choose_columns(listing)
+    if listing.columns is not None:
+        names, more = ["run", *(name for name in listing.columns if name != "run")], []
+    titles = _make_titles([*names, *more])
 
     def make_cells(name: str) -> list[str]:
         if name == "run":
@@ -98,10 +97,11 @@ def format_runs(listing: Listing, now: float, width: int = WIDTH) -> str:
 
     columns = [make_cells(name) for name in names]
     left: list[str] = []
-    for name in differing:
+    for name in more:
         cells = make_cells(name)
         if _measure([*columns, cells]) <= width:
             columns.append(cells)
+            names.append(name)
         else:
             left.append(name)
     widths = [max(map(len, cells)) for cells in columns]
@@ -111,7 +111,7 @@ def format_runs(listing: Listing, now: float, width: int = WIDTH) -> str:
     ]
     notes = [*_describe_amount(listing), *_describe_champion(listing, names)]
     if left:
-        notes += _wrap(f"these settings differ, too (--columns shows them): {', '.join(left)}")
+        notes += _wrap(f"these differ, too (--columns shows them): {', '.join(left)}")
     notes += [line for problem in listing.problems for line in _wrap(f"note: {problem}")]
     return "\n".join([*lines, *([""] if lines and notes else []), *notes])
 

@@ -6,8 +6,10 @@ a value that a stage returned, such as `train.val_loss`. The first of these that
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -54,7 +56,7 @@ class Filter:
     name: str
     operator: str  # = != > < >= <=
     text: str
-    value: Any  # the text as YAML
+    value: Any  # the text as JSON or YAML
 
     def matches(self, run: RunOverview) -> bool:
         """Whether a run meets the condition; one without this value never does."""
@@ -76,10 +78,7 @@ def parse_filter(text: str) -> Filter:
             "train.epochs=5 or accuracy>0.9"
         )
     name, operator, wanted = match[1], match[2].replace("==", "="), match[3]
-    try:
-        value = yaml.safe_load(wanted)
-    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
-        value = wanted
+    value = _parse_value(wanted)
     if operator in _ORDERS and not is_number(value):
         raise PipelineError(f"--where {text!r}: {operator} compares numbers; {wanted!r} is none")
     return Filter(name, operator, wanted, value)
@@ -177,6 +176,19 @@ def check_names(names: Sequence[str], runs: Sequence[RunOverview], option: str) 
 def is_number(value: Any) -> bool:
     """Whether a value is a number; true and false are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _parse_value(text: str) -> Any:
+    """Parse a value as JSON, for 1e-3 is a text in YAML, or else as YAML."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return text
+    except ValueError:
+        # ValueError also for a date that does not exist, such as 2026-02-30
+        with suppress(ValueError, yaml.YAMLError, RecursionError):
+            return yaml.safe_load(text)
+    return text
 
 
 def _suggest_ending(name: str, known: Sequence[str]) -> str:
