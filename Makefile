@@ -71,6 +71,7 @@ bench: $(READY) ## run the benchmarks; no test depends on the results
 	@$(PY) benchmarks/train.py
 	@$(PY) benchmarks/gpu_seconds.py
 	@$(PY) benchmarks/prune.py
+	@$(PY) benchmarks/runs.py
 	@$(PY) benchmarks/disk.py --runs 20
 	@$(PY) benchmarks/tracking.py
 

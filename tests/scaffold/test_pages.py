@@ -36,7 +36,7 @@ def test_every_command_and_file_of_a_page_exists(project, page):
     text = (project / page).read_text()
     targets = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.MULTILINE))
     for command in list_make_commands(text):
-        words = command.split()[1:]
+        words = shlex.split(command)[1:]
         named = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
         assert set(named) - targets == set(), command
     path = r"(?:src|pipeline|configs|deploy|docs|scripts|stacks|tests)/[\w./-]*\w"
