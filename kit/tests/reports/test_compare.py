@@ -62,6 +62,8 @@ def test_values_that_are_no_finite_numbers_are_left_out() -> None:
         ("loss", "0.00,0.00 100.00,100.00")
     ]
     assert draw_overlaid([[], []]) == []
+    (chart,) = draw_overlaid([[{"loss": 1}, {"loss": 0}, {"loss": 1}]])  # epochs without a number
+    assert (chart["first"], chart["last"]) == (1, 3)
 
 
 def test_the_page_shows_curves_and_differences_and_needs_no_network(store: FolderStore) -> None:

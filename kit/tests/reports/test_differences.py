@@ -88,16 +88,21 @@ def test_a_run_and_itself_are_the_same(store: FolderStore) -> None:
         assert word in text
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"PK"])
+@pytest.mark.parametrize("damage", [None, b"", b"PK", "another snapshot"])
 def test_a_snapshot_that_is_gone_or_damaged_is_told(
-    store: FolderStore, damage: bytes | None
+    store: FolderStore, damage: bytes | str | None
 ) -> None:
     for number in (1, 2):
         write_run(store, str(number))
         snapshot = write_snapshot(store, {"a.py": b"%d" % number})
         write_start(store, str(number), {"train": {}}, snapshot=snapshot)
     key = f"snapshots/{snapshot}.zip"
-    store.delete([key]) if damage is None else store.write(key, damage)
+    if damage is None:
+        store.delete([key])
+    elif isinstance(damage, str):
+        store.write(key, store.read(f"snapshots/{write_snapshot(store, CODE)}.zip"))
+    else:
+        store.write(key, damage)
     assert read_snapshot(store, snapshot) is None
     text = show(store, "1", "2")
     assert "code: the same digest\n  the snapshot of the code of 2 is gone" in text

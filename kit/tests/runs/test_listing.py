@@ -24,7 +24,7 @@ from mlpo_kit.runs.listing import (
 from mlpo_kit.runs.overview import RunOverview
 
 NOON = time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, -1))  # local time
-IDS = st.lists(st.text("0123456789ab-", min_size=1, max_size=18), unique=True, max_size=12)
+IDS = st.lists(st.text("01", min_size=1, max_size=12), unique=True, max_size=12)
 
 
 def make_run(run_id: str = "1764394560000000", **values: Any) -> RunOverview:
