@@ -67,8 +67,15 @@ def write_start(
     store: Store, run_id: str, settings: Mapping[str, Any], started: float = NOON, **more: Any
 ) -> None:
     """Write what a run started from."""
-    document = {"run_id": run_id, "started": started, "orchestrator": "test", **more}
-    store.write_json(f"runs/{run_id}/run.json", {**document, "settings": settings})
+    document = {
+        "schema_version": 1,
+        "run_id": run_id,
+        "started": started,
+        "orchestrator": "test",
+        "settings": settings,
+        **more,
+    }
+    store.write_json(f"runs/{run_id}/run.json", document)
 
 
 def write_snapshot(store: Store, files: Mapping[str, bytes]) -> str:

@@ -257,7 +257,7 @@ def test_the_help_lists_each_verb_once(nowhere: Path, capsys: pytest.CaptureFixt
     [
         (("table",), "there is no run in "),
         (("report",), "there is no run in "),
-        (("keep", "7"), "there is no run '7'"),
+        (("keep", "7"), "there are no runs yet"),
         (("plan",), None),
         (("rollback",), "set MLFLOW_TRACKING_URI to the MLflow server"),
         (("serve",), "set MLFLOW_TRACKING_URI to the MLflow server"),

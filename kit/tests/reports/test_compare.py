@@ -112,7 +112,7 @@ def test_a_run_that_still_trains_or_failed_is_drawn_as_far_as_it_came(store: Fol
 def test_the_history_counts_where_there_is_one(store: FolderStore) -> None:
     write_run(store, "1")
     write_history(store, "1", make_history(2))
-    store.write("runs/1/train/progress.jsonl", b'{"epoch": 1, "train_loss": 7}\n')
+    store.write("runs/1/train/progress.jsonl", b'{"epoch": 1, "train_loss": 7, "time": 5.0}\n')
     assert read_epochs(store, load_pipeline(), "1") == make_history(2)
     (store.root / "runs/1/train/history.jsonl").write_text("changed")
     assert read_epochs(store, load_pipeline(), "1") == [{"epoch": 1, "train_loss": 7}]

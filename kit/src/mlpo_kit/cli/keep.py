@@ -9,6 +9,7 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.retention.marks import keep_run
+from mlpo_kit.runs.identify import find_run
 from mlpo_kit.store import open_store
 
 HELP = "keep the files of a run for good"
@@ -17,7 +18,7 @@ HELP = "keep the files of a run for good"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN, --undo, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", metavar="RUN", help="the run's id, or a part of it")
     parser.add_argument("--undo", action="store_true", help="no longer keep them")
     add_json(parser)
 
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Set or remove the mark."""
     settings = load_settings(chosen.profile)
-    sentence = keep_run(open_store(settings), chosen.run_id, chosen.undo)
-    document = {"schema_version": 1, "run_id": chosen.run_id, "is_kept": not chosen.undo}
+    store = open_store(settings)
+    run_id = find_run(store, chosen.run_id)
+    sentence = keep_run(store, run_id, chosen.undo)
+    document = {"schema_version": 1, "run_id": run_id, "is_kept": not chosen.undo}
     write_answer(chosen, document, sentence)
     return DONE
