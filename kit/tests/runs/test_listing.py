@@ -149,6 +149,8 @@ def test_trials_and_devices_have_columns_where_they_tell_runs_apart() -> None:
         "device",
     ]
     assert lines[2].endswith("cuda: NVIDIA H200")
+    runs[1] = replace(runs[1], sweep_metric="train.loss", values={"train.loss": 0.25})
+    assert "accuracy  loss  seconds" in show(runs)[0]
 
 
 def test_the_year_is_shown_if_it_is_another_one() -> None:

@@ -107,7 +107,9 @@ def test_trials_follow_their_run(store: CountingStore, pipeline: Pipeline) -> No
         values = {"val_loss": 1 / epochs, "device": "cpu"}
         trial = replace(record, stage=f"train-{number}", settings=settings, values=values)
         write_record(store, trial)
+    store.write_json("runs/2/sweep.json", {"metric": "val_loss"})
     runs = read_overviews(store, pipeline, with_trials=True).runs
+    assert [run.sweep_metric for run in runs] == [None, *["train.val_loss"] * 2, None]
     assert [(run.run_id, run.trial) for run in runs] == [
         ("2", None),
         ("2", "train-2"),

@@ -21,7 +21,7 @@ from mlpo_kit.runs.comparison import (
     Files,
     compare_runs,
 )
-from mlpo_kit.runs.listing import WIDTH, format_seconds, format_stamp, format_time
+from mlpo_kit.runs.listing import WIDTH, format_seconds, format_stamp, format_time, wrap_note
 from mlpo_kit.runs.overview import RunOverview, read_overview
 from mlpo_kit.runs.pipeline import Pipeline
 from mlpo_kit.runs.records import is_of_older_project
@@ -87,7 +87,7 @@ def format_comparison(comparison: Comparison, now: float, with_diff: bool = True
         *_format_metrics(comparison.metrics),
         *_format_stages(first, last),
         *([""] if comparison.notes else []),
-        *(f"note: {note}" for note in comparison.notes),
+        *(line for note in comparison.notes for line in wrap_note(f"note: {note}")),
     ]
     diffs = [change.diff for change in code.files if change.diff] if with_diff else []
     return "\n".join([*lines, *([""] if diffs else []), *diffs])

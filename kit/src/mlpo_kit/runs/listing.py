@@ -73,6 +73,7 @@ def choose_columns(listing: Listing) -> tuple[list[str], list[str]]:
         columns.insert(1, "trial")
     if listing.metric is not None:
         columns.append(listing.metric)
+    columns += dict.fromkeys(run.sweep_metric for run in runs if run.sweep_metric)
     more = find_differing_settings(runs)
     if any(run.version is not None for run in runs):
         more.insert(0, "version")
@@ -111,8 +112,8 @@ def format_runs(listing: Listing, now: float, width: int = WIDTH) -> str:
     ]
     notes = [*_describe_amount(listing), *_describe_champion(listing, names)]
     if left:
-        notes += _wrap(f"these differ, too (--columns shows them): {', '.join(left)}")
-    notes += [line for problem in listing.problems for line in _wrap(f"note: {problem}")]
+        notes += wrap_note(f"these differ, too (--columns shows them): {', '.join(left)}")
+    notes += [line for problem in listing.problems for line in wrap_note(f"note: {problem}")]
     return "\n".join([*lines, *([""] if lines and notes else []), *notes])
 
 
@@ -154,6 +155,11 @@ def format_value(value: Any, is_metric: bool = False) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def wrap_note(text: str) -> list[str]:
+    """Break a sentence below a table into lines."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)
 
 
 def _describe_run(listing: Listing, run: RunOverview) -> dict[str, Any]:
@@ -212,7 +218,3 @@ def _make_titles(names: Sequence[str]) -> dict[str, str]:
 def _measure(columns: Sequence[Sequence[str]]) -> int:
     """Measure the width of a table."""
     return sum(max(map(len, cells)) for cells in columns) + 2 * (len(columns) - 1)
-
-
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)

@@ -54,6 +54,7 @@ class RunOverview:
     settings: Mapping[str, Any] = field(default_factory=dict)  # such as `train.epochs`
     values: Mapping[str, Any] = field(default_factory=dict)  # of the stages: `train.val_loss`
     stages: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)  # state, seconds
+    sweep_metric: str | None = None  # of a trial: the value that decides, such as `train.val_loss`
     has_start: bool = False  # whether the settings are those of all sections
 
     @property
@@ -76,6 +77,7 @@ class _Files:
 
     records: dict[str, Record] = field(default_factory=dict)
     start: Start | None = None
+    sweep_metric: str | None = None
     damaged: list[str] = field(default_factory=list)  # keys
     is_older: bool = False
     is_of_other_kit: bool = False
@@ -89,7 +91,8 @@ def read_overviews(store: Store, pipeline: Pipeline, with_trials: bool = False) 
     for run_id, files in by_run.items():
         if files.records or files.start is not None:
             run = describe_run(run_id, files.records, files.start, pipeline)
-            listed.append((run, describe_trials(run, files.records) if with_trials else []))
+            trials = describe_trials(run, files.records, files.sweep_metric)
+            listed.append((run, trials if with_trials else []))
     listed.sort(key=lambda pair: (pair[0].started, pair[0].run_id), reverse=True)
     rows = [row for run, trials in listed for row in (run, *trials)]
     return Overviews(tuple(rows), tuple(_list_problems(by_run)))
@@ -139,8 +142,13 @@ def describe_run(
     )
 
 
-def describe_trials(run: RunOverview, records: Mapping[str, Record]) -> list[RunOverview]:
-    """Describe the trials of a run's sweep that have a record, in order."""
+def describe_trials(
+    run: RunOverview, records: Mapping[str, Record], metric: str | None = None
+) -> list[RunOverview]:
+    """Describe the trials of a run's sweep that have a record, in order.
+
+    `metric` is the value of the training stage by which the sweep chooses the best, if it is known.
+    """
     trials = []
     for record in find_trials(records):
         stage = record.stage.rpartition("-")[0]
@@ -163,6 +171,7 @@ def describe_trials(run: RunOverview, records: Mapping[str, Record]) -> list[Run
                 kit=run.kit,
                 settings={**others, **dict(flatten(record.settings, stage))},
                 values=values,
+                sweep_metric=None if metric is None else f"{stage}.{metric}",
                 stages={stage: (record.state, record.seconds)},
                 has_start=run.has_start,
             )
@@ -186,7 +195,7 @@ def _read_files(store: Store, run_id: str, pipeline: Pipeline) -> _Files:
     files, unknown = _Files(), []
     for name in store.children(f"runs/{run_id}"):
         stem, _, ending = name.rpartition(".")
-        if ending != "json" or stem == "sweep":
+        if ending != "json":
             continue
         key = f"runs/{run_id}/{name}"
         if stem == "run":
@@ -200,7 +209,10 @@ def _read_files(store: Store, run_id: str, pipeline: Pipeline) -> _Files:
         except ValueError:
             files.damaged.append(key)
             continue
-        if not isinstance(document, dict) or not {"stage", "state"} <= document.keys():
+        if stem == "sweep":
+            metric = document.get("metric") if isinstance(document, dict) else None
+            files.sweep_metric = metric if isinstance(metric, str) else None
+        elif not isinstance(document, dict) or not {"stage", "state"} <= document.keys():
             unknown.append(stem)
         elif (schema := document.get("schema_version", 1)) != SCHEMA_VERSION:
             is_newer = isinstance(schema, int) and schema > SCHEMA_VERSION
