@@ -24,6 +24,8 @@ LAYERS = (
     "search",
     "retention",
     "reports",
+    "notebook",
+    "handover",
     "cluster",
     "testing",
     "adapters",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlpo_kit.config.project import Project, find_project
     from mlpo_kit.errors import IntegrityError, PipelineError
+    from mlpo_kit.notebook.models import open_model
+    from mlpo_kit.notebook.runs import open_run
     from mlpo_kit.runs.gate import Gate, Verdict
     from mlpo_kit.runs.pipeline import Highlights, Pipeline, Stage, load_pipeline
     from mlpo_kit.runs.usage import Usage
@@ -32,6 +34,8 @@ _MODULES = {
     "Workspace": "runs.workspace",
     "find_project": "config.project",
     "load_pipeline": "runs.pipeline",
+    "open_model": "notebook.models",
+    "open_run": "notebook.runs",
 }
 __all__ = [
     "Gate",
@@ -48,6 +52,8 @@ __all__ = [
     "Workspace",
     "find_project",
     "load_pipeline",
+    "open_model",
+    "open_run",
 ]
 
 

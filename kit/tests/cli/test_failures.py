@@ -23,7 +23,10 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("verb", [name for name in VERBS if name not in ("keep", "diff")])
+NEEDS_ARGUMENTS = ("keep", "diff", "import")
+
+
+@pytest.mark.parametrize("verb", [name for name in VERBS if name not in NEEDS_ARGUMENTS])
 def test_outside_of_a_project_one_sentence_says_what_to_do(
     nowhere: Path, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

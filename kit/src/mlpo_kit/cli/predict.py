@@ -7,7 +7,6 @@ import argparse
 from mlpo_kit.cli.exit_codes import DONE
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
-from mlpo_kit.cli.serve import find_champion
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.store import open_store
 
@@ -23,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the champion's predictions and the true values."""
+    from mlpo_kit.models.choosing import find_champion
     from mlpo_kit.models.predict import format_predictions, predict_test_rows
 
     settings = load_settings(chosen.profile)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlpo_kit.errors import PipelineError
+from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.models.client import serving
 from mlpo_kit.models.registry import Version
 from mlpo_kit.runs.records import find_newest_run, read_records
@@ -26,7 +26,13 @@ def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, A
     outputs = next((r.outputs for r in records.values() if needed <= r.outputs.keys()), None)
     if outputs is None:
         raise PipelineError("the newest run has no test rows yet: start one with `make run`")
-    splits, note = open_splits(store.open(outputs["dataset"]), store.open(outputs["splits"]))
+    try:
+        splits, note = open_splits(store.open(outputs["dataset"]), store.open(outputs["splits"]))
+    except IntegrityError as error:
+        raise PipelineError(
+            f"the data of run {run_id} is gone ({error}): `make run` reads it again; an imported "
+            "run has no data, and `make serve` needs none"
+        ) from None
     test, selection = splits["test"], slice(rows)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"

@@ -98,6 +98,16 @@ class Registry:
         versions = self._client.search_model_versions(query, order_by=["version_number ASC"])
         return next((_parse_version(version) for version in versions if _has_schema(version)), None)
 
+    def read_version(self, number: int) -> Version | None:
+        """Return the version of this number; None if there is none."""
+        try:
+            version = self._client.get_model_version(self.name, str(number))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+        return _parse_version(version) if _has_schema(version) else None
+
     def restore(self, number: int, model: Ref) -> None:
         """Point a version to another copy of its weights, and mark them as present."""
         self._set_tag(self.name, number, "uri", model.uri)

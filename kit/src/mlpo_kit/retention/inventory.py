@@ -10,6 +10,7 @@ from mlpo_kit.caching.entries import SCHEMA_VERSION, read_entries
 from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, Place, RunFacts
 from mlpo_kit.retention.marks import Tombstones, locate_mark, read_tombstones
 from mlpo_kit.retention.older import are_older_checkpoints, find_named_runs, has_older_records
+from mlpo_kit.runs.imports import locate_import, read_import
 from mlpo_kit.runs.records import Record, read_records, read_trials
 from mlpo_kit.runs.summary import find_status
 from mlpo_kit.store import Item, Ref, Store
@@ -34,7 +35,7 @@ def gather_facts(store: Store) -> Facts:
     written, sizes = _measure_checkpoints(store, older)
     return Facts(
         runs=[
-            _describe_run(run_id, items, records.get(run_id, {}), tombstones)
+            _describe_run(store, run_id, items, records.get(run_id, {}), tombstones)
             for run_id, items in sorted(by_run.items())
             if run_id not in older
         ],
@@ -85,14 +86,23 @@ def _find_older_runs(
 
 
 def _describe_run(
-    run_id: str, items: list[Item], records: Mapping[str, Record], tombstones: Tombstones
+    store: Store,
+    run_id: str,
+    items: list[Item],
+    records: Mapping[str, Record],
+    tombstones: Tombstones,
 ) -> RunFacts:
     times = [record.ended or record.started for record in records.values()]
     times = times or [item.modified for item in items] or [tombstones[run_id]["pruned"]]
+    is_imported = any(item.key == locate_import(run_id) for item in items)
+    source = read_import(store, run_id) if is_imported else None
+    if source is not None:  # its age counts from the import
+        times.append(source.imported)
     refs = [ref for r in records.values() for ref in (*r.inputs.values(), *r.outputs.values())]
+    status = _find_status(records, max(times), tombstones.get(run_id))
     return RunFacts(
         id=run_id,
-        status=_find_status(records, max(times), tombstones.get(run_id)),
+        status="failed" if source and status == "incomplete" else status,  # it never goes on here
         last_sign=max(times),
         sizes=_measure_places(items),
         reaches=frozenset(find_places(refs)),

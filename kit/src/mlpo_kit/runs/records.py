@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.base import Ref, Store
 
 SCHEMA_VERSION = 2  # 1 was written by older projects, which contained the kit's sources
@@ -143,6 +144,15 @@ def arrange_records(records: Mapping[str, Record]) -> dict[str, Record]:
         if is_running or (trial.state == "killed" and chosen is None):
             by_stage[name] = replace(trial, stage=name)
     return {name: by_stage[name] for name in order if name in by_stage}
+
+
+def read_existing_records(store: Store, run_id: str) -> dict[str, Record]:
+    """Read the records of a run's stages, by name; raises PipelineError if none can be read."""
+    records = read_records(store, run_id)
+    if not records:
+        reason = OLDER if is_of_older_project(store, run_id) else "its records are gone or damaged"
+        raise PipelineError(f"run {run_id} can't be read: {reason}")
+    return records
 
 
 def read_trials(store: Store, run_id: str) -> list[Record]:

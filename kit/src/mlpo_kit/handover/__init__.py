@@ -1,0 +1,1 @@
+"""Hand a version of a model over to another project, as one file."""
