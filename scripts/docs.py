@@ -124,6 +124,8 @@ NOT_LISTED = ("README.md", *GENERATED)  # not among the pages written by hand
 OTHER_FILES = (
     "- [answers.schema.json](answers.schema.json): The JSON Schema of the answers, for editors.",
     "- [rules.schema.json](rules.schema.json): The JSON Schema of rules files, for editors.",
+    "- [look-at-a-model.ipynb](examples/look-at-a-model.ipynb): A notebook that opens the champion,"
+    " draws its curves and shows its mistakes.",
     "- [SKILL.md](../src/mlpo_cli/SKILL.md): How a coding agent uses mlpo; `mlpo skill` prints it.",
 )
 FILES: dict[str, Callable[[], str]] = {

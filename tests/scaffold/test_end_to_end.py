@@ -12,12 +12,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from environments import environment
+from environments import ROOT, environment
 from projects import MAXIMAL, MINIMAL, Project, bare_environment, compare_defaults, generate, new
 
 pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NOTEBOOK = ROOT / "docs" / "examples" / "look-at-a-model.ipynb"
 QUICK = "ARGS=--set train.epochs=3"
 
 
@@ -121,6 +122,62 @@ def test_serve_answers_over_http_until_it_is_stopped(green):
             assert health["digest"] == green.latest()["model"]["digest"]
         finally:
             os.killpg(server.pid, signal.SIGINT)
+
+
+def run_python(project: Project, *arguments: str) -> str:
+    """Run the project's Python in a folder below the project's, as a notebook there would."""
+    folder = project.path / "notebooks"
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [project.path / ".venv" / "bin" / "python", *arguments],
+        cwd=folder,
+        env={**bare_environment(), "PYTHONPATH": str(project.path / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.full  # kit/tests/notebook covers most of it
+def test_the_example_notebook_and_the_lines_of_the_readme_run(green):
+    said = run_python(green, str(ROOT / "tests" / "run_notebook.py"), str(NOTEBOOK))
+    assert said.startswith("version 1 of run ")
+    assert {"<b>loss</b>", "<b>accuracy</b>"} <= set(re.findall("<b>.*?</b>", said))  # the curves
+    wrong = int(re.search(r"(\d+) of \d+ predictions are wrong", said)[1])
+    assert len(re.findall(r"^row \d+: \d \(\d+\.\d%\), but it is \d$", said, re.M)) == min(wrong, 3)
+    assert "@@" in said
+    (lines,) = re.findall(
+        r"^```python\n(.*?)^```$", (green.path / "README.md").read_text(), re.S | re.M
+    )
+    assert "'accuracy': 0.9" in run_python(green, "-c", lines)
+
+
+def test_the_example_notebook_is_saved_without_output():
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [(cell["outputs"], cell["execution_count"]) for cell in code] == [([], None)] * len(code)
+
+
+@pytest.mark.full  # kit/tests/handover covers most of it
+def test_a_champion_goes_to_a_clone_as_one_file(green, fresh):
+    predict = (
+        "import mlpo_kit; model = mlpo_kit.open_model();"
+        "rows = [[[[8.0] * 8] * 8]] * 3; print(model.predict(rows)['probabilities'])"
+    )
+    said = green.make("export", f"ARGS=--to {fresh.path}/handed-over.zip").stdout
+    digest = re.search("SHA-256 ([0-9a-f]{64})", said)[1]
+    assert digest in fresh.make("import", "FILE=handed-over.zip", "PROMOTE=1").stdout
+    assert fresh.champion() == 1
+    assert fresh.latest()["run_id"] == f"{green.latest()['run_id']}-imported"
+    assert fresh.latest()["metrics"] == green.latest()["metrics"]
+    assert run_python(fresh, "-c", predict) == run_python(green, "-c", predict)
+    assert "an imported run has no data" in fresh.make("predict", check=False).stderr
+    assert "one of the last 10" in fresh.make("prune").stdout
+    fresh.make("run")  # trains the same model: it stays version 1
+    assert fresh.champion() == 1
 
 
 def test_there_is_nothing_to_roll_back_to_yet(green):

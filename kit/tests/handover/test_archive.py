@@ -142,7 +142,7 @@ def test_a_member_outside_of_its_folder_is_refused(file: Path, tmp_path: Path, n
 def test_a_file_that_is_no_archive_or_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="there is no file"):
         open_archive(tmp_path / "none.zip")
-    with pytest.raises(PipelineError, match="there is no file"):
+    with pytest.raises(PipelineError, match="is a folder: name the file"):
         open_archive(tmp_path)
     (tmp_path / "text").write_text("no zip file")
     with pytest.raises(PipelineError, match="is damaged, or is no file that"):

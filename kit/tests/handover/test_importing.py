@@ -18,6 +18,7 @@ import mlpo_kit
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.handover.exporting import export_version
 from mlpo_kit.handover.importing import Imported, import_version
 from mlpo_kit.models.client import serving
 from mlpo_kit.models.registry import Registry, open_registry
@@ -93,7 +94,7 @@ def test_the_lineage_comes_along(file: Path, enter: Enter) -> None:
     assert summary["model"]["alias"] is None  # it was the champion there, not here
     assert read_json(theirs / "runs" / "latest.json") == summary
     client = find_registry()._client
-    run = client.get_run(client.get_model_version("toy", "1").run_id)
+    run = client.get_run(str(client.get_model_version("toy", "1").run_id))
     assert run.data.params["train.epochs"] == "3"
     assert run.data.metrics["test_accuracy"] == pytest.approx(0.9667, abs=1e-4)
     assert len(client.get_metric_history(run.info.run_id, "val_loss")) == 3
@@ -369,3 +370,17 @@ def test_an_imported_version_can_be_handed_on(file: Path, enter: Enter, tmp_path
     imported = take(handed_on.path)
     assert (imported.run_id, imported.manifest.run_id) == ("1-imported", "1")
     mlpo_kit.open_model(1)
+
+
+@pytest.mark.full
+def test_a_version_is_imported_into_a_bucket_and_exported_from_it(
+    file: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(changes=["storage_root=memory://handover/bucket"])
+    imported = import_version(settings, file, promote=True)
+    store = open_store(settings)
+    assert "runs/1-imported/train/model.json" in {item.key for item in store.files("runs")}
+    assert import_version(settings, file).is_written is False
+    exported = export_version(settings, "champion", tmp_path / "again.zip")
+    assert exported.run_id == imported.run_id
+    assert imported.version.model.sha256 == take(exported.path).version.model.sha256

@@ -2,7 +2,7 @@
 
 The zip file's comment is the SHA-256 of all bytes before it, so that every changed byte is noticed.
 The manifest holds the size and the SHA-256 of every other member. Members are not compressed and
-have no dates: the same version always gives the same bytes.
+have no dates: the same content always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def open_archive(path: Path) -> Archive:
 
     Raises PipelineError if there is no such file, or it is damaged, altered or of a newer format.
     """
+    if path.is_dir():
+        raise PipelineError(f"{path} is a folder: name the file that `mlpo-kit export` wrote")
     if not path.is_file():
         raise PipelineError(f"there is no file {path}")
     checksum, recorded, digest = _hash_start(path)

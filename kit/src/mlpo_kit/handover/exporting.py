@@ -44,7 +44,7 @@ class Exported:
 
 
 def export_version(settings: BaseSettings, which: str, target: Path | None = None) -> Exported:
-    """Write a version to one file; the same version always gives the same bytes.
+    """Write a version to one file; an unchanged version gives the same bytes again.
 
     which: `champion`, the number of a version, or the run that registered it
     target: the file or its folder (default: `<model>-<version>.zip` in the working folder)
