@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clones import Enter, enter, export, train
 
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.settings import load_settings
+from mlpo_kit.execution.inprocess import collect_inputs
+from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.models.registry import open_registry
+from mlpo_kit.runs.records import read_trials
 from mlpo_kit.runs.summary import read_latest_id
+from mlpo_kit.runs.workspace import Run
+from mlpo_kit.search.sweep import plan_sweep, read_sweep
+from mlpo_kit.search.trials import choose_trial, run_trial
+from mlpo_kit.search.view import read_outcome
 from mlpo_kit.store import open_store
 from mlpo_kit.store.files import hash_file, read_json, write_json
 
@@ -113,16 +121,24 @@ def test_a_version_whose_run_was_pruned_is_exported_with_the_run_of_its_weights(
     assert champion.run_id == "a-1-imported"
 
 
+def sweep() -> None:
+    """Run the sweep of the current project."""
+    run = Run("sweep-1", "metaflow", load_settings())
+    described, trials = plan_sweep(read_sweep("sweep"), run.settings)
+    results: dict[str, Any] = {}
+    for stage in run.pipeline.values():
+        inputs = collect_inputs(stage, results)
+        if stage.name == "train":
+            outcomes = [run_trial(run, trial, **inputs) for trial in trials]
+            results[stage.name] = choose_trial(run, described, trials, outcomes)
+        else:
+            results[stage.name] = run_stage(run, stage, **inputs)
+
+
 @pytest.mark.full
 def test_the_trials_of_a_sweep_come_along(enter: Enter, tmp_path: Path) -> None:
-    from inprocess_adapter import run_sweep
-
-    from mlpo_kit.runs.records import read_trials
-    from mlpo_kit.runs.workspace import Run
-    from mlpo_kit.search.view import read_outcome
-
     enter("ours")
-    run_sweep(Run("sweep-1", "metaflow", load_settings()), "sweep")
+    sweep()
     exported = export(tmp_path / "m.zip")
     enter("theirs")
     assert main(["import", str(exported.path)]) == 0

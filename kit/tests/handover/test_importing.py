@@ -160,6 +160,7 @@ def test_a_person_who_promotes_decides_and_is_told(
     assert "the champion before was version 1, accuracy 0.9667: `make rollback` returns" in out
     assert "note: the two were measured on different data" in out
     assert "note: the gate would refuse it in a run: accuracy 0.7967 is worse than" in out
+    assert mlpo_kit.open_run("1-imported").read("register.version") == 2  # it was 1 there
     assert main(["rollback"]) == 0
     champion = find_registry().champion()
     assert champion is not None
@@ -209,6 +210,19 @@ def test_a_prune_keeps_what_the_champion_needs(file: Path, enter: Enter) -> None
     assert not (run_folder / "register").exists()
     assert mlpo_kit.open_model().predict([2]) == {"values": [pytest.approx(1.9333, abs=1e-4)]}
     assert mlpo_kit.open_model().run.id == "1-imported"  # its records stay with the weights
+
+
+@pytest.mark.full
+def test_the_age_of_an_imported_run_counts_from_the_import(file: Path, tmp_path: Path) -> None:
+    def make_older(members: Members) -> None:
+        for name in [name for name in members if name.startswith("records/")]:
+            edit(name, lambda record: {**record, "started": 1.0, "ended": 2.0})(members)
+
+    take(rewrite(file, tmp_path / "older.zip", make_older))
+    train("2", "train.epochs=4")
+    plan = plan_prune(load_settings(changes=["retention.keep_last=1"]), lambda _: ())
+    reasons = {run.run_id: run.reason for run in plan.runs}
+    assert reasons == {"1-imported": "younger than 30 days", "2": "one of the last 1"}
 
 
 @pytest.mark.full
