@@ -13,6 +13,7 @@ from mlpo_kit.cli.output import write_line, write_message
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.store.files import to_json
+from mlpo_kit.store.full_disk import explain_full_disk
 
 DEBUG_VARIABLE = "MLPO_KIT_DEBUG"  # set to 1 to show the traceback of each failure
 
@@ -36,6 +37,8 @@ def explain_failure(error: Exception) -> str | None:
     """Explain an error that the user can fix; returns None for an error in mlpo-kit itself."""
     if isinstance(error, PipelineError):
         return str(error)
+    if isinstance(error, OSError) and (sentence := explain_full_disk(error)) is not None:
+        return sentence
     if (location := _find_location(error)) is not None:
         return f"{location}: {type(error).__name__}: {_get_text(error)}"
     if isinstance(error, ModuleNotFoundError) and not f"{error.name}.".startswith("mlpo_kit."):

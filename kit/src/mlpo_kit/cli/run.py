@@ -21,6 +21,7 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.tracking import finish_tracking, send_in_background
 from mlpo_kit.store.files import to_json
+from mlpo_kit.store.full_disk import explain_full_disk
 
 HELP = "run all stages, then show a table of the results"
 # The exit codes of statuses that have one of their own.
@@ -126,7 +127,10 @@ def _call(
     except PipelineError as error:
         write_message(f"error: {error}")
         return FAILED, str(error)
-    except Exception:
+    except Exception as error:
+        if (sentence := explain_full_disk(error, settings.local_root)) is not None:
+            write_message(f"error: {sentence}")
+            return FAILED, sentence
         summary = find_run_since(settings, began) if settings.compute == "local" else None
         if summary is None or summary["status"] in UNFAILED:
             raise

@@ -24,7 +24,7 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
-from mlpo_kit.execution.states import describe_error
+from mlpo_kit.execution.states import describe_error, explain_error
 from mlpo_kit.execution.tracking import track_run, wait_for_end
 from mlpo_kit.runs.copies import hold_copy
 from mlpo_kit.runs.gate import Verdict
@@ -41,6 +41,7 @@ from mlpo_kit.runs.start import read_start, write_start
 from mlpo_kit.runs.summary import find_status, save_record
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref, Store
+from mlpo_kit.store.full_disk import explain_full_disk
 
 R = TypeVar("R")
 
@@ -79,6 +80,18 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_registry_is_shared(run.settings)
+    try:
+        return _run_stage(run, stage, observers, inputs)
+    except OSError as error:
+        explained = explain_error(error, run.settings.local_root)
+        if explained is error:
+            raise
+        raise explained from error
+
+
+def _run_stage(
+    run: Run, stage: Stage[R], observers: Sequence[Observer], inputs: dict[str, Any]
+) -> R:
     with run.store.stage_lock(run.id, stage.place), hold_copy():
         is_first = bool(observers) and not read_records(run.store, run.id)
         record = _start(run, stage, inputs)
@@ -98,14 +111,31 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
                     _save_entry(run, stage, inputs, lookup.parts, record)
                 Workspace(run, stage.place, record.key).drop_checkpoints()
         except BaseException as error:
-            record = replace(record, **describe_error(error), ended=time.time(), values={})
-            save_record(run.store, run.pipeline, record)
+            explained = explain_error(error, run.settings.local_root)
+            record = replace(record, **describe_error(explained), ended=time.time(), values={})
+            _save_failure(run, record)
             store_progress(run.store, run.id, stage.place)
             _notify_ended(observers, run, record)
-            raise
+            if explained is error:
+                raise
+            raise explained from error
         store_progress(run.store, run.id, stage.place)
         _notify_ended(observers, run, record)
     return result
+
+
+def _save_failure(run: Run, record: Record) -> None:
+    """Save the record of a failed stage; on a full disk, delete what the stage wrote first."""
+    try:
+        save_record(run.store, run.pipeline, record)
+    except OSError as full:
+        if explain_full_disk(full, run.settings.local_root) is None:
+            raise
+        run.store.delete_tree(Workspace(run, record.stage).folder)
+        try:
+            save_record(run.store, run.pipeline, record)
+        except OSError as error:
+            log.warning("%s: the record of its end can't be written: %s", record.stage, error)
 
 
 def _notify_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:

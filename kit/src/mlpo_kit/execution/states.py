@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.records import State
+from mlpo_kit.store.full_disk import explain_full_disk
+
+INTERRUPTED = "a person interrupted it"
+
+
+def explain_error(error: BaseException, folder: Path) -> BaseException:
+    """Return a PipelineError in place of an error that is due to a full disk, else the error.
+
+    `folder` is the one that the stage writes to.
+    """
+    reason = None if isinstance(error, PipelineError) else explain_full_disk(error, folder)
+    if reason is None:
+        return error
+    return PipelineError(reason)
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
     """Return the state and the reason to record for a stage that raised `error`."""
     if isinstance(error, KeyboardInterrupt):
-        return {"state": "interrupted", "reason": "a person interrupted it"}
+        return {"state": "interrupted", "reason": INTERRUPTED}
     words = str(error) if isinstance(error, PipelineError) else repr(error)
     reason = find_project().name_files(words)
     state: State = "out of memory" if _is_out_of_memory(error) else "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from mlpo_kit.runs.pipeline import Pipeline
@@ -101,7 +102,8 @@ def read_latest_id(store: Store) -> str | None:
 def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
     """Write `runs/latest.json` again from the records of the newest run, and return it.
 
-    If there is no run, the file is deleted unless an older project wrote it.
+    If there is no run, the file is deleted unless an older project wrote it. On a full disk the
+    file stays as it is.
     """
     run_id = find_newest_run(store)
     if run_id is None:
@@ -110,7 +112,8 @@ def refresh_latest(store: Store, pipeline: Pipeline) -> dict[str, Any] | None:
             store.delete([LATEST])
         return None
     summary = summarize(store, pipeline, run_id)
-    store.write_json(LATEST, summary)
+    with suppress(OSError):  # it can be derived again, and to show it needs no disk
+        store.write_json(LATEST, summary)
     return summary
 
 

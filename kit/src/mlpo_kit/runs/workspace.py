@@ -55,11 +55,11 @@ class Workspace:
 
     def path(self, name: str) -> Path:
         """Return the path to write a payload to; `ref` then stores it."""
-        return self.store.folder(self._folder) / name
+        return self.store.folder(self.folder) / name
 
     def ref(self, name: str) -> Ref:
         """Store a payload that this stage wrote to `path(name)`, and return its reference."""
-        return self.store.put(f"{self._folder}/{name}")
+        return self.store.put(f"{self.folder}/{name}")
 
     def log_metrics(self, epoch: Mapping[str, float]) -> None:
         """Log the metrics of an epoch while the stage trains; `epoch` is its number.
@@ -100,5 +100,6 @@ class Workspace:
             self.store.delete(finished)
 
     @property
-    def _folder(self) -> str:
+    def folder(self) -> str:
+        """The key of the stage's own folder in the store."""
         return f"runs/{self.run.id}/{self.stage}"

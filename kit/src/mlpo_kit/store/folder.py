@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from mlpo_kit.errors import IntegrityError
 from mlpo_kit.store.base import SCHEME, Item, Ref, Store, verify_content
-from mlpo_kit.store.files import hash_file
+from mlpo_kit.store.files import hash_file, write_bytes
 
 
 class FolderStore(Store):
@@ -34,11 +34,7 @@ class FolderStore(Store):
 
     def write(self, key: str, content: bytes) -> None:
         """Write a temporary file in the same folder, then rename it."""
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_bytes(self.root / key, content)
 
     def files(self, prefix: str) -> Iterator[Item]:
         """List every file under the folder except hidden ones (locks, unfinished files)."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.states import describe_error, explain_error
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store.base import Ref
 from mlpo_kit.training.group import join_group
@@ -52,7 +53,7 @@ def main(text: str) -> None:
                 work.store.write_json(locate(work, "result.json"), asdict(result))
     except Exception as error:
         if read_failure(work) is None:  # later errors are consequences of the first
-            reason = str(error) if isinstance(error, PipelineError) else repr(error)
+            reason = describe_error(explain_error(error, settings.local_root))["reason"]
             work.store.write(locate(work, "error.txt"), reason[:500].encode())
         raise
 
