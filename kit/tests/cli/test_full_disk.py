@@ -29,13 +29,13 @@ from mlpo_kit.store.full_disk import explain_full_disk
 FULL = "the disk is full: there is no room left in {}. Delete something"
 
 # Fills what is left of the disk, then writes its result, as a training that saves weights.
-FILL = '''
+FILL = """
 def preprocess(settings, work, dataset):
     with work.path("weights").open("wb") as file:
         while True:
             file.write(bytes(4096))
             file.flush()
-'''
+"""
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_libraries_that_raise_no_os_error_are_understood(disk: Path) -> None:
         "sqlite": lambda: database.execute("insert into t values (zeroblob(1000000))"),
     }
     for name, write in writers.items():
-        with pytest.raises(Exception) as caught:  # noqa: PT011 (each raises its own)
+        with pytest.raises(Exception) as caught:
             write()
         assert str(explain_full_disk(caught.value, disk)).startswith(FULL.format(disk)), name
         (disk / "weights").unlink(missing_ok=True)

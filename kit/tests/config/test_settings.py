@@ -54,12 +54,16 @@ def test_an_invalid_value_is_reported_as_it_was_parsed(toy: Project) -> None:
     )
 
 
-def test_every_bad_setting_is_named_at_once_with_its_file(toy: Project) -> None:
+def test_every_bad_setting_is_named_at_once_with_its_file_and_line(toy: Project) -> None:
     (toy.configs / "mine.yaml").write_text(
-        "train: {epochs: 0, epoch: 3}\n"
-        "resources: {trian: {cpu: 1}, train: {gpus: 1}}\n"
+        "train: {epochs: 0, epoch: 3, device: gpu}\n"
+        "resources:\n"
+        "  # a comment\n"
+        "  trian: {cpu: 1}\n"
+        "  train:\n"
+        "    gpus: 1\n"
         "caching: {always_run: [evalute, register]}\n"
-        "nonsense: 1\n"
+        "trian: {epochs: 1}\n"
     )
     base = toy.configs / "base.yaml"
     base.write_text(base.read_text() + "ingest: {rows: many}\n")
@@ -67,17 +71,28 @@ def test_every_bad_setting_is_named_at_once_with_its_file(toy: Project) -> None:
         "these settings are wrong:\n"
         "  --set evaluate.devise=cpu: evaluate.devise: there is no such setting; "
         "did you mean device?\n"
-        "  configs/base.yaml: ingest.rows: Input should be a valid integer, unable to parse string "
+        "  configs/base.yaml:8: ingest.rows: Input should be a valid integer, unable to parse string "
         "as an integer\n"
-        "  configs/mine.yaml: caching.always_run: no cached stage is called 'evalute'; "
+        "  configs/mine.yaml:1: train.device: Input should be 'auto', 'cpu', 'cuda' or 'mps'\n"
+        "  configs/mine.yaml:1: train.epoch: there is no such setting; did you mean epochs?\n"
+        "  configs/mine.yaml:1: train.epochs: Input should be greater than 0\n"
+        "  configs/mine.yaml:4: resources.trian: there is no such stage; did you mean train?\n"
+        "  configs/mine.yaml:6: resources.train.gpus: there is no such setting; did you mean gpu?\n"
+        "  configs/mine.yaml:7: caching.always_run: no cached stage is called 'evalute'; "
         "did you mean evaluate?\n"
-        "  configs/mine.yaml: caching.always_run: no cached stage is called 'register'; "
+        "  configs/mine.yaml:7: caching.always_run: no cached stage is called 'register'; "
         "there is: ingest, preprocess, validate, train, evaluate\n"
-        "  configs/mine.yaml: nonsense: there is no such setting\n"
-        "  configs/mine.yaml: resources.train.gpus: there is no such setting; did you mean gpu?\n"
-        "  configs/mine.yaml: resources.trian: there is no such stage; did you mean train?\n"
-        "  configs/mine.yaml: train.epoch: there is no such setting; did you mean epochs?\n"
-        "  configs/mine.yaml: train.epochs: Input should be greater than 0"
+        "  configs/mine.yaml:8: trian: there is no such setting; did you mean train?"
+    )
+
+
+def test_a_name_that_stands_twice_is_reported(toy: Project) -> None:
+    (toy.configs / "mine.yaml").write_text(
+        "train: {epochs: 5}\nregister: {min_accuracy: 0}\ntrain:\n  patience: 3\n  patience: 4\n"
+    )
+    assert fail("mine") == (
+        "configs/mine.yaml:3: train stands here again, after line 1: keep one of them\n"
+        "  configs/mine.yaml:5: patience stands here again, after line 4: keep one of them"
     )
 
 
@@ -111,16 +126,17 @@ def test_settings_may_name_a_stage_that_the_project_adds(toy: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("train: {epochs: 1", "is not valid YAML: line 2: expected ',' or '}', but got '<stream"),
-        ("a: b: c", "is not valid YAML: line 1: mapping values are not allowed here"),
-        ("- 1", "must hold `name: value` lines"),
-        ("text", "must hold `name: value` lines"),
+        ("train: {epochs: 1", ":2: not valid YAML: expected ',' or '}', but got '<stream"),
+        ("a: b: c", ":1: not valid YAML: mapping values are not allowed here"),
+        ("- 1", " must hold `name: value` lines"),
+        ("text", " must hold `name: value` lines"),
+        ("day: 2026-13-01", ": not valid YAML: month must be in 1..12"),
     ],
 )
 @pytest.mark.parametrize("name", ["base", "local"])
 def test_a_file_that_is_no_mapping_is_named(toy: Project, name: str, text: str, words: str) -> None:
     (toy.configs / f"{name}.yaml").write_text(text + "\n")
-    assert fail().startswith(f"configs/{name}.yaml {words}")
+    assert fail().startswith(f"configs/{name}.yaml{words}")
     assert "\n" not in fail()
 
 
@@ -130,7 +146,10 @@ def test_a_file_that_is_no_mapping_is_named(toy: Project, name: str, text: str, 
         ("train.epochs", "'train.epochs' is not of the form section.name=value"),
         ("train..epochs=1", "'train..epochs=1' is not of the form section.name=value"),
         ("=1", "'=1' is not of the form section.name=value"),
-        ("train.epochs={", "'train.epochs={' is not valid YAML after the =: line 1: "),
+        (
+            "train.epochs={",
+            "'train.epochs={' is not valid YAML after the =: expected the node content",
+        ),
     ],
 )
 def test_an_option_of_another_form_is_explained(toy: Project, assignment: str, words: str) -> None:

@@ -117,6 +117,23 @@ def test_all_problems_are_reported_at_once() -> None:
         assert f"\n  {problem}" in str(caught.value)
 
 
+def test_a_problem_in_the_file_is_reported_with_its_line(toy: Project) -> None:
+    path = toy.configs / "sweep.yaml"
+    path.write_text(
+        "search: gird\nmetric: val_los\nspace:\n  # a comment\n  train.learning_rat: [1]\n"
+        "  train.epochs: [0]\n"
+    )
+    with pytest.raises(PipelineError) as caught:
+        plan_sweep(read_sweep("sweep"), load_settings(), "sweep")
+    assert str(caught.value).splitlines() == [
+        "configs/sweep.yaml is wrong:",
+        "  configs/sweep.yaml:1: search: Input should be 'grid' or 'random'",
+        "  configs/sweep.yaml:5: space.train.learning_rat: train has no such setting; did you mean "
+        "train.learning_rate?",
+        "  configs/sweep.yaml:6: space.train.epochs: train.epochs: Input should be greater than 0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("document", "problem"),
     [

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from mlpo_kit.config.documents import find_line
 from mlpo_kit.errors import suggest
 
 Place = Sequence[str | int]  # such as ("tolerations", 0, "key")
@@ -44,24 +44,3 @@ def list_names(kind: Any, place: Place) -> list[str]:
         if type(None) in typing.get_args(kind):  # `Batch | None`
             kind = typing.get_args(kind)[0]
     return [field.name for field in fields(kind)] if is_dataclass(kind) else []
-
-
-def find_line(text: str, place: Place) -> int | None:
-    """Find the line of a place in a YAML text, counted from 1.
-
-    For a missing name, returns the line of the mapping that should contain it; None for the top
-    level.
-    """
-    node, line = yaml.compose(text, Loader=yaml.SafeLoader), None
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            item = next((pair for pair in node.value if pair[0].value == str(part)), None)
-            if item is None:
-                break
-            line, node = item[0].start_mark.line + 1, item[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

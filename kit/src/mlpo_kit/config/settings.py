@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mlpo_kit.config.documents import Document, merge, parse_yaml, set_value
+from mlpo_kit.config.documents import (
+    Document,
+    find_line,
+    locate,
+    merge,
+    parse_yaml,
+    set_value,
+)
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import CachingSettings, Resources, RetentionSettings, section
 from mlpo_kit.errors import PipelineError, suggest
 
 REGISTRY_VARIABLE = "MLFLOW_TRACKING_URI"
 Place = tuple[int | str, ...]  # the keys that lead to a setting in a document
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A file or an option that sets values: its name in messages, its document and its text."""
+
+    name: str
+    document: Document
+    text: str = ""  # empty for an option, which has no lines
+
+    def find_line(self, place: Place) -> int | None:
+        """Find the line that sets the value at a place; None for an option."""
+        return find_line(self.text, place) if self.text else None
 
 
 @section
@@ -104,9 +125,12 @@ def load_settings(profile: str = "local", changes: Sequence[str] = ()) -> Any:
 def read_profile(profile: str, changes: Sequence[str] = ()) -> Document:
     """Read a profile, overridden by `changes`, as one plain, checked document."""
     path = find_profile(profile)
-    configs = find_project().configs
-    name = f"configs/{path.name}" if path.parent == configs else str(path)
-    return parse_profile(path.read_text(encoding="utf-8"), changes, name)
+    return parse_profile(path.read_text(encoding="utf-8"), changes, name_file(path))
+
+
+def name_file(path: Path) -> str:
+    """Name a settings file in a message: `configs/local.yaml`, or its path if it is elsewhere."""
+    return f"configs/{path.name}" if path.parent == find_project().configs else str(path)
 
 
 def parse_profile(
@@ -119,14 +143,14 @@ def parse_profile(
     base = find_project().configs / "base.yaml"
     if not base.is_file():
         raise PipelineError(f"there is no {base}: it holds the settings that profiles change")
+    texts = {"configs/base.yaml": base.read_text(encoding="utf-8"), name: profile_text}
     layers = [
-        ("configs/base.yaml", parse_yaml(base.read_text(encoding="utf-8"), "configs/base.yaml")),
-        (name, parse_yaml(profile_text, name)),
-        *((f"--set {change}", change_setting({}, change)) for change in changes),
+        *(Layer(file, parse_yaml(text, file), text) for file, text in texts.items()),
+        *(Layer(f"--set {change}", change_setting({}, change)) for change in changes),
     ]
     document: Document = {}
-    for _, layer in layers:
-        document = merge(document, layer)
+    for layer in layers:
+        document = merge(document, layer.document)
     _check(document, layers)
     return document
 
@@ -161,10 +185,10 @@ def check_settings(document: Document) -> Any:
     return _check(document, ())
 
 
-def _check(document: Document, layers: Sequence[tuple[str, Document]]) -> Any:
-    """Build the settings from a document; messages say which of its `layers` is wrong.
+def _check(document: Document, layers: Sequence[Layer]) -> Any:
+    """Build the settings from a document; messages say which of its `layers` is wrong, and where.
 
-    `layers` are the names and documents that were merged into it, the lowest first.
+    `layers` are what was merged into it, the lowest first.
     """
     project = find_project()
     settings = project.load("settings", "Settings")
@@ -176,8 +200,12 @@ def _check(document: Document, layers: Sequence[tuple[str, Document]]) -> Any:
         listed = zip(error.errors(), describe_errors(error, settings), strict=True)
         problems += [(problem["loc"], text) for problem, text in listed]
     if problems:
-        lines = [f"{_find_layer(place, layers)}{text}" for place, text in problems]
-        raise PipelineError("\n  ".join(["these settings are wrong:", *sorted(lines)]))
+        located = sorted((*_find_layer(place, layers), text) for place, text in problems)
+        lines = [
+            f"{locate(name, line or None)}: {text}" if name else text
+            for name, line, text in located
+        ]
+        raise PipelineError("\n  ".join(["these settings are wrong:", *lines]))
     return checked
 
 
@@ -200,10 +228,13 @@ def _suggest_stage(name: str, known: Sequence[str]) -> str:
     return suggest(name, known) or f"; there is: {', '.join(known)}"
 
 
-def _find_layer(place: Place, layers: Sequence[tuple[str, Document]]) -> str:
-    """Return the file or option that sets the value at `place`, as the start of a message."""
-    for name, layer in reversed(layers):
-        value: Any = layer
+def _find_layer(place: Place, layers: Sequence[Layer]) -> tuple[str, int]:
+    """Find the file or option that sets the value at `place`, and the line there.
+
+    The name is empty if none does, the line is 0 if there is none.
+    """
+    for layer in reversed(layers):
+        value: Any = layer.document
         for step in place:
             if not isinstance(value, dict):
                 break
@@ -212,8 +243,8 @@ def _find_layer(place: Place, layers: Sequence[tuple[str, Document]]) -> str:
                 break
             value = value[step]
         if place and value is not None:
-            return f"{name}: "
-    return ""
+            return layer.name, layer.find_line(place) or 0
+    return "", 0
 
 
 def describe_errors(error: ValidationError, cls: Any = None) -> list[str]:

@@ -29,7 +29,7 @@ def plan_named_sweep(name: str | None, settings: Any) -> PlannedSweep | None:
     if name is None:
         return None
     document = read_sweep(name)
-    return (document, *plan_sweep(document, settings))
+    return (document, *plan_sweep(document, settings, name))
 
 
 def add_trials(tracing: Tracing, stage: Stage[Any], arguments: dict[str, Any]) -> Any:

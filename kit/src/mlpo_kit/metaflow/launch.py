@@ -55,7 +55,7 @@ def run_flow(
         from mlpo_kit.search.sweep import plan_sweep, read_sweep
 
         space = read_sweep(sweep)
-        plan_sweep(space, settings)  # raises if the file is wrong, before Metaflow starts
+        plan_sweep(space, settings, sweep)  # raises if the file is wrong, before Metaflow starts
         options = ["--config-value", "space", json.dumps(space)]
     arguments = name_changes(changes)
     if not use_cache:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mlpo_kit.config.documents import parse_yaml
+from mlpo_kit.config.documents import find_line, locate, parse_yaml
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import count_nodes
-from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.config.settings import BaseSettings, name_file
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.search.space import (
@@ -56,16 +56,19 @@ def read_sweep(name: str) -> dict[str, Any]:
 
     Raises PipelineError if it does not exist or is not a YAML mapping.
     """
-    path = Path(name) if name.endswith(".yaml") else find_project().configs / f"{name}.yaml"
+    path = _find_file(name)
     if not path.is_file():
         raise PipelineError(f"there is no sweep file {path}; configs/sweep.yaml is an example")
-    return parse_yaml(path.read_text(encoding="utf-8"), path.name)
+    return parse_yaml(path.read_text(encoding="utf-8"), name_file(path))
 
 
-def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, list[Trial]]:
+def plan_sweep(
+    document: dict[str, Any], config: BaseSettings, name: str | None = None
+) -> tuple[Sweep, list[Trial]]:
     """Check a sweep's document against the settings; returns the sweep and its trials, in order.
 
-    Raises PipelineError that lists every problem.
+    Raises PipelineError that lists every problem, with the line in the file that `read_sweep` read
+    under this `name`.
     """
     sweep, axes, problems = check_sweep(document, config)
     stage = load_pipeline().training_stage
@@ -83,8 +86,7 @@ def plan_sweep(document: dict[str, Any], config: BaseSettings) -> tuple[Sweep, l
             problem for trial in trials for problem in find_problems(config, trial.changes)
         )
     if problems:
-        listed = "".join(f"\n  {problem}" for problem in problems)
-        raise PipelineError(f"configs/sweep.yaml, or the file used instead, is wrong:{listed}")
+        raise PipelineError("\n  ".join(_describe_problems(problems, name)))
     return sweep, trials
 
 
@@ -101,6 +103,27 @@ def read_metric(metric: str, values: Mapping[str, Any]) -> float | None:
         value = value.get(name) if isinstance(value, Mapping) else None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number else None
+
+
+def _find_file(name: str) -> Path:
+    return Path(name) if name.endswith(".yaml") else find_project().configs / f"{name}.yaml"
+
+
+def _describe_problems(problems: Sequence[str], name: str | None) -> list[str]:
+    """Return a heading and the problems, each with its line if the file's name is known.
+
+    A problem begins with its place: `metric: ...` or `space.train.epochs: ...`.
+    """
+    if name is None:
+        return ["configs/sweep.yaml, or the file used instead, is wrong:", *problems]
+    path = _find_file(name)
+    text, file = path.read_text(encoding="utf-8"), name_file(path)
+    lines = [f"{file} is wrong:"]
+    for problem in problems:
+        section, _, setting = problem.partition(": ")[0].partition(".")
+        line = find_line(text, [section, setting] if setting else [section])
+        lines.append(f"{locate(file, line)}: {problem}")
+    return lines
 
 
 def _combine(axes: dict[str, Axis]) -> list[dict[str, Any]]:

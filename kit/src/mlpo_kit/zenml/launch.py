@@ -46,7 +46,9 @@ def make_request(
     settings = check_settings(document)
     space = None if sweep is None else read_sweep(sweep)
     if space is not None:
-        plan_sweep(space, settings)  # raises PipelineError that lists everything wrong with it
+        plan_sweep(
+            space, settings, sweep
+        )  # raises PipelineError that lists everything wrong with it
     name = f"{datetime.now(timezone.utc):%Y-%m-%d-%H-%M-%S-%f}-{os.getpid()}"
     return Request(name, settings, document, use_cache, space, tuple(skip))
 
