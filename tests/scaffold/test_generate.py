@@ -50,6 +50,13 @@ def test_the_same_answers_give_the_same_bytes(minimal, orchestrator, tmp_path):
     assert hash_tree(again, files) == hash_tree(minimal.path, list_files(minimal.path))
 
 
+def test_make_help_prints_what_a_reader_can_use(minimal):
+    shown = minimal.make("help").stdout
+    assert "http://127.0.0.1:8000\n" in shown
+    assert "$" not in shown
+    assert "http://127.0.0.1:9000\n" in minimal.make("help", "PORT=9000").stdout
+
+
 def test_the_library_is_the_same_in_every_project(minimal, maximal):
     (one,), (other,) = ((project.path / "vendor").iterdir() for project in (minimal, maximal))
     assert one.name == other.name

@@ -55,6 +55,7 @@ def test_it_sets_up_checks_tests_runs_and_builds(project, workflow):
     assert {word for word in targets if "=" not in word} <= known
     for wanted in ("setup", "lint", "test", "run", "image", "validate"):
         assert wanted in targets
+    assert "make run ARGS=--require-promotion" in commands(workflow)
     samples = "digits" not in (project.path / "configs" / "base.yaml").read_text()
     assert ("sample-data" in targets) == samples
 

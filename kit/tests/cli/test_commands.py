@@ -176,6 +176,31 @@ def test_the_exit_code_says_that_a_run_was_preempted_or_interrupted(
 
 
 @pytest.mark.slow
+def test_weights_that_are_gone_are_brought_back_by_the_command_that_is_named(
+    call: Call, toy: Project
+) -> None:
+    call("run")
+    first = run_id = read(call("table", "--json"))["run_id"]
+    weights = toy.root / "runs" / run_id / "train" / "model.json"
+    for verb, damage in (
+        ("serve", lambda: weights.unlink()),
+        ("predict", lambda: weights.write_text("{}")),
+    ):
+        damage()
+        code, out, err = call(verb)
+        assert (code, out) == (1, "")
+        assert err.startswith(
+            "error: the weights of version 1, the champion, are gone or were changed "
+            f"(runs/{run_id}/train/model.json in {toy.root}): `make run` trains them again if code, "
+            f"data and settings are those of run {first}, otherwise a new version; `make rollback`"
+        )
+        assert read(call("run", "--json"))["model"]["version"] == 1
+        run_id = read(call("table", "--json"))["run_id"]
+        weights = toy.root / "runs" / run_id / "train" / "model.json"
+        assert weights.exists()
+
+
+@pytest.mark.slow
 def test_prune_shows_and_applies(call: Call) -> None:
     changes = ["--set", "retention.auto=false", "--set", "ingest.rows=50"]
     call("run", *changes)

@@ -71,8 +71,8 @@ def test_every_bad_setting_is_named_at_once_with_its_file_and_line(toy: Project)
         "these settings are wrong:\n"
         "  --set evaluate.devise=cpu: evaluate.devise: there is no such setting; "
         "did you mean device?\n"
-        "  configs/base.yaml:8: ingest.rows: Input should be a valid integer, unable to parse string "
-        "as an integer\n"
+        "  configs/base.yaml:8: ingest.rows: Input should be a valid integer, unable to parse "
+        "string as an integer\n"
         "  configs/mine.yaml:1: train.device: Input should be 'auto', 'cpu', 'cuda' or 'mps'\n"
         "  configs/mine.yaml:1: train.epoch: there is no such setting; did you mean epochs?\n"
         "  configs/mine.yaml:1: train.epochs: Input should be greater than 0\n"
@@ -148,7 +148,7 @@ def test_a_file_that_is_no_mapping_is_named(toy: Project, name: str, text: str, 
         ("=1", "'=1' is not of the form section.name=value"),
         (
             "train.epochs={",
-            "'train.epochs={' is not valid YAML after the =: expected the node content",
+            "'train.epochs={' is not valid YAML after the =: expected",
         ),
     ],
 )

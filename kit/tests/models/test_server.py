@@ -85,8 +85,9 @@ def test_the_champion_predicts_test_rows(make_project_run: MakeRun) -> None:
     run_pipeline(run)
     champion = open_registry(run.settings).champion()
     assert champion is not None
-    document = predict_test_rows(run.store, champion, 5)
+    document = predict_test_rows(run.store, champion.number, run.store.open(champion.model), 5)
     assert len(document["predictions"]["labels"]) == len(document["truth"]) == 5
+    assert len(set(document["truth"])) == 5
     assert "the truth is " in format_predictions(document)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from safetensors.numpy import load_file
 from scaffold import Inputs, MakeRun, prepare_inputs
 
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.plan import format_plan, plan_run
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.records import read_record
 from mlpo_kit.runs.workspace import Run, Workspace
@@ -99,10 +102,18 @@ def test_a_killed_training_resumes_to_the_same_model(
     assert record.state == "killed"
     assert len(list_checkpoints(run)) <= 3  # one may be too new to be known
     again = make_project_run("again", train={"checkpoint_seconds": 0, "epochs": 2})
+    plan = format_plan(plan_run(again))
+    assert re.search(
+        r"train +run +.*; it resumes from the checkpoint of run killed, epoch 1, step \d+", plan
+    )
+    assert "resumes" not in format_plan(plan_run(replace(again, use_cache=False)))
+    longer = make_project_run("longer", train={"epochs": 3})
+    assert "resumes" not in format_plan(plan_run(longer))
     done = train(again, inputs)
     assert "resuming after epoch 0, step" in caplog.text
     assert done.model.sha256 == whole.model.sha256
     assert (done.val_loss, done.val_accuracy) == (whole.val_loss, whole.val_accuracy)
+    assert "resumes" not in format_plan(plan_run(make_project_run("then", train={"epochs": 2})))
     assert len(list(again.store.files("checkpoints"))) <= 1  # not known to anybody: it expires
 
 

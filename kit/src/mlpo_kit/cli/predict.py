@@ -22,10 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the champion's predictions and the true values."""
-    from mlpo_kit.models.choosing import find_champion
+    from mlpo_kit.models.choosing import find_champion, open_weights
     from mlpo_kit.models.predict import format_predictions, predict_test_rows
 
     settings = load_settings(chosen.profile)
-    document = predict_test_rows(open_store(settings), find_champion(settings), chosen.rows)
+    champion = find_champion(settings)
+    store = open_store(settings)
+    model = open_weights(store, champion)
+    document = predict_test_rows(store, champion.number, model, chosen.rows)
     write_answer(chosen, document, format_predictions(document))
     return DONE

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlpo_kit.caching.entries import find_reason_to_run
 from mlpo_kit.execution.runner import Lookup, find_oldest_usable, identify, look_up
 from mlpo_kit.runs.pipeline import Stage
-from mlpo_kit.runs.workspace import Run
+from mlpo_kit.runs.workspace import Run, Workspace
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Step:
     stage: str
     verdict: str
     reason: str
+    checkpoint: str | None = None  # what it would resume from: `run 7, epoch 3, step 12`
 
 
 def plan_run(run: Run) -> list[Step]:
@@ -37,7 +39,9 @@ def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Any]) -> tuple[S
     inputs = {name: outputs[key] for name, key in stage.inputs.items() if key in outputs}
     if len(inputs) == len(stage.inputs):
         lookup = look_up(run, stage, inputs)
-        return Step(stage.name, "hit" if lookup.state == "hit" else "run", lookup.reason), lookup
+        if lookup.state == "hit":
+            return Step(stage.name, "hit", lookup.reason), lookup
+        return Step(stage.name, "run", lookup.reason, _find_checkpoint(run, stage, lookup)), lookup
     lookup = identify(run, stage, inputs)
     if lookup.state == "off" or lookup.parts is None:
         return Step(stage.name, "run", lookup.reason), None
@@ -49,10 +53,25 @@ def _plan_stage(run: Run, stage: Stage[Any], outputs: dict[str, Any]) -> tuple[S
     return Step(stage.name, "depends", f"on the result of {' and '.join(producers)}"), None
 
 
+def _find_checkpoint(run: Run, stage: Stage[Any], lookup: Lookup) -> str | None:
+    """Describe the checkpoint that the stage would resume from; None if there is none."""
+    refs = Workspace(run, stage.name, lookup.key).read_checkpoints() if lookup.key else []
+    ref = next(filter(run.store.has, refs), None)
+    if ref is None:
+        return None
+    name = ref.key.rpartition("/")[2].removesuffix(".pt")
+    match = re.fullmatch(r"(.+)-(\d+)-(\d+)", name)  # as the kit's training loop names it
+    return f"run {match[1]}, epoch {match[2]}, step {match[3]}" if match else name
+
+
 def format_plan(steps: list[Step]) -> str:
     """Format a plan for people."""
     width = max(11, *(len(step.stage) for step in steps))
-    return "\n".join(f"  {s.stage:<{width}} {s.verdict:<8} {s.reason}" for s in steps)
+    return "\n".join(
+        f"  {s.stage:<{width}} {s.verdict:<8} {s.reason}"
+        + (f"; it resumes from the checkpoint of {s.checkpoint}" if s.checkpoint else "")
+        for s in steps
+    )
 
 
 def to_document(steps: list[Step]) -> dict[str, Any]:

@@ -6,19 +6,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.models.client import serving
-from mlpo_kit.models.registry import Version
 from mlpo_kit.runs.records import find_newest_run, read_records
 from mlpo_kit.store import Store
 from mlpo_kit.training.splits import open_splits
 
 
-def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, Any]:
-    """Let the served champion predict the first test rows of the newest run.
+def predict_test_rows(store: Store, version: int, model: Path, count: int) -> dict[str, Any]:
+    """Let a served model predict test rows of the newest run, of as many classes as possible.
 
-    Returns a document with the predictions and the true values. Raises PipelineError if the newest
-    run has no test rows yet.
+    `version` is the number of the model in the registry, `model` its file. Returns a document with
+    the predictions and the true values of `count` rows. Raises PipelineError if the newest run has
+    no test rows yet.
     """
     run_id = find_newest_run(store)
     records = read_records(store, run_id) if run_id else {}
@@ -33,20 +35,34 @@ def predict_test_rows(store: Store, champion: Version, rows: int) -> dict[str, A
             f"the data of run {run_id} is gone ({error}): `make run` reads it again; an imported "
             "run has no data, and `make serve` needs none"
         ) from None
-    test, selection = splits["test"], slice(rows)
+    test, classes = splits["test"], note.get("classes")
+    rows = choose_rows(test.targets, count) if classes else np.arange(len(test))[:count]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
-        with serving(store.open(champion.model), log, startup_seconds=120) as server:
-            predictions = server.predict(test.read_samples(selection))
+        with serving(model, log, startup_seconds=120) as server:
+            predictions = server.predict(test.read_samples(rows))
             url = server.url
-    classes, numbers = note.get("classes"), test.targets[selection].tolist()
+    numbers = test.targets[rows].tolist()
     return {
         "schema_version": 1,
-        "version": champion.number,
+        "version": version,
         "url": f"{url}/predict",
         "predictions": predictions,
         "truth": [classes[int(number)] if classes else number for number in numbers],
     }
+
+
+def choose_rows(classes: np.ndarray, count: int) -> np.ndarray:
+    """Choose rows so that as many classes as possible are among them, none twice as often.
+
+    `classes` [n] are the classes of all rows. Returns at most `count` row numbers in order: first
+    the first row of each class, then the second, and so on.
+    """
+    turns = np.empty(len(classes), np.int64)  # how many rows of its class come before a row
+    for name in np.unique(classes):
+        (places,) = np.nonzero(classes == name)
+        turns[places] = np.arange(len(places))
+    return np.sort(np.argsort(turns, kind="stable")[:count])
 
 
 def format_predictions(document: dict[str, Any]) -> str:

@@ -90,7 +90,7 @@ def compare_predictions(served: np.ndarray, offline: np.ndarray, tolerance: floa
     if served.shape != offline.shape:
         raise PipelineError(
             f"the served model answers with shape {served.shape}, the evaluation with "
-            f"{offline.shape}: the model was not deployed, the champion stays"
+            f"{offline.shape}: the model was not deployed"
         )
     differences = np.abs(served - offline).reshape(len(served), -1).max(axis=1)
     largest = float(differences.max())
@@ -99,8 +99,7 @@ def compare_predictions(served: np.ndarray, offline: np.ndarray, tolerance: floa
         raise PipelineError(
             "the served model differs from the evaluation: "
             f"{int((~(differences <= tolerance)).sum())} of {len(served)} rows by more than "
-            f"{tolerance:g}, row {row} most, by {largest:.4f}. The model was not deployed, the "
-            "champion stays"
+            f"{tolerance:g}, row {row} most, by {largest:.4f}. The model was not deployed"
         )
     return largest
 

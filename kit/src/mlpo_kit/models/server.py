@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
+from mlpo_kit.models.ports import listen
 from mlpo_kit.models.predictor import Predictor, load_predictor
 from mlpo_kit.store.files import hash_file, write_text
 
@@ -45,10 +45,11 @@ def serve_model(
 ) -> None:
     """Serve until a signal stops the process.
 
-    Port 0 picks a free port. The URL is written to the file `ready` once the port is open.
+    Port 0 picks a free port. The URL is written to the file `ready` once the port is open. Raises
+    PipelineError if the port can't be used.
     """
-    app = create_app(load_predictor(model), hash_file(model), version)
-    with socket.create_server((host, port)) as listener:
+    with listen(host, port) as listener:  # first: loading a model takes time
+        app = create_app(load_predictor(model), hash_file(model), version)
         url = f"http://{host}:{listener.getsockname()[1]}"
         if ready is not None:
             write_text(ready, url)

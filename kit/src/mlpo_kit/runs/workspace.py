@@ -85,12 +85,20 @@ class Workspace:
         """The key of the folder with the checkpoints of this work; later attempts share it."""
         return f"checkpoints/{self.key or self.run.id}"
 
+    def read_checkpoints(self) -> list[Ref]:
+        """Read the index of the checkpoints to resume from, the newest first.
+
+        With the cache off, those of other runs do not count.
+        """
+        origin, refs = self._read_index()
+        return refs if self.run.use_cache or origin in (self.run.id, self.run.resumes) else []
+
     def drop_checkpoints(self) -> None:
         """Delete the checkpoints, except those that another run of the same work is writing."""
-        index, indexed = f"{self.checkpoints}/index.json", set[str]()
-        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            refs = self.store.read_json(index)["newest_first"]
-            indexed = {Ref(**ref).key for ref in refs}
+        index, indexed = (
+            f"{self.checkpoints}/index.json",
+            {ref.key for ref in self._read_index()[1]},
+        )
         prefix = f"{self.checkpoints}/{self.run.id}-"
         present = [item.key for item in self.store.files(self.checkpoints)]
         finished = [key for key in present if key in indexed | {index} or key.startswith(prefix)]
@@ -98,6 +106,13 @@ class Workspace:
             self.store.delete_tree(self.checkpoints)
         else:
             self.store.delete(finished)
+
+    def _read_index(self) -> tuple[str, list[Ref]]:
+        """Read which run wrote the index of the checkpoints, and what it lists."""
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            index = self.store.read_json(f"{self.checkpoints}/index.json")
+            return index["run_id"], [Ref(**ref) for ref in index["newest_first"]]
+        return "", []
 
     @property
     def folder(self) -> str:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from typing import Any
 
 import torch
 
 from mlpo_kit.errors import IntegrityError
 from mlpo_kit.runs.workspace import Workspace
-from mlpo_kit.store.base import Ref
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +36,7 @@ class Checkpoints:
 
     def newest(self, device: torch.device) -> dict[str, Any] | None:
         """Load the newest intact state, with tensors on `device`; None if there is none."""
-        for ref in self._read_index():
+        for ref in self._work.read_checkpoints():
             try:
                 path = self._work.open(ref)
             except IntegrityError as error:
@@ -54,7 +52,7 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any], name: str) -> None:
         """Save a state of tensors and plain values; delete all but this and the previous one."""
-        store, earlier = self._work.store, self._read_index()
+        store, earlier = self._work.store, self._work.read_checkpoints()
         key = f"{self._work.checkpoints}/{self._work.run.id}-{name}.pt"
         torch.save(state, store.folder(self._work.checkpoints) / key.rpartition("/")[2])
         kept = [store.put(key), *(ref for ref in earlier if ref.key != key)]
@@ -67,12 +65,3 @@ class Checkpoints:
         old = {ref.key for ref in earlier} | {key for key in present if key.startswith(prefix)}
         store.delete(old - {ref.key for ref in kept[:KEPT]})
         self._written = time.monotonic()
-
-    def _read_index(self) -> list[Ref]:
-        """Read the index, the newest first; with the cache off, ignore that of other runs."""
-        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            index = self._work.store.read_json(self._index)
-            run = self._work.run
-            if run.use_cache or index["run_id"] in (run.id, run.resumes):
-                return [Ref(**ref) for ref in index["newest_first"]]
-        return []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import load_settings
+from mlpo_kit.models.ports import check_port
 from mlpo_kit.zenml.environment import use_local_store
 from mlpo_kit.zenml.local_store import open_local_store
 
@@ -18,11 +19,12 @@ HELP = "serve ZenML's dashboard at http://127.0.0.1:8237 until Ctrl-C"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --port."""
-    parser.add_argument("--port", type=int, default=8237)
+    parser.add_argument("--port", type=int, default=8237, help="the port (default: 8237)")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Serve the dashboard until Ctrl-C."""
+    check_port("127.0.0.1", chosen.port, "make dashboard ARGS='--port {}'")
     home = use_local_store(load_settings().local_root, find_project().root)
     with open_local_store(home):
         from zenml.client import Client

@@ -46,9 +46,7 @@ def make_request(
     settings = check_settings(document)
     space = None if sweep is None else read_sweep(sweep)
     if space is not None:
-        plan_sweep(
-            space, settings, sweep
-        )  # raises PipelineError that lists everything wrong with it
+        plan_sweep(space, settings, sweep)  # raises if the file is wrong
     name = f"{datetime.now(timezone.utc):%Y-%m-%d-%H-%M-%S-%f}-{os.getpid()}"
     return Request(name, settings, document, use_cache, space, tuple(skip))
 
