@@ -21,7 +21,7 @@ from mlpo_kit.models.choosing import (
 )
 from mlpo_kit.models.registry import CHAMPION, Version
 from mlpo_kit.reports.page import build_report_or_reason
-from mlpo_kit.runs.find import find_run
+from mlpo_kit.runs.identify import find_run
 from mlpo_kit.runs.imports import read_import
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
 from mlpo_kit.runs.records import Record, locate_sweep, read_record, read_records

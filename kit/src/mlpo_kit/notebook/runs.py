@@ -13,7 +13,7 @@ import numpy as np
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import IntegrityError, PipelineError, suggest
 from mlpo_kit.notebook.drawing import Drawing, draw_history
-from mlpo_kit.runs.find import find_run
+from mlpo_kit.runs.identify import find_run
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.runs.records import Record, read_existing_records
 from mlpo_kit.runs.summary import find_metrics, find_status
