@@ -183,17 +183,18 @@ def test_weights_that_are_gone_are_brought_back_by_the_command_that_is_named(
     first = run_id = read(call("table", "--json"))["run_id"]
     weights = toy.root / "runs" / run_id / "train" / "model.json"
     for verb, damage in (
-        ("serve", lambda: weights.unlink()),
-        ("predict", lambda: weights.write_text("{}")),
+        ("serve", Path.unlink),
+        ("predict", lambda path: path.write_text("{}")),
     ):
-        damage()
+        damage(weights)
         code, out, err = call(verb)
         assert (code, out) == (1, "")
-        assert err.startswith(
-            "error: the weights of version 1, the champion, are gone or were changed "
-            f"(runs/{run_id}/train/model.json in {toy.root}): `make run` trains them again if code, "
-            f"data and settings are those of run {first}, otherwise a new version; `make rollback`"
-        )
+        assert err.startswith("error: the weights of version 1 are gone or were changed (store://")
+        assert "train/model.json" in err
+        assert (
+            "`make run` trains them again if code, data and settings are those of run "
+            f"{first}, `mlpo-kit import`"
+        ) in err
         assert read(call("run", "--json"))["model"]["version"] == 1
         run_id = read(call("table", "--json"))["run_id"]
         weights = toy.root / "runs" / run_id / "train" / "model.json"

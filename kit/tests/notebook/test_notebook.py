@@ -81,7 +81,7 @@ def test_what_is_not_there_is_told_with_what_brings_it_back(
         return str(caught.value)
 
     assert "no model is deployed yet: `make run`" in tell(mlpo_kit.open_model)
-    assert "there is no run yet: `make run` starts one" in tell(mlpo_kit.open_run)
+    assert "there are no runs yet: `make run` starts one" in tell(mlpo_kit.open_run)
     run = make_run("a-1")
     results = run_pipeline(run)
     assert "there is no version 7 of toy: the newest is 1" in tell(lambda: mlpo_kit.open_model(7))
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_told_with_what_brings_it_back(
     run.store.delete([results["train"].model.key])
     words = tell(mlpo_kit.open_model)
     assert "the weights of version 1 are gone" in words
-    assert "`mlpo-kit import` brings them back" in words
+    assert "`mlpo-kit import` takes them from an exported file" in words
     run_pipeline(make_run("a-2", use_cache=False))
     run.store.delete_tree("runs/a-1")
     assert mlpo_kit.open_model().run.id == "a-2"  # which holds the weights

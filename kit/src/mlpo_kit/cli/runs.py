@@ -13,6 +13,7 @@ from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.tracking import send_in_background
 from mlpo_kit.models.champion import find_champion_number
 from mlpo_kit.runs.listing import WIDTH, Listing, describe_runs, format_runs
 from mlpo_kit.runs.overview import RunOverview, read_overviews
@@ -86,6 +87,7 @@ def run(chosen: argparse.Namespace) -> int:
     filters, statuses = list(map(parse_filter, chosen.where)), parse_statuses(chosen.status)
     since = None if chosen.since is None else parse_since(chosen.since, now)
     settings, pipeline = load_settings(chosen.profile), load_pipeline()
+    send_in_background(settings)
     overviews = read_overviews(open_store(settings), pipeline, chosen.trials)
     columns = _parse_columns(chosen.columns)
     check_names([item.name for item in filters], overviews.runs, "--where")

@@ -89,7 +89,8 @@ def open_weights(store: Store, version: Version) -> Path:
         return store.open(version.model)
     except IntegrityError as error:
         raise PipelineError(
-            f"the weights of version {version.number} are gone ({error}): `mlpo-kit import` brings "
-            "them back from an exported file, and so does a run that trains the same model; "
-            "`make rollback` returns to the champion before"
+            f"the weights of version {version.number} are gone or were changed ({error}): `make "
+            f"run` trains them again if code, data and settings are those of run {version.run_id}, "
+            "`mlpo-kit import` takes them from an exported file, and `make rollback` makes the "
+            "previous champion the champion again"
         ) from None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from mlpo_kit.errors import PipelineError
@@ -22,6 +20,7 @@ from mlpo_kit.runs.comparison import Difference
 from mlpo_kit.runs.listing import format_seconds, format_time, shorten_ids
 from mlpo_kit.runs.overview import RunOverview
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
+from mlpo_kit.runs.progress import read_progress
 from mlpo_kit.runs.records import read_records
 from mlpo_kit.store import Store
 
@@ -74,26 +73,9 @@ def read_epochs(store: Store, pipeline: Pipeline, run_id: str) -> Epochs:
     stage = pipeline.training_stage
     results = RunResults(store, read_records(store, run_id))
     epochs = [line for line in results.read_lines(f"{stage}.history") if isinstance(line, dict)]
-    return epochs or read_progress(store, run_id, stage)
-
-
-def read_progress(store: Store, run_id: str, stage: str) -> Epochs:
-    """Read the epochs that a stage has logged, by number; the first line of an epoch counts.
-
-    Lines that are damaged or not complete are left out.
-    """
-    epochs: dict[Any, dict[str, Any]] = {}
-    try:
-        lines = store.read(f"runs/{run_id}/{stage}/progress.jsonl").splitlines()
-    except FileNotFoundError:
-        return []
-    for line in lines:
-        with suppress(ValueError, TypeError):
-            document = json.loads(line)
-            if isinstance(document, dict):
-                document.pop("time", None)
-                epochs.setdefault(document.get("epoch", len(epochs) + 1), document)
-    return list(epochs.values())
+    return epochs or [
+        {"epoch": epoch.number, **epoch.metrics} for epoch in read_progress(store, run_id, stage)
+    ]
 
 
 def _make_row(row: Difference) -> dict[str, Any]:

@@ -5,9 +5,6 @@ The text and the document here are those of `mlpo-kit diff`; the page is in `com
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -25,6 +22,7 @@ from mlpo_kit.runs.listing import WIDTH, format_seconds, format_stamp, format_ti
 from mlpo_kit.runs.overview import RunOverview, read_overview
 from mlpo_kit.runs.pipeline import Pipeline
 from mlpo_kit.runs.records import is_of_older_project
+from mlpo_kit.runs.snapshot import list_members, read_snapshot
 from mlpo_kit.runs.start import Start, read_start
 from mlpo_kit.store.base import Store
 from mlpo_kit.store.files import to_json
@@ -38,19 +36,6 @@ def read_comparison(store: Store, pipeline: Pipeline, run_ids: Sequence[str]) ->
     runs = [_read_run(store, pipeline, run_id) for run_id in run_ids]
     starts = [read_start(store, run_id) for run_id in run_ids]
     return compare_runs(runs, starts, [_read_files(store, start) for start in starts])
-
-
-def read_snapshot(store: Store, digest: str) -> Files | None:
-    """Read the files of a snapshot by path; None if it is missing or was changed."""
-    try:
-        content = store.read(f"snapshots/{digest}.zip")
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [item.filename for item in archive.infolist() if not item.is_dir()]
-            return {name: archive.read(name) for name in names}
-    except (FileNotFoundError, zipfile.BadZipFile):
-        return None
 
 
 def describe_comparison(comparison: Comparison) -> dict[str, Any]:
@@ -135,8 +120,14 @@ def _read_run(store: Store, pipeline: Pipeline, run_id: str) -> RunOverview:
 
 
 def _read_files(store: Store, start: Start | None) -> Files | None:
-    has_snapshot = start is not None and start.snapshot is not None
-    return read_snapshot(store, str(start.snapshot)) if start and has_snapshot else None
+    """Read the files of a run's snapshot by path; None if it is missing or was changed."""
+    if start is None or start.snapshot is None:
+        return None
+    try:
+        archive = read_snapshot(store, start.snapshot).archive
+    except (FileNotFoundError, PipelineError):
+        return None
+    return {member.name: member.content for member in list_members(archive)}
 
 
 def _describe_run(run: RunOverview) -> dict[str, Any]:
