@@ -96,6 +96,7 @@ def _run_like(
     from mlpo_kit.runs.snapshot import read_snapshot
     from mlpo_kit.runs.start import read_start
     from mlpo_kit.store import open_store
+    from mlpo_kit.store.files import write_text
 
     store = open_store(BaseSettings(project="", storage_root=storage_root))
     run_id = find_run(store, like)
@@ -119,7 +120,7 @@ def _run_like(
     stages = {name: record.settings for name, record in read_records(store, run_id).items()}
     settings: dict[str, Any] = {**start.settings, **stages}
     profile = copy.with_name(f"{copy.name}.{run_id}.yaml")
-    profile.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    write_text(profile, yaml.safe_dump(settings))
     git = GitState(start.commit, start.is_clean)
     _restart(copies.make_variables(copy, snapshot, git), _use_profile(arguments, profile))
 
