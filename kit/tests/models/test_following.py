@@ -230,3 +230,9 @@ def test_a_real_server_is_tracked_to_and_catches_up_after_it_was_away(
         assert files == {"report.html", "evaluation.json"}
         (version,) = client.search_model_versions()
         assert version.run_id == last.info.run_id
+
+        # A pod ends with its stage, so the last one waits until everything was sent.
+        pods = make_run("3", compute="kubernetes", storage_root=str(tmp_path / "toy"))
+        run_pipeline(pods)
+        assert tracking.list_unsent(pods.store) == []
+        assert tracked("3").info.status == "FINISHED"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpo_kit.caching.key import flatten
+from mlpo_kit.config.documents import flatten
 from mlpo_kit.errors import IntegrityError
 from mlpo_kit.runs.pipeline import Pipeline
 from mlpo_kit.runs.progress import Epoch, parse_epoch, read_progress
