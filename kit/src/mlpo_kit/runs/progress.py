@@ -47,7 +47,7 @@ def read_progress(store: Store, run_id: str, stage: str) -> list[Epoch]:
     epochs: dict[int, Epoch] = {}
     stored, local = _read_stored(store, run_id, stage), _read_local(store, run_id, stage)
     for line in (stored if local == stored else stored + local).splitlines():
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, KeyError):
             document = json.loads(line)
             epoch = parse_epoch(document, len(epochs) + 1, float(document["time"]))
             epochs.setdefault(epoch.number, epoch)
