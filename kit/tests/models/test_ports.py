@@ -19,7 +19,7 @@ def test_a_taken_port_is_reported_with_its_process_and_a_free_port() -> None:
             listen("127.0.0.1", port)
     words, _, free = str(caught.value).partition("choose another port: `make serve PORT=")
     assert words.startswith(f"port {port} is taken by process {os.getpid()} (")
-    assert "pytest" in words
+
     with listen("127.0.0.1", int(free.rstrip("`"))) as listener:
         assert listener.getsockname()[1] > port
 

@@ -11,9 +11,9 @@ from mlpo_kit.cli.exit_codes import DONE, FAILED
 from mlpo_kit.cli.options import add_profile
 from mlpo_kit.cli.output import add_json, write_answer, write_message
 from mlpo_kit.config.settings import BaseSettings, check_settings, load_settings
-from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.tracking import clear_mark, list_unsent, read_mark
-from mlpo_kit.runs.records import list_runs
+from mlpo_kit.runs.copies import hold_copy
+from mlpo_kit.runs.identify import find_run
 from mlpo_kit.store import open_store
 from mlpo_kit.store.files import read_json
 
@@ -25,7 +25,7 @@ SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIME
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --run, --follow, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("--run", help="the run's id (default: all runs that were not sent)")
+    parser.add_argument("--run", help="the run's id, or a part of it (default: all runs that were not sent)")
     parser.add_argument(
         "--follow",
         action="store_true",
@@ -44,14 +44,14 @@ def run(chosen: argparse.Namespace) -> int:
         settings = check_settings(read_json(chosen.settings))
     else:
         settings = load_settings(chosen.profile)
-    if chosen.run is not None and chosen.run not in list_runs(open_store(settings)):
-        raise PipelineError(f"there is no run {chosen.run!r} in {settings.storage_root}")
-    if chosen.run and chosen.follow:
+    run_id = find_run(open_store(settings), chosen.run) if chosen.run else None
+    if run_id and chosen.follow:
         from mlpo_kit.models.following import follow_run
 
-        follow_run(settings, chosen.run, lambda: make_report(settings, chosen.run))
+        with hold_copy():  # of the sources: reports may import from it
+            follow_run(settings, run_id, lambda: make_report(settings, run_id))
         return DONE
-    outcomes = _send_all(settings, [chosen.run] if chosen.run else None)
+    outcomes = _send_all(settings, [run_id] if run_id else None)
     write_answer(chosen, {"schema_version": 1, "runs": outcomes}, _format(outcomes))
     problem = next((outcome["problem"] for outcome in outcomes if outcome["problem"]), None)
     if problem is not None:

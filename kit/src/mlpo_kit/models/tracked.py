@@ -147,7 +147,7 @@ def _describe_run(
         started=started,
         ended=ended,
         tags=_clean(tags),
-        params=_clean(dict(_flatten(sections))),
+        params=_clean(dict(flatten(sections))),
         epochs=epochs,
         results=results,
     )
@@ -181,7 +181,7 @@ def _describe_trial(
         started=trial.started,
         ended=ended,
         tags=_clean(tags),
-        params=_clean(dict(_flatten({trained: trial.settings}))),
+        params=_clean(dict(flatten({trained: trial.settings}))),
         epochs=epochs,
         results=results,
     )
@@ -232,10 +232,6 @@ def _read_history(store: Store, record: Record) -> list[str]:
         return store.open(history).read_text(encoding="utf-8").splitlines()
     except (IntegrityError, ValueError):
         return []
-
-
-def _flatten(sections: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    return ((name[1:], value) for name, value in flatten(sections, ""))
 
 
 def _clean(values: Mapping[str, Any]) -> dict[str, str]:
