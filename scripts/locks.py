@@ -31,6 +31,8 @@ from mlpo_cli.scaffold import Provenance, generate, list_scaffolds
 
 ROOT = Path(__file__).resolve().parent.parent
 KIT = ROOT / "kit"
+UI_LOCK = KIT / "src" / "mlpo_kit" / "models" / "requirements-ui.lock"
+MLFLOW = re.compile(r"^mlflow-skinny==(\S+)", re.MULTILINE)
 LOCKS = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
 
 
@@ -77,7 +79,8 @@ def list_importable(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
 def resolve_locks(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Yield the path of each lock and the text it should have.
 
-    Without orchestrators, first the lock of mlpo and that of the uv that projects use.
+    Without orchestrators, first the lock of mlpo and that of the uv that projects use, and last
+    that of MLflow's UI, which has the version of the scaffolds' MLflow.
     """
     scaffolds = scaffolds_dir()
     if not orchestrators:
@@ -85,6 +88,7 @@ def resolve_locks(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
         yield compile_lock(ROOT / "requirements-dev.lock", *dev)
         yield compile_lock(KIT / "src" / "mlpo_kit" / "setup" / "uv.lock", str(KIT / "uv.in"))
     environment = {**os.environ, "UV_CONSTRAINT": str(scaffolds / "constraints.txt")}
+    versions: set[str] = set()
     for orchestrator in orchestrators or list_scaffolds():
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "locked"
@@ -94,7 +98,20 @@ def resolve_locks(orchestrators: Sequence[str]) -> Iterator[tuple[Path, str]]:
             run([sys.executable, str(wheel / "mlpo_kit" / "setup"), "lock"], project, environment)
             for name in LOCKS:
                 text = (project / name).read_text(encoding="utf-8")
+                versions.update(MLFLOW.findall(text))
                 yield scaffolds / orchestrator / name, text
+    if not orchestrators:
+        yield compile_ui_lock(versions)
+
+
+def compile_ui_lock(versions: set[str]) -> tuple[Path, str]:
+    """Resolve the lock of MLflow's UI. Exits if the scaffolds have several versions of MLflow."""
+    if len(versions) != 1:
+        sys.exit(f"locks: error: mlflow-skinny has several versions: {', '.join(sorted(versions))}")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "ui.in"
+        source.write_text(f"mlflow=={min(versions)}\n", encoding="utf-8")
+        return compile_lock(UI_LOCK, str(source))
 
 
 def compile_lock(lock: Path, *sources: str) -> tuple[Path, str]:

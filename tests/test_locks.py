@@ -32,7 +32,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 importable, locks = import_module("importable"), import_module("locks")
 SCAFFOLDS = scaffolds_dir()
 UV_LOCK = ROOT / "kit" / "src" / "mlpo_kit" / "setup" / "uv.lock"
-LOCKS = [ROOT / "requirements-dev.lock", UV_LOCK, *sorted(SCAFFOLDS.rglob("*.lock"))]
+UI_LOCK = ROOT / "kit" / "src" / "mlpo_kit" / "models" / "requirements-ui.lock"
+LOCKS = [ROOT / "requirements-dev.lock", UV_LOCK, UI_LOCK, *sorted(SCAFFOLDS.rglob("*.lock"))]
 PIN = re.compile(r"^([^\s#].*?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M)
 NAMES = ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")
 CUDA = re.compile("torch|triton|nvidia-(?!ml-py).*|cuda-.*")  # NVML's is a few lines of Python
@@ -117,6 +118,13 @@ def test_mlpos_own_lock_fits_its_ranges():
 
 def test_the_uv_of_the_projects_is_the_one_that_was_asked_for():
     assert [str(pin) for pin in pins(UV_LOCK)] == lines(ROOT / "kit" / "uv.in")
+
+
+def test_mlflows_ui_has_the_version_that_writes_the_registry(scaffold):
+    for machine in MACHINES:
+        ui = versions(UI_LOCK, machine)
+        writer = versions(scaffold[0] / "requirements.lock", machine)["mlflow-skinny"]
+        assert (ui["mlflow"], ui["mlflow-skinny"]) == (writer, writer)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ GROUPS = {
         *("run", "sweep", "plan", "table", "runs", "diff", "report"),
         *("track", "keep", "prune"),
     ),
-    "Models": ("predict", "serve", "rollback", "export", "import"),
+    "Models": ("predict", "serve", "rollback", "ui", "export", "import"),
     "This project": ("graph", "check", "sample-data", "eject", "restore"),
     "Clusters": ("image", "push", "manifests", "validate", "preflight"),
 }
