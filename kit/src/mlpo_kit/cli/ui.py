@@ -22,7 +22,7 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, check_registry_is_shared, load_settings
 from mlpo_kit.errors import PipelineError
 
-HELP = "open MLflow's UI on the runs and models, until you stop it"
+HELP = "open MLflow's UI on the runs and models until you stop it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
