@@ -104,7 +104,7 @@ def test_rollback_refuses_a_version_whose_weights_are_gone(make_run: MakeRun) ->
     assert run_pipeline(third)["register"].is_new is False
     version = registry.find(run_pipeline(first)["train"].model.sha256)
     assert version is not None
-    assert not version.is_pruned
+    assert (version.is_pruned, version.run_id) == (False, "3")
 
 
 def test_aliases_marks_and_the_previous_champion_hold_their_weights(make_run: MakeRun) -> None:

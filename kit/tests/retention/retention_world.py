@@ -24,11 +24,13 @@ from history_parts import (
     Fragile,
     find_references,
     get_end,
+    hash_text,
     make_earlier,
     read_older,
     read_raw_records,
     write_payload,
 )
+from mlflow.entities import ViewType
 
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.settings import check_settings, parse_profile
@@ -42,8 +44,25 @@ from mlpo_kit.runs.pipeline import Stage, load_pipeline
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import open_store
 
+RUN, PARENT = "mlpo.run", "mlflow.parentRunId"
 REPLACED = (*SIZES, "deploy")  # stages whose work is replaced; `register` is the project's own
 GOOD = ("completed", "reused")
+
+
+def is_old(path: Path) -> bool:
+    """Whether a file is older than an hour."""
+    return path.stat().st_mtime < time.time() - 3600
+
+
+def ensure_experiment(client: Any, name: str, folder: Path) -> str:
+    """Return the id of an experiment whose files go to the registry in `folder`."""
+    experiment = client.get_experiment_by_name(name)
+    location = (folder / "registry" / "artifacts").as_uri()
+    return str(
+        experiment.experiment_id
+        if experiment
+        else client.create_experiment(name, artifact_location=location)
+    )
 
 
 class World:
@@ -91,6 +110,7 @@ class World:
             return None
         finally:
             self.fails = ""
+            self.track(run.id, sorted(seeds.items()))
         self.in_flight[run.id] = steps
         return run.id
 
@@ -99,6 +119,28 @@ class World:
         for run_id in list(self.in_flight)[:1]:
             for _ in self.in_flight.pop(run_id):
                 pass
+            self.track(run_id)
+
+    def track(self, run_id: str, source: object = None) -> None:
+        """Note the snapshot of `source` for a run, and track the run and a trial in MLflow."""
+        if source is not None:
+            sha256 = f"{hash_text(str(source)):064x}"
+            self.store.write(f"snapshots/{sha256}.zip", str(source).encode())
+            self.store.write_json(f"runs/{run_id}/run.json", {"snapshot": sha256})
+        client = self.registry._client
+        tracked = self.list_mlflow_runs()
+        for version in client.search_model_versions(f"tags.run_id = '{run_id}'"):
+            if tracked.get(version.run_id) == "":  # registered just now
+                client.set_tag(version.run_id, RUN, run_id)
+        experiment = ensure_experiment(client, self.registry.name, self.folder)
+        found = client.search_runs([experiment], f"tags.`{RUN}` = '{run_id}'")
+        if not any("mlpo.stage" in run.data.tags for run in found):
+            parent = found[0] if found else client.create_run(experiment, tags={RUN: run_id})
+            tags = {RUN: run_id, "mlpo.stage": "train-1", PARENT: parent.info.run_id}
+            trial = client.create_run(experiment, tags=tags)
+            for mlflow_run in (parent.info.run_id, trial.info.run_id):
+                client.log_metric(mlflow_run, "val_loss", 0.1)
+                client.log_text(mlflow_run, "a report", "report.html")
 
     def end(self, state: str) -> None:
         """End the last paused run in the stage that it was in, with this state."""
@@ -116,7 +158,8 @@ class World:
         for path in self.folder.rglob("*"):
             if str(path.relative_to(self.folder)) in self.older:
                 continue
-            if path.is_file() and "registry" not in path.parts and not path.name.startswith("."):
+            is_registry = "registry" in path.parts
+            if path.is_file() and not is_registry and not path.name.startswith("."):
                 times = path.stat().st_mtime - days * DAY
                 if path.suffix == ".json" and path.parts[-3] in ("runs", "cache", "retention"):
                     path.write_text(json.dumps(make_earlier(json.loads(path.read_text()), days)))
@@ -180,6 +223,7 @@ class World:
     def prune(self, crash: int | None = None, unreachable: bool = False) -> None:
         """Prune, perhaps with a crash; check that needed files exist and nothing else is left."""
         alive, needed = self.alive()
+        tracked = self.list_mlflow_runs()
         waiting = bool(self.in_flight) or any(self.is_fresh(r) for r in self.ids())
         entries = self.entries()
 
@@ -201,6 +245,7 @@ class World:
             assert (self.folder / key).is_file(), f"{key} is alive and gone"
         for run_id in alive:
             assert self.records(run_id), f"{run_id} is alive and has no records"
+        self.check_tracked_runs(alive, tracked)
         if waiting:
             left = self.entries()
             assert entries == left, f"a run is in flight and {entries - left} went"
@@ -226,6 +271,15 @@ class World:
         gone = {f"r{number + 1}" for number in range(self.number)} - set(self.ids())
         unknown = gone - self.removed - self.forgotten
         assert not unknown, f"the orchestrator was never asked to forget {unknown}"
+        known = {*self.ids(), *self.removed, ""}
+        tracked = self.list_mlflow_runs()
+        left = {*tracked.values()} - known
+        assert not left, f"the tracked runs of {left} are left"
+        files = {path.name for path in (self.folder / "registry" / "artifacts").glob("*")}
+        assert files <= tracked.keys(), f"files of tracked runs are left: {files - tracked.keys()}"
+        snapshots = {path for path in (self.folder / "snapshots").glob("*") if is_old(path)}
+        named = {path for path in snapshots if self.is_named(path)}
+        assert snapshots == named, f"{snapshots - named} is left and no run names it"
         again = prune.plan_prune(self.settings(), lambda _: self.tagged)
         assert again.is_empty, f"after a prune there is more to do: {again}"
         if waiting:
@@ -241,6 +295,39 @@ class World:
         size = sum(path.stat().st_size for path in files)
         fits = size <= self.policy["max_gib"] * 2**30
         assert fits or any("max_gib" in problem for problem in plan.problems), f"{size} bytes"
+
+    def check_tracked_runs(self, alive: set[str], before: dict[str, str]) -> None:
+        """Check the snapshots, and the tracked runs of alive runs and of versions with weights."""
+        for path in self.named_snapshots():
+            assert path.is_file(), f"{path} is named and gone"
+        left = self.list_mlflow_runs()
+        lost = {before[mlflow_run] for mlflow_run in before.keys() - left.keys()}
+        assert not lost & {*alive, ""}, f"tracked runs of {lost} are alive and gone"
+        client, name = self.registry._client, self.registry.name
+        for version in client.search_model_versions(f"name = '{name}'"):
+            path = self.folder / version.tags["uri"].removeprefix("store://")
+            if path.is_file():
+                assert version.tags["run_id"] in left.values(), f"the run of {version} is gone"
+        for mlflow_run in [key for key, run_id in left.items() if run_id in alive]:
+            folder = self.folder / "registry" / "artifacts" / mlflow_run
+            assert any(folder.glob("artifacts/*")), f"the files in {folder} are gone"
+
+    def list_mlflow_runs(self) -> dict[str, str]:
+        """Return the run of each MLflow run, by its id; empty for one of an older project."""
+        client = self.registry._client
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(ids, "", ViewType.ALL, max_results=10_000)
+        return {run.info.run_id: run.data.tags.get(RUN, "") for run in runs}
+
+    def is_named(self, snapshot: Path) -> bool:
+        notes = (self.folder / "runs").glob("r*/run.json")
+        return any(json.loads(path.read_text())["snapshot"] == snapshot.stem for path in notes)
+
+    def named_snapshots(self) -> set[Path]:
+        """List the snapshots that runs name which no prune has pruned."""
+        notes = [self.folder / "runs" / r / "run.json" for r in self.ids() if not self.is_dead(r)]
+        names = [json.loads(path.read_text())["snapshot"] for path in notes if path.is_file()]
+        return {self.folder / "snapshots" / f"{name}.zip" for name in names}
 
     def alive(self) -> tuple[set[str], set[str]]:
         """Return the runs that must be kept at any age and size, and the files that must stay."""

@@ -14,13 +14,14 @@ import pytest
 
 pytest.importorskip("hypothesis")
 from conftest import copy_toy, forget_toy
-from history_parts import Fragile
+from history_parts import Fragile, make_fragile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from retention_world import act
 
 from mlpo_kit.caching import key
 from mlpo_kit.execution import runner
+from mlpo_kit.models import deletion
 
 OLDER = Path(__file__).parents[1] / "data" / "older-project.tar.xz"
 STAGES = ("ingest", "preprocess", "validate", "train", "evaluate", "register", "deploy")
@@ -83,6 +84,7 @@ def act_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
         patch.syspath_prepend(str(project.root / "src"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr("mlpo_kit.store.folder.FolderStore", Fragile)
+        patch.setattr(deletion, "_delete_run", make_fragile(deletion._delete_run))
         for module in (key, runner):
             for name in PURE:
                 if hasattr(module, name):  # the runner imports some of them

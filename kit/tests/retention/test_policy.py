@@ -18,12 +18,13 @@ STAGES = ("ingest", "train")
 MANY = {"quick": 150, "kit": 400, "thorough": 4000}
 EXAMPLES = settings(max_examples=MANY[settings.get_current_profile_name()])
 
-ages = st.sampled_from([0.0, 0.1, 1, 3, 6.9, 7.1, 13, 15, 29.9, 30.1, 40, 100])
+ages = st.sampled_from([0.0, 0.01, 0.1, 1, 3, 6.9, 7.1, 13, 15, 29.9, 30.1, 40, 100])
+WITHOUT_RECORD = ("lost", "starting")
 WRONG = ["failed", "refused", "interrupted", "killed", "preempted"]
 states = st.one_of(
     st.just("completed"),
     st.just("completed"),
-    st.sampled_from([*WRONG, "running", "incomplete", "lost", "pruned"]),
+    st.sampled_from([*WRONG, "running", "incomplete", "lost", "starting", "pruned"]),
 )
 calm = st.one_of(
     st.just("completed"), st.just("completed"), st.sampled_from([*WRONG, "lost", "pruned"])
@@ -35,11 +36,12 @@ def stores(draw, status=states):
     ids = [str(number) for number in range(draw(st.integers(0, 9)))]
     places = st.tuples(st.sampled_from([*ids, "gone"]), st.sampled_from(STAGES))
     some = st.frozensets(places, max_size=3)
+    snapshots = st.sampled_from(["", *(f"snapshots/{n}.zip" for n in range(4))])
     runs = []
     for run_id in ids:
         sizes = draw(st.dictionaries(st.sampled_from(STAGES), st.integers(0, 4)))
         state = draw(status)
-        reaches = frozenset() if state == "lost" else draw(some)
+        reaches = frozenset() if state in WITHOUT_RECORD else draw(some)
         runs.append(
             RunFacts(
                 id=run_id,
@@ -48,6 +50,7 @@ def stores(draw, status=states):
                 sizes={stage: size * GIB for stage, size in sizes.items()},
                 reaches=reaches,
                 marked=draw(st.integers(0, 5)) == 0,
+                snapshot=draw(snapshots),
             )
         )
     there = {(run.id, stage) for run in runs for stage in run.sizes}
@@ -56,15 +59,17 @@ def stores(draw, status=states):
         place = draw(places)
         held = draw(st.sampled_from(["", "", "", "champion"]))
         model, pruned = draw(st.sampled_from("ab")), draw(st.booleans())
-        versions.append(VersionFacts(model, number, place, place in there, pruned, held))
+        origin = draw(st.sampled_from(["", *ids]))
+        versions.append(VersionFacts(model, number, place, place in there, pruned, held, origin))
     entries = []
     for number in range(draw(st.integers(0, 4))):
         named = draw(some)
         created = NOW - draw(ages) * DAY
         entries.append(EntryFacts(f"cache/{number}", named, created, named <= there))
     written = {f"checkpoints/{n}": NOW - draw(ages) * DAY for n in range(draw(st.integers(0, 2)))}
+    kept = {key: NOW - draw(ages) * DAY for key in draw(st.sets(snapshots)) if key}
     older = [OlderRun("older", draw(st.integers(0, 9)) * GIB, 0)] if draw(st.booleans()) else []
-    return Facts(runs, versions, entries, written, dict.fromkeys(written, GIB), older)
+    return Facts(runs, versions, entries, written, dict.fromkeys(written, GIB), kept, older)
 
 
 policies = st.builds(
@@ -83,12 +88,13 @@ def make_plan(facts, policy, due=None):
 
 
 def is_in_flight(run):
-    return run.status == "running" or (run.status == "incomplete" and NOW - run.last_sign < 2 * DAY)
+    limits = {"running": 1e9, "incomplete": 2, "starting": 1 / 24}
+    return NOW - run.last_sign < limits.get(run.status, 0) * DAY
 
 
 def must_stay(facts, policy) -> set[str]:
     """The runs that must be kept at any age and size, computed independently of the policy."""
-    live = [run for run in facts.runs if run.status not in ("pruned", "lost")]
+    live = [run for run in facts.runs if run.status not in ("pruned", *WITHOUT_RECORD)]
     live.sort(key=lambda run: run.last_sign, reverse=True)
     stay = {run.id for run in live[:1]}
     stay |= {
@@ -112,6 +118,11 @@ def held(facts, policy):
         versions = [version for version in facts.versions if version.model == model]
         kept += sorted(versions, key=lambda version: version.number)[-policy.keep_versions :]
     return kept
+
+
+def named(facts, policy):
+    """The runs that a version with weights names."""
+    return {v.run_id for v in facts.versions if v.whole} | {v.run_id for v in held(facts, policy)}
 
 
 def reach(facts, ids):
@@ -157,6 +168,7 @@ def after(facts, plan):
         checkpoint_sizes={
             key: size for key, size in facts.checkpoint_sizes.items() if key not in plan.checkpoints
         },
+        snapshots={k: t for k, t in facts.snapshots.items() if k not in plan.snapshots},
     )
 
 
@@ -169,7 +181,9 @@ def test_nothing_that_must_stay_is_deleted(facts, policy):
     assert must_stay(facts, policy) <= kept
     assert not plan.places & reach(facts, kept)
     assert not plan.places & {version.place for version in held(facts, policy)}
-    assert not {run.run_id for run in plan.runs if run.vanishes} & kept
+    vanished = {run.run_id for run in plan.runs if run.vanishes}
+    assert not vanished & kept
+    assert not vanished & named(after(facts, plan), policy)
     young = {key for key, written in facts.checkpoints.items() if written > NOW - 7 * DAY}
     assert not young & set(plan.checkpoints)
 
@@ -195,9 +209,21 @@ def test_everything_that_is_not_needed_is_deleted(facts, policy):
     needed = reach(facts, kept) | {version.place for version in held(facts, policy)}
     assert plan.places == there(facts).keys() - needed
     left = there(facts).keys() - plan.places
+    still_named = named(after(facts, plan), policy)
     for run in plan.runs:
         empty = not any(run_id == run.run_id for run_id, _ in left)
-        assert run.vanishes == (empty and not run.kept)
+        assert run.vanishes == (empty and not run.kept and run.run_id not in still_named)
+
+
+@pytest.mark.slow
+@EXAMPLES
+@given(stores(), policies)
+def test_snapshots_stay_as_long_as_the_records_of_their_runs(facts, policy):
+    plan = make_plan(facts, policy)
+    left = {run.snapshot for run in after(facts, plan).runs}
+    assert not set(plan.snapshots) & left
+    old = {key for key, written in facts.snapshots.items() if written < NOW - DAY / 24}
+    assert set(plan.snapshots) == old - left
 
 
 @pytest.mark.slow

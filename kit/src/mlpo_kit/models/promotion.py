@@ -76,7 +76,9 @@ def register_candidate(
             return version, True
         # Point the version to this run's weights, because retention may delete the earlier file.
         if registered.is_pruned or registered.model != model:
-            registry.restore(registered.number, model)
+            # The run that registered pruned weights was pruned as well, with its tracked run.
+            origin = work.run.id if registered.is_pruned else registered.run_id
+            registry.restore(registered.number, model, origin)
     log.info("these weights are already registered as version %d", registered.number)
     return registered, False
 

@@ -108,9 +108,10 @@ class Registry:
             raise
         return _parse_version(version) if _has_schema(version) else None
 
-    def restore(self, number: int, model: Ref) -> None:
-        """Point a version to another copy of its weights, and mark them as present."""
+    def restore(self, number: int, model: Ref, run_id: str) -> None:
+        """Point a version to another copy of its weights and to a run, and mark them as present."""
         self._set_tag(self.name, number, "uri", model.uri)
+        self._set_tag(self.name, number, "run_id", run_id)
         self.mark_whole(self.name, number)
 
     def mark_pruned(self, name: str, number: int) -> None:

@@ -17,11 +17,14 @@ class RunFacts:
     """A run in the store."""
 
     id: str
-    status: str  # the summary's status, or `lost` (no record), or `pruned` (by an earlier prune)
+    # The summary's status; without a record `lost`, or `starting` if it only has a `run.json`;
+    # `pruned` after an earlier prune.
+    status: str
     last_sign: float  # the last time at which one of its stages started or ended
     sizes: Mapping[str, int]  # of the places that exist, by stage
     reaches: frozenset[Place]  # the places of all runs that its records refer to
     marked: bool = False  # whether a user marked it to be kept
+    snapshot: str = ""  # the key of the snapshot of the code that it started from
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class VersionFacts:
     whole: bool = True  # whether its weights exist
     pruned: bool = False  # whether the registry marks its weights as deleted
     held: str = ""  # why its weights are kept at any age, such as champion; empty if they are not
+    run_id: str = ""  # the run that registered it, whose tracked run it names
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Facts:
     entries: Sequence[EntryFacts] = ()
     checkpoints: Mapping[str, float] = field(default_factory=dict)  # last write, by folder
     checkpoint_sizes: Mapping[str, int] = field(default_factory=dict)
+    snapshots: Mapping[str, float] = field(default_factory=dict)  # last write, by key
     older: Sequence[OlderRun] = ()
 
 
@@ -79,7 +84,7 @@ class Verdict:
     size: int  # before the prune
     stages: tuple[str, ...]  # the stages whose places are deleted
     freed: int
-    vanishes: bool  # whether its records are deleted as well
+    vanishes: bool  # whether its records and its tracked run are deleted as well
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Plan:
     checkpoints: tuple[str, ...]  # folders to delete
     problems: tuple[str, ...]
     older: tuple[OlderRun, ...] = ()
+    snapshots: tuple[str, ...] = ()  # keys of the snapshots to delete
 
     @property
     def newly_pruned(self) -> tuple[str, ...]:
@@ -113,4 +119,5 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         has_runs, has_marks = self.newly_pruned or self.losing_files, self.versions or self.restored
-        return not (has_runs or self.entries or has_marks or self.checkpoints)
+        has_files = self.entries or self.checkpoints or self.snapshots
+        return not (has_runs or has_marks or has_files)

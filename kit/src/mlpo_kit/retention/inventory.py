@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mlpo_kit.caching.entries import SCHEMA_VERSION, read_entries
@@ -16,14 +18,16 @@ from mlpo_kit.runs.summary import find_status
 from mlpo_kit.store import Item, Ref, Store
 
 Files = Mapping[str, Item]
+SNAPSHOTS = "snapshots"
 
 
 def gather_facts(store: Store) -> Facts:
-    """Gather the facts about the store's runs, cache entries and checkpoints.
+    """Gather the facts about the store's runs, cache entries, checkpoints and snapshots.
 
     Runs of older projects are listed separately. The registry is not read: `gather_versions` does
     that.
     """
+    snapshots = {item.key: item.modified for item in store.files(SNAPSHOTS)}
     files = {item.key: item for item in store.files("runs")}
     tombstones = read_tombstones(store)
     by_run: dict[str, list[Item]] = {run_id: [] for run_id in tombstones}
@@ -35,15 +39,32 @@ def gather_facts(store: Store) -> Facts:
     written, sizes = _measure_checkpoints(store, older)
     return Facts(
         runs=[
-            _describe_run(store, run_id, items, records.get(run_id, {}), tombstones)
+            replace(
+                _describe_run(store, run_id, items, records.get(run_id, {}), tombstones),
+                snapshot=find_snapshot(store, run_id) if snapshots and items else "",
+            )
             for run_id, items in sorted(by_run.items())
             if run_id not in older
         ],
         entries=list(_list_entries(store, files)),
         checkpoints=written,
         checkpoint_sizes=sizes,
+        snapshots=snapshots,
         older=[_describe_older(run_id, by_run[run_id]) for run_id in sorted(older)],
     )
+
+
+def locate_start(run_id: str) -> str:
+    """Return the key of the file that says what a run started from; its first file."""
+    return f"runs/{run_id}/run.json"
+
+
+def find_snapshot(store: Store, run_id: str) -> str:
+    """Find the key of the snapshot that a run started from; empty if no file says so."""
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        if name := store.read_json(locate_start(run_id))["snapshot"]:
+            return f"{SNAPSHOTS}/{name}.zip"
+    return ""
 
 
 def find_places(refs: Iterable[Ref]) -> Iterator[Place]:
@@ -98,13 +119,15 @@ def _describe_run(
     source = read_import(store, run_id) if is_imported else None
     if source is not None:  # its age counts from the import
         times.append(source.imported)
+    sizes = _measure_places(items)
+    is_starting = not sizes and any(item.key == locate_start(run_id) for item in items)
     refs = [ref for r in records.values() for ref in (*r.inputs.values(), *r.outputs.values())]
-    status = _find_status(records, max(times), tombstones.get(run_id))
+    status = _find_status(records, max(times), tombstones.get(run_id), is_starting)
     return RunFacts(
         id=run_id,
         status="failed" if source and status == "incomplete" else status,  # it never goes on here
         last_sign=max(times),
-        sizes=_measure_places(items),
+        sizes=sizes,
         reaches=frozenset(find_places(refs)),
         marked=any(item.key == locate_mark(run_id) for item in items),
     )
@@ -126,7 +149,10 @@ def _measure_places(items: Iterable[Item]) -> dict[str, int]:
 
 
 def _find_status(
-    records: Mapping[str, Record], last_sign: float, tombstone: dict[str, Any] | None
+    records: Mapping[str, Record],
+    last_sign: float,
+    tombstone: dict[str, Any] | None,
+    is_starting: bool,
 ) -> str:
     """Find a run's status. A pruned run stays pruned, unless it was started again since."""
     stages = {name: record for name, record in records.items() if name in record.stages}
@@ -134,7 +160,9 @@ def _find_status(
         return "running"
     if tombstone and (not stages or last_sign <= tombstone["pruned"]):
         return "pruned"
-    return find_status(stages) if stages else "lost"
+    if stages:
+        return find_status(stages)
+    return "starting" if is_starting else "lost"
 
 
 def _measure_checkpoints(

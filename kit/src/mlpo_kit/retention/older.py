@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from mlpo_kit.runs.records import is_of_older_project, locate_sweep
+from mlpo_kit.runs.records import is_of_older_project
 from mlpo_kit.store import Ref, Store
+
+NOTES = {"sweep.json", "run.json", "tracking.json"}  # of a run, beside its records
 
 
 def has_older_records(store: Store, run_id: str, keys: Collection[str], readable: set[str]) -> bool:
@@ -21,7 +23,7 @@ def has_older_records(store: Store, run_id: str, keys: Collection[str], readable
     whose records are readable is not an older project's.
     """
     names = {key.split("/")[2] for key in keys if key.count("/") == 2 and key.endswith(".json")}
-    unread = names - {f"{name}.json" for name in readable} - {locate_sweep(run_id).split("/")[2]}
+    unread = names - {f"{name}.json" for name in readable} - NOTES
     return bool(unread) and is_of_older_project(store, run_id)
 
 

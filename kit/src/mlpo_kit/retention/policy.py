@@ -3,6 +3,9 @@
 Pure: it reads neither disk nor clock. A run reaches its own places and, through the cache, places
 of other runs; a registered version reaches the place of its weights. A place stays as long as a
 kept run or a held version reaches it.
+
+The records of a run and its tracked run stay as long as one of its places, or a version with
+weights that names it. A snapshot stays as long as the records of a run that started from it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from mlpo_kit.config.sections import RetentionSettings
 
 DAY, HOUR, GIB = 86400, 3600, 2**30
+YOUNG = HOUR  # what is younger may be of a run that is starting and has no record yet
+WITHOUT_RECORD = ("lost", "starting")
 
 
 def make_plan(
@@ -54,8 +59,14 @@ def make_plan(
     while due is not None and not gone <= set(due):
         _postpone(facts.runs, decisions, needed, gone - set(due), "a later prune deletes it")
         gone = _find_unneeded(facts.runs, decisions, needed)
+    named = {
+        version.run_id
+        for version in facts.versions
+        if version in held or (version.whole and version.place not in gone)
+    }
+    verdicts = [_make_verdict(run, decisions[run.id], needed, named) for run in facts.runs]
     return Plan(
-        runs=tuple(_make_verdict(run, decisions[run.id], needed) for run in facts.runs),
+        runs=tuple(verdicts),
         entries=tuple(
             entry.key
             for entry in facts.entries
@@ -79,6 +90,7 @@ def make_plan(
         checkpoints=tuple(sorted(checkpoints)) if not in_flight else (),
         problems=(*_find_lost_weights(held), *problems),
         older=tuple(facts.older),
+        snapshots=tuple(_find_unneeded_snapshots(facts, verdicts, now)),
     )
 
 
@@ -93,15 +105,17 @@ class _Decision:
 
 def _is_in_flight(run: RunFacts, policy: RetentionSettings, now: float) -> bool:
     """Whether a run may still continue: a stage is running, or the next one may start soon."""
-    is_fresh = now - run.last_sign < policy.max_run_hours * HOUR
-    return run.status == "running" or (run.status == "incomplete" and is_fresh)
+    age = now - run.last_sign
+    is_between = run.status == "incomplete" and age < policy.max_run_hours * HOUR
+    return run.status == "running" or is_between or (run.status == "starting" and age < YOUNG)
 
 
 def _decide_runs(
     runs: Sequence[RunFacts], policy: RetentionSettings, in_flight: set[str], now: float
 ) -> dict[str, _Decision]:
     """Decide about each run, by id, before the size limit and before anything is postponed."""
-    order = sorted((run for run in runs if run.status not in ("pruned", "lost")), key=_sort_key)
+    started = [run for run in runs if run.status not in ("pruned", *WITHOUT_RECORD)]
+    order = sorted(started, key=_sort_key)
     newest = order[-1].id if order else None
     last = {
         run.id for run in [run for run in order if run.status == "completed"][-policy.keep_last :]
@@ -119,7 +133,7 @@ def _decide_runs(
             return _Decision(False, "pruned before")
         if run.id in last:
             return _Decision(True, f"one of the last {policy.keep_last}")
-        if run.status == "lost":
+        if run.status in WITHOUT_RECORD:
             return _Decision(False, "has no readable record")
         if days < limit:
             may_resume = not is_completed and run.status != "refused"
@@ -210,12 +224,19 @@ def _find_unneeded(
     }
 
 
-def _make_verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) -> Verdict:
-    """State the decision about a run, and which of its own places are deleted."""
+def _make_verdict(
+    run: RunFacts, decision: _Decision, needed: Counter[Place], named: Collection[str]
+) -> Verdict:
+    """State the decision about a run, and which of its own places are deleted.
+
+    `named` are the runs that versions with weights name.
+    """
     kept = decision.kept
     gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
     left = len(run.sizes) - len(gone)
-    rest = "; the rest is still in use" if left and not kept else ""
+    rest = ""
+    if not kept and (left or run.id in named):
+        rest = "; the rest is still in use" if left else "; a version names it"
     return Verdict(
         run_id=run.id,
         status=run.status,
@@ -225,7 +246,18 @@ def _make_verdict(run: RunFacts, decision: _Decision, needed: Counter[Place]) ->
         size=sum(run.sizes.values()),
         stages=gone,
         freed=sum(run.sizes[stage] for stage in gone),
-        vanishes=not kept and not left,
+        vanishes=not kept and not left and run.id not in named,
+    )
+
+
+def _find_unneeded_snapshots(facts: Facts, verdicts: Sequence[Verdict], now: float) -> list[str]:
+    """Find the snapshots that no run names whose records stay; without those just written."""
+    staying = {verdict.run_id for verdict in verdicts if not verdict.vanishes}
+    named = {run.snapshot for run in facts.runs if run.id in staying}
+    return sorted(
+        key
+        for key, modified in facts.snapshots.items()
+        if key not in named and modified < now - YOUNG
     )
 
 

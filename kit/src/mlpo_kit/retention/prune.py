@@ -3,11 +3,12 @@
 A prune can be killed at any time and run again. Its steps:
 
 1. Under the store's guard: make the plan, write a tombstone for each newly pruned run, delete cache
-   entries, and mark versions in the registry whose weights will be deleted. After this, nothing
-   leads a new run to files that will be deleted.
+   entries and snapshots, and mark versions in the registry whose weights will be deleted. After
+   this, nothing leads a new run to files that will be deleted.
 2. Delete the files.
 3. Delete the orchestrator's own data of these runs.
-4. Delete the records and, last, the tombstones of the runs of which nothing is left.
+4. Delete the tracked runs, then the records and, last, the tombstones of the runs of which nothing
+   is left.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.retention.facts import Facts, Place, Plan
-from mlpo_kit.retention.inventory import gather_facts
+from mlpo_kit.retention.inventory import find_snapshot, gather_facts
 from mlpo_kit.retention.marks import locate_tombstone, read_tombstones
 from mlpo_kit.retention.memory import announce, read_held, write_held
 from mlpo_kit.retention.policy import make_plan
-from mlpo_kit.retention.versions import find_registry, gather_versions
+from mlpo_kit.retention.versions import find_mlflow_run, find_registry, gather_versions
 from mlpo_kit.retention.view import show_progress
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.runs.summary import read_latest_id, refresh_latest
@@ -77,6 +78,7 @@ def apply_plan(
         plan = _decide(settings, facts, {place for place, is_due in announced.items() if is_due})
         to_forget = _write_tombstones(store, plan)
         store.delete(plan.entries)
+        _delete_snapshots(store, plan)
         if registry is not None:
             _mark_versions(registry, plan)
     places = [f"runs/{run_id}/{stage}" for run_id, stage in sorted(plan.places)]
@@ -84,6 +86,8 @@ def apply_plan(
         store.delete_tree(key)
     if to_forget:
         forget_runs(settings, to_forget)
+    if registry is not None:
+        _delete_tracked_runs(settings, registry, store, plan)
     _clean_up(store, plan, to_forget)
     waiting = {"/".join(place) for place, is_due in announced.items() if not is_due}
     write_held(store, _find_candidates(settings, store) - waiting)
@@ -114,6 +118,32 @@ def _mark_versions(registry: Registry, plan: Plan) -> None:
             registry.mark_pruned(version.model, version.number)
         for version in plan.restored:
             registry.mark_whole(version.model, version.number)
+
+
+def _delete_snapshots(store: Store, plan: Plan) -> None:
+    """Delete snapshots, except those of runs that have started since the plan was made.
+
+    Only a store without a lock can have such runs. A new run may need a snapshot that is there
+    already, so announcing the deletion, as for places, would not protect it.
+    """
+    if plan.snapshots:
+        known = {run.run_id for run in plan.runs}
+        started = [run_id for run_id in store.children("runs") if run_id not in known]
+        named = {find_snapshot(store, run_id) for run_id in started}
+        store.delete(key for key in plan.snapshots if key not in named)
+
+
+def _delete_tracked_runs(
+    settings: BaseSettings, registry: Registry, store: Store, plan: Plan
+) -> None:
+    """Delete from MLflow the tracked runs of the runs of which nothing is left."""
+    runs = {run.run_id: find_mlflow_run(store, run.run_id) for run in plan.runs if run.vanishes}
+    if runs:
+        from mlpo_kit.models.deletion import delete_tracked_runs
+
+        with registry.explain_errors():
+            folder = settings.local_root / "registry"
+            delete_tracked_runs(folder, {registry.name, settings.project}, runs)
 
 
 def _write_tombstones(store: Store, plan: Plan) -> list[str]:
@@ -153,4 +183,5 @@ def _find_candidates(settings: BaseSettings, store: Store) -> set[str]:
     plan = _decide(settings, gather_facts(store))
     places = {"/".join(place) for place in plan.places}
     vanishing = {run.run_id for run in plan.runs if run.vanishes}
-    return places | vanishing | {*plan.newly_pruned, *plan.entries, *plan.checkpoints}
+    files = {*plan.entries, *plan.checkpoints, *plan.snapshots}
+    return places | vanishing | files | {*plan.newly_pruned}

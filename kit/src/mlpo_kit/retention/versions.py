@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings, check_registry_is_shared
@@ -30,6 +31,14 @@ def find_registry(settings: BaseSettings) -> Registry | None:
     return open_registry(settings)
 
 
+def find_mlflow_run(store: Store, run_id: str) -> str | None:
+    """Find the id of the MLflow run that a run was tracked in; None if no file says so."""
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        if mlflow_run := store.read_json(f"runs/{run_id}/tracking.json")["mlflow_run"]:
+            return str(mlflow_run)
+    return None
+
+
 def gather_versions(registry: Registry, store: Store) -> Iterator[VersionFacts]:
     """Gather the facts about the versions whose weights are in this store.
 
@@ -47,4 +56,5 @@ def gather_versions(registry: Registry, store: Store) -> Iterator[VersionFacts]:
                 whole=whole,
                 pruned=version.is_pruned,
                 held=version.held,
+                run_id=version.run_id,
             )

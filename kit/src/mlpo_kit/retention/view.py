@@ -24,6 +24,7 @@ def to_document(plan: Plan, is_applied: bool) -> dict[str, Any]:
         "cache_entries": list(plan.entries),
         "versions": [{"model": v.model, "version": v.number} for v in plan.versions],
         "checkpoints": list(plan.checkpoints),
+        "snapshots": list(plan.snapshots),
         "freed": sum(run.freed for run in plan.runs),
         "problems": list(plan.problems),
         "older": [{**asdict(run), "reason": OLDER} for run in plan.older],
@@ -64,7 +65,8 @@ def summarize_plan(plan: Plan, is_applied: bool) -> str:
         _count(len(plan.newly_pruned), "run"),
         _count(len(plan.entries), "cache entry", "cache entries"),
         _count(len(plan.checkpoints), "checkpoint"),
-        f"the weights of {', '.join(weights)} (rows, metrics and lineage stay)" if weights else "",
+        _count(len(plan.snapshots), "snapshot"),
+        f"the weights of {', '.join(weights)} (their entries stay)" if weights else "",
     ]
     what = ", ".join(filter(None, counts)) or "nothing"
     word = "pruned" if is_applied else "to prune"
