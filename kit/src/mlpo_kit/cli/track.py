@@ -25,7 +25,9 @@ SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIME
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --run, --follow, --profile and --json."""
     add_profile(parser)
-    parser.add_argument("--run", help="the run, or a part of its id (default: all that were not sent)")
+    parser.add_argument(
+        "--run", help="the run, or a part of its id (default: all that were not sent)"
+    )
     parser.add_argument(
         "--follow",
         action="store_true",
