@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --run, --follow, --profile and --json."""
     add_profile(parser)
     parser.add_argument(
-        "--run", help="the run, or a part of its id (default: all that were not sent)"
+        "--run", help="the run's id, or a part of it (default: all not sent)"
     )
     parser.add_argument(
         "--follow",
