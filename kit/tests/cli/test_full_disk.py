@@ -117,6 +117,7 @@ def test_a_command_that_cannot_write_its_file_says_why(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("mlpo_kit.reports.page.build_report", lambda store, run_id: "x" * 4096)
+    (toy.root / "runs" / "7").mkdir(parents=True)
     fill(disk)
     assert main(["report", "--run", "7", "--output", str(disk / "report.html")]) == 1
     assert capsys.readouterr().err.startswith("error: the disk is full: ")

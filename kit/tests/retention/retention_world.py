@@ -132,15 +132,16 @@ class World:
         for version in client.search_model_versions(f"tags.run_id = '{run_id}'"):
             if tracked.get(version.run_id) == "":  # registered just now
                 client.set_tag(version.run_id, RUN, run_id)
+                tracked[version.run_id] = run_id
+        own = [mlflow_run for mlflow_run, owner in tracked.items() if owner == run_id]
         experiment = ensure_experiment(client, self.registry.name, self.folder)
-        found = client.search_runs([experiment], f"tags.`{RUN}` = '{run_id}'")
-        if not any("mlpo.stage" in run.data.tags for run in found):
-            parent = found[0] if found else client.create_run(experiment, tags={RUN: run_id})
-            tags = {RUN: run_id, "mlpo.stage": "train-1", PARENT: parent.info.run_id}
-            trial = client.create_run(experiment, tags=tags)
-            for mlflow_run in (parent.info.run_id, trial.info.run_id):
-                client.log_metric(mlflow_run, "val_loss", 0.1)
-                client.log_text(mlflow_run, "a report", "report.html")
+        for stage in ("", "train-1")[len(own) :]:
+            tags = {"mlpo.stage": stage, PARENT: own[0]} if stage else {}
+            own.append(client.create_run(experiment, tags={RUN: run_id, **tags}).info.run_id)
+        for mlflow_run in own:
+            page = self.folder / "registry" / "artifacts" / mlflow_run / "artifacts" / "report.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.touch()
 
     def end(self, state: str) -> None:
         """End the last paused run in the stage that it was in, with this state."""

@@ -25,9 +25,7 @@ SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIME
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --run, --follow, --profile and --json."""
     add_profile(parser)
-    parser.add_argument(
-        "--run", help="the run's id, or a part of it (default: all not sent)"
-    )
+    parser.add_argument("--run", help="the run's id, or a part of it (default: all not sent)")
     parser.add_argument(
         "--follow",
         action="store_true",

@@ -21,16 +21,13 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, check_registry_is_shared, load_settings
 from mlpo_kit.errors import PipelineError
 
-DEFAULT_PORT = 5000
 HELP = "open MLflow's UI on the runs and models until you stop it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --profile, --port and --no-browser."""
     add_profile(parser)
-    parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"the port (default: {DEFAULT_PORT})"
-    )
+    parser.add_argument("--port", type=int, default=5000, help="the port (default: 5000)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, do not open")
 
 
@@ -69,7 +66,7 @@ def _serve(chosen: argparse.Namespace, backend: str, registry: Path) -> None:
     from mlpo_kit.models.ui_environment import FOLDER, find_ui, install_ui
     from mlpo_kit.models.ui_server import HOST, check_ui, serving_ui
 
-    port = chosen.port or find_free_port(HOST, DEFAULT_PORT)
+    port = chosen.port or find_free_port(HOST, 5000)
     check_port(HOST, port, "make ui PORT={}")
     root = find_project().root
     python = find_ui(root)

@@ -15,9 +15,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.models.tracked import RUN
 from mlpo_kit.models.tracking import connect, find_server
-
-RUN = "mlpo.run"  # the tag of a tracked run and of its trials: the run's id
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from mlpo_kit.retention.marks import Tombstones, locate_mark, read_tombstones
 from mlpo_kit.retention.older import are_older_checkpoints, find_named_runs, has_older_records
 from mlpo_kit.runs.imports import locate_import, read_import
 from mlpo_kit.runs.records import Record, read_records, read_trials
+from mlpo_kit.runs.start import locate_start
 from mlpo_kit.runs.summary import find_status
 from mlpo_kit.store import Item, Ref, Store
 
@@ -52,11 +53,6 @@ def gather_facts(store: Store) -> Facts:
         snapshots=snapshots,
         older=[_describe_older(run_id, by_run[run_id]) for run_id in sorted(older)],
     )
-
-
-def locate_start(run_id: str) -> str:
-    """Return the key of the file that says what a run started from; its first file."""
-    return f"runs/{run_id}/run.json"
 
 
 def find_snapshot(store: Store, run_id: str) -> str:
