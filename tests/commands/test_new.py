@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from level_rules import LAPTOP, VERTEX, write_level_rules
 from support import EXAMPLES, RULES
 
 from mlpo_cli import scaffold
-from mlpo_cli.commands.inputs import Inputs
+from mlpo_cli.commands.inputs import NO_INPUTS, Inputs
 from mlpo_cli.commands.new import Request, new
 from mlpo_cli.errors import AnswersError, NegativeFinding, UserError
 from mlpo_cli.scaffold import File, Generated
@@ -30,8 +31,13 @@ def generated(monkeypatch, tmp_path):
     return calls
 
 
-def ask(answers=None, accept=False, as_json=False, **options):
-    return new(Request(options, answers, accept, as_json))
+def ask(answers=None, accept=False, as_json=False, inputs=NO_INPUTS, **options):
+    return new(Request(options, answers, accept, as_json, inputs))
+
+
+def level_rules(tmp_path, **options):
+    """Rules whose leader the test decides, whatever the scores are that mlpo ships."""
+    return str(write_level_rules(tmp_path / "rules", **options))
 
 
 def answers_file(tmp_path, **criteria):
@@ -77,12 +83,13 @@ def test_without_answers_it_says_what_to_pass(generated):
 def test_a_toss_up_is_generated_only_when_accepted(generated, tmp_path, monkeypatch):
     monkeypatch.setattr(scaffold, "list_scaffolds", lambda: ("kubeflow", "metaflow"))
     answers = answers_file(tmp_path, existing_platform="vertex")
+    inputs = Inputs(rules=level_rules(tmp_path, always_toss_up=True, **VERTEX))
     with pytest.raises(NegativeFinding, match=r"Kubeflow leads\. Too close to call") as caught:
-        ask(answers, name="x")
+        ask(answers, inputs=inputs, name="x")
     assert caught.value.exit_code == 1
     assert "--accept-toss-up" in caught.value.fix
     assert generated == []
-    ask(answers, accept=True, name="x")
+    ask(answers, accept=True, inputs=inputs, name="x")
     assert generated[0][0].orchestrator == "kubeflow"
 
 
@@ -93,16 +100,20 @@ def test_none_fits_is_a_negative_finding_even_when_toss_ups_are_accepted(generat
     assert generated == []
 
 
-def test_a_recommendation_without_a_scaffold_names_what_exists(generated):
+def test_a_recommendation_without_a_scaffold_names_what_exists(generated, tmp_path):
+    answers = answers_file(tmp_path, existing_platform="vertex")
+    inputs = Inputs(rules=level_rules(tmp_path, **VERTEX))
     with pytest.raises(NegativeFinding, match="Kubeflow is recommended, but has no") as caught:
-        ask(str(EXAMPLES / "platform.yaml"))
+        ask(answers, inputs=inputs, name="x")
     assert caught.value.exit_code == 1
     assert "(metaflow)" in caught.value.fix
     assert generated == []
 
 
-def test_a_choice_against_the_decision_is_generated_with_a_warning(generated, capsys):
-    ask(str(EXAMPLES / "platform.yaml"), orchestrator="metaflow", as_json=True)
+def test_a_choice_against_the_decision_is_generated_with_a_warning(generated, tmp_path, capsys):
+    answers = answers_file(tmp_path, existing_platform="vertex")
+    inputs = Inputs(rules=level_rules(tmp_path, **VERTEX))
+    ask(answers, inputs=inputs, name="x", orchestrator="metaflow", as_json=True)
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     warning = (
@@ -142,8 +153,8 @@ def test_messages_name_the_next_commands(generated, capsys, tmp_path):
     assert captured.err.endswith("Next:\n  cd churn-model\n  make setup run\n")
 
 
-def test_messages_name_the_orchestrator_that_was_chosen_and_why(generated, capsys):
-    ask(str(EXAMPLES / "startup.yaml"))
+def test_messages_name_the_orchestrator_that_was_chosen_and_why(generated, capsys, tmp_path):
+    ask(str(EXAMPLES / "startup.yaml"), inputs=Inputs(rules=level_rules(tmp_path, **LAPTOP)))
     headline, certainty, files, *_ = capsys.readouterr().err.splitlines()
     assert headline.startswith("Metaflow, because it fits better than ZenML on ")
     assert certainty.startswith("Sure: Metaflow stays first in ")
@@ -155,8 +166,8 @@ def test_an_orchestrator_that_the_user_chose_needs_no_reason(generated, capsys):
     assert "because" not in capsys.readouterr().err
 
 
-def test_defaults_say_that_nothing_was_answered(generated, capsys):
-    new(Request({"name": "x"}, None, False, False, Inputs(defaults=True)))
+def test_defaults_say_that_nothing_was_answered(generated, capsys, tmp_path):
+    ask(inputs=Inputs(rules=level_rules(tmp_path, **LAPTOP), defaults=True), name="x")
     message = capsys.readouterr().err
     assert message.startswith("Metaflow, because it is the default.\nNothing was answered")
     assert generated[0][0].orchestrator == "metaflow"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from level_rules import VERTEX, write_level_rules
 from support import EXAMPLES, mlpo
 
 from mlpo_cli.commands.recommend import recommend
@@ -60,7 +61,10 @@ def test_explain_writes_several_choices_as_a_file_does(tmp_path):
     ("answers", "verdict", "code"), [(NONE, "none", 1), (TOSS_UP, "toss-up", 0)]
 )
 def test_the_exit_code_tells_scripts_the_verdict(tmp_path, answers, verdict, code):
-    ran = mlpo("recommend", "--answers", "-", "--json", cwd=tmp_path, stdin=answers)
+    rules = str(write_level_rules(tmp_path / "rules", always_toss_up=True, **VERTEX))
+    ran = mlpo(
+        "recommend", "--answers", "-", "--json", "--rules", rules, cwd=tmp_path, stdin=answers
+    )
     document = json.loads(ran.stdout)
     assert (ran.returncode, document["verdict"], ran.stderr) == (code, verdict, "")
     assert (document["orchestrator"] is None) == (verdict == "none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from level_rules import write_level_rules
 from support import EXAMPLES, mlpo
 
 pytestmark = pytest.mark.slow
@@ -154,7 +155,8 @@ def test_a_project_may_not_be_named_as_a_package_that_it_imports(tmp_path, name)
 
 def test_a_variable_with_a_typo_is_told_to_people_and_to_scripts(tmp_path):
     known = {"MLPO_PROJECT_NAME": "x", "MLPO_KIT_PROJECT": "/somewhere"}
-    arguments = ("new", "--orchestrator", "metaflow", "--dry-run", "--json")
+    rules = str(write_level_rules(tmp_path / "rules"))  # Metaflow wins a tie
+    arguments = ("new", "--orchestrator", "metaflow", "--rules", rules, "--dry-run", "--json")
     ran = mlpo(*arguments, cwd=tmp_path, MLPO_TEMA_SIZE="5", **known)
     (warning,) = json.loads(ran.stdout)["warnings"]
     assert "MLPO_TEMA_SIZE" in warning

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from support import RULES
+from small_rules import SMALL
 
 from mlpo_cli.decision.choice import Refusal, choose_orchestrator, goes_against
 from mlpo_cli.decision.engine import decide
 
-ALL = tuple(orchestrator.id for orchestrator in RULES.orchestrators)
-CLEAR = decide(RULES, {"vendor_neutral": "must"})
-TOSS_UP = decide(RULES, {"existing_platform": "vertex"})
-NONE = decide(RULES, {"workload": "single_job"})
+ALL = tuple(orchestrator.id for orchestrator in SMALL.orchestrators)
+CLEAR = decide(SMALL, {"place": "many"})
+TOSS_UP = decide(SMALL, {"place": "service"})
+NONE = decide(SMALL, {"work": "script"})
 
 
 @pytest.mark.parametrize(
     ("decision", "accept", "templates", "choice"),
     [
-        (CLEAR, False, ALL, "zenml"),
-        (CLEAR, False, ("metaflow",), Refusal.NO_TEMPLATE),
+        (CLEAR, False, ALL, "cedar"),
+        (CLEAR, False, ("alder",), Refusal.NO_TEMPLATE),
         (TOSS_UP, False, ALL, Refusal.TOSS_UP),
-        (TOSS_UP, True, ALL, "kubeflow"),
-        (TOSS_UP, True, ("metaflow",), Refusal.NO_TEMPLATE),
+        (TOSS_UP, True, ALL, "birch"),
+        (TOSS_UP, True, ("alder",), Refusal.NO_TEMPLATE),
         (NONE, True, ALL, Refusal.NONE_FITS),
         (None, True, ALL, Refusal.NOTHING_ANSWERED),
     ],
@@ -31,7 +31,7 @@ def test_what_is_followed_and_why_the_rest_is_not(decision, accept, templates, c
 
 
 def test_another_choice_than_the_recommendation_goes_against_it():
-    assert goes_against(CLEAR, "metaflow")
-    assert goes_against(NONE, "metaflow")
-    assert not goes_against(CLEAR, "zenml")
-    assert not goes_against(None, "metaflow")
+    assert goes_against(CLEAR, "alder")
+    assert goes_against(NONE, "alder")
+    assert not goes_against(CLEAR, "cedar")
+    assert not goes_against(None, "alder")

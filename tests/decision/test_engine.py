@@ -169,13 +169,19 @@ def test_two_of_them_together_are_advised_to_the_winner():
 
 
 def test_what_has_to_be_operated_follows_the_answers():
-    on_vertex = {"existing_platform": "vertex", "cloud": "gcp", "gpu_scheduling": "tpu"}
-    decision = decide(RULES, {**on_vertex, "local_dev_need": "not_needed"})
-    always_on = RULES.orchestrator("kubeflow").operate
-    assert decision.orchestrator == "kubeflow"
-    assert decision.operate != always_on
-    assert not any("always runs" in line for line in decision.operate)
-    assert decide(RULES, {"existing_platform": "kubeflow"}).operate == always_on
+    own, service = {"cluster": "running", "sharing": "strict"}, {"place": "service"}
+    for answers, operate in ((own, ("A pot for birch.",)), (service, ("Nothing.",))):
+        decision = decide(SMALL, answers)
+        assert (decision.orchestrator, decision.operate) == ("birch", operate)
+
+
+def test_nothing_of_kubeflow_always_runs_on_vertex():
+    kubeflow = RULES.orchestrator("kubeflow")
+    on_vertex = kubeflow.select_operate({"existing_platform": "vertex", "cloud": "gcp"})
+    assert on_vertex != kubeflow.operate
+    assert any("always runs" in line for line in kubeflow.operate)
+    assert not any("always runs" in line for line in on_vertex)
+    assert kubeflow.select_operate({"existing_platform": "kubeflow"}) == kubeflow.operate
 
 
 def test_of_several_adjustments_the_last_one_says_what_to_operate():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from level_rules import LAPTOP, load_level_rules
 from support import EXAMPLES, IDS, RULES, WEIGHTS, all_answers
 
 from mlpo_cli.decision.policy import find_leader
@@ -12,10 +13,11 @@ from mlpo_cli.interview.plan import CORE, next_question
 from mlpo_cli.yamlmap import parse_yaml
 
 
-def interviewed(answers, unsure=()):
+def interviewed(answers, unsure=(), rules=RULES):
     """Ask to the end, with "not sure" where `answers` has none. Returns questions and answers."""
+    weights = {c.id: c.weight for c in rules.criteria}
     known, open_ids, questions = {}, set(), []
-    while question := next_question(RULES, WEIGHTS, known, open_ids):
+    while question := next_question(rules, weights, known, open_ids):
         id = question.criterion.id
         questions.append(question)
         if id in answers and id not in unsure:
@@ -37,7 +39,7 @@ def test_a_question_says_who_leads_and_what_the_answer_could_change():
     answers = parse_yaml((EXAMPLES / "startup.yaml").read_text(encoding="utf-8"), "x").data[
         "criteria"
     ]
-    questions, _ = interviewed(answers)
+    questions, _ = interviewed(answers, rules=load_level_rules(**LAPTOP))
     first = questions[CORE]
     assert first.progress.startswith("So far: Metaflow. ")
     assert first.progress.endswith("more questions could still change this.")

@@ -10,6 +10,7 @@ import sys
 
 import pexpect
 import pytest
+from level_rules import LAPTOP, VERTEX, write_level_rules
 from support import IDS
 
 pytestmark = pytest.mark.slow
@@ -61,6 +62,12 @@ def start(tmp_path):
         session.process.close(force=True)
 
 
+@pytest.fixture(scope="module")
+def laptop_rules(tmp_path_factory):
+    """The option for rules with which Metaflow leads a team that must work on laptops."""
+    return "--rules", str(write_level_rules(tmp_path_factory.mktemp("laptop"), **LAPTOP))
+
+
 def the_four(session):
     """Five people, no Kubernetes, local development a must, GPUs on demand."""
     session.expect("Question 1 of 4.", "Asked because", "How many people")
@@ -90,8 +97,8 @@ def enough(session):
     session.expect("Your answers")
 
 
-def test_from_the_first_question_to_the_replay_command(start, tmp_path):
-    session = start("recommend", "--save-answers", "team.yaml")
+def test_from_the_first_question_to_the_replay_command(start, tmp_path, laptop_rules):
+    session = start("recommend", "--save-answers", "team.yaml", *laptop_rules)
     the_four(session)
     enough(session)
     session.expect("Team size: 5")
@@ -140,8 +147,8 @@ def test_leaving_exits_130_and_writes_nothing(start, tmp_path, key):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_review_takes_a_change(start):
-    session = start("recommend")
+def test_the_review_takes_a_change(start, laptop_rules):
+    session = start("recommend", *laptop_rules)
     the_four(session)
     enough(session)
     session.send(DOWN, ENTER)
@@ -172,8 +179,12 @@ def test_a_choice_against_the_recommendation_is_pointed_out_before_it_is_generat
     assert session.end()[1] == 1
 
 
-def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(start, tmp_path):
-    session = start("new", "mine", "--set", "existing_platform=vertex", "--save-answers", "a.yaml")
+def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(
+    start, tmp_path, tmp_path_factory
+):
+    rules = write_level_rules(tmp_path_factory.mktemp("rules"), always_toss_up=True, **VERTEX)
+    vertex = ("--set", "existing_platform=vertex", "--save-answers", "a.yaml")
+    session = start("new", "mine", "--rules", str(rules), *vertex)
     leave_the_four_open(session)
     session.expect("So far: Kubeflow.")
     enough(session)
@@ -186,8 +197,8 @@ def test_declining_the_leader_of_a_toss_up_is_no_interruption_either(start, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_not_sure_of_anything_gives_the_default_and_says_so(start, tmp_path):
-    session = start("new", "mine")
+def test_not_sure_of_anything_gives_the_default_and_says_so(start, tmp_path, laptop_rules):
+    session = start("new", "mine", *laptop_rules)
     leave_the_four_open(session)
     session.expect("So far nothing is answered.", "could decide this")
     enough(session)
@@ -209,8 +220,16 @@ def test_nothing_is_asked_where_that_was_ruled_out(start, flag):
 SPACE, UP = " ", "\x1b[A"
 
 
+@pytest.fixture
+def start_governance(start, tmp_path_factory):
+    """Starts an interview with rules in which governance and the budget can change the result."""
+    fits = {"compliance": {"lineage": 4}, "budget": {"can_buy": 4}}
+    rules = str(write_level_rules(tmp_path_factory.mktemp("rules"), zenml=fits))
+    return lambda *arguments: start(*arguments, "--rules", rules)
+
+
 def ask_governance(start, *arguments, besides=()):
-    """Start an interview that asks for the governance requirement, and for little else."""
+    """Ask for the governance requirement, and for little else."""
     off = [id for id in IDS if id not in ("compliance", *besides)]
     sets = [word for id in off for word in ("--set", f"overrides.weights.{id}=0")]
     session = start("recommend", *sets, *arguments)
@@ -227,8 +246,8 @@ def review(session):
     return line, session.end()[0]
 
 
-def test_several_choices_are_ticked_and_replayed(start, tmp_path):
-    session = ask_governance(start, "--save-answers", "bank.yaml")
+def test_several_choices_are_ticked_and_replayed(start_governance, tmp_path):
+    session = ask_governance(start_governance, "--save-answers", "bank.yaml")
     session.send(DOWN, SPACE, DOWN, SPACE, DOWN, SPACE, ENTER)
     line, rest = review(session)
     assert line == "lineage + access_control + airgapped"
@@ -237,35 +256,35 @@ def test_several_choices_are_ticked_and_replayed(start, tmp_path):
     assert "compliance: [lineage, access_control, airgapped]\n" in saved
 
 
-def test_enter_without_a_tick_takes_the_line_and_a_tick_can_be_taken_away(start):
-    session = ask_governance(start)
+def test_enter_without_a_tick_takes_the_line_and_a_tick_can_be_taken_away(start_governance):
+    session = ask_governance(start_governance)
     session.send(DOWN, SPACE, SPACE, DOWN, DOWN, ENTER)
     line, rest = review(session)
     assert line == "There is no internet at run time"
     assert "compliance=airgapped" in rest
 
 
-def test_no_requirement_removes_the_ticks_and_a_tick_removes_it(start):
-    session = ask_governance(start)
+def test_no_requirement_removes_the_ticks_and_a_tick_removes_it(start_governance):
+    session = ask_governance(start_governance)
     session.send(DOWN, SPACE, UP, SPACE, ENTER)
     assert review(session)[0] == "None"
-    session = ask_governance(start)
+    session = ask_governance(start_governance)
     session.send(SPACE, DOWN, SPACE, "a", "i", DOWN, DOWN, SPACE, ENTER)
     assert "compliance=lineage,airgapped" in review(session)[1]
 
 
 @pytest.mark.parametrize("ticks", [(), (SPACE, DOWN, SPACE)])
 @pytest.mark.parametrize("tick_it", [(), (SPACE,)])
-def test_not_sure_is_taken_whatever_is_ticked(start, ticks, tick_it):
-    session = ask_governance(start)
+def test_not_sure_is_taken_whatever_is_ticked(start_governance, ticks, tick_it):
+    session = ask_governance(start_governance)
     session.send(DOWN, *ticks, *[DOWN] * (2 if ticks else 3), *tick_it, ENTER)
     line, rest = review(session)
     assert line == "not sure"
     assert "compliance" not in rest.rpartition("mlpo recommend")[2]
 
 
-def test_back_and_enough_are_taken_from_a_list_with_ticks(start):
-    session = ask_governance(start, besides=["budget"])
+def test_back_and_enough_are_taken_from_a_list_with_ticks(start_governance):
+    session = ask_governance(start_governance, besides=["budget"])
     session.send(ENTER)
     session.expect("What may it cost?", "Back to the previous question")
     session.send(UP, UP, ENTER)
@@ -284,8 +303,8 @@ def test_defaults_decide_without_a_question(start):
     assert shown.startswith("Metaflow")
 
 
-def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path):
-    session = start("new")
+def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path, laptop_rules):
+    session = start("new", *laptop_rules)
     session.expect("Name of the project")
     session.send("my-project", ENTER)
     the_four(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from small_rules import SMALL
 from support import EXAMPLES, RULES
 
 from mlpo_cli import rules
@@ -38,11 +39,11 @@ def test_markdown_has_each_fit_and_each_claim():
 
 
 def test_json_has_fits_and_evidence_for_scripts():
-    document = json.loads(compare.RENDERERS["json"](RULES))
+    document = json.loads(compare.RENDERERS["json"](SMALL))
     assert document["schema_version"] == 1
-    zenml = next(o for o in document["orchestrators"] if o["id"] == "zenml")
-    assert zenml["criteria"]["vendor_neutral"]["fit"]["must"] == 4
-    evidence = zenml["criteria"]["vendor_neutral"]["evidence"][0]
+    birch = next(o for o in document["orchestrators"] if o["id"] == "birch")
+    assert birch["criteria"]["place"]["fit"] == {"desk": 1, "service": 4, "many": 3, "rack": 4}
+    evidence = birch["criteria"]["place"]["evidence"][0]
     assert evidence.keys() == {"claim", "source", "date", "version", "checked"}
 
 

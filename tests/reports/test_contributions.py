@@ -6,14 +6,15 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from small_rules import SMALL
 from support import RULES, some_answers, some_weights
 
 from mlpo_cli.decision.engine import decide
 from mlpo_cli.reports import adr, html, jsondoc, terminal
 from mlpo_cli.reports.contributions import make_rows, sort_by_gap
 
-ANSWERS = {"existing_kubernetes": "none", "platform_team": "none", "team_size": 5}
-WEIGHTS = {"existing_kubernetes": 6, "platform_team": 4.5, "team_size": 1}
+ANSWERS = {"cluster": "none", "sharing": "alone", "people": 1}
+WEIGHTS = {"cluster": 6, "sharing": 4.5, "people": 1}
 # A bar of the terminal: its name, then for two orchestrators blocks and points.
 _LINE = re.compile(r"^  (?P<name>\S.*?)  +(?P<first>█*) +(?P<points>[\d.]+)  +█* +[\d.]+$", re.M)
 _BAR = re.compile(
@@ -25,7 +26,7 @@ _BAR = re.compile(
 
 def drawn_in_terminal(decision):
     """Points and length of the leader's bar, by label."""
-    text = terminal.render(RULES, decision).plain
+    text = terminal.render(SMALL, decision).plain
     return {
         line["name"].partition(":")[0]: (float(line["points"]), len(line["first"]))
         for line in _LINE.finditer(text)
@@ -34,7 +35,7 @@ def drawn_in_terminal(decision):
 
 def drawn_in_html(decision):
     """Points and length in percent of each bar, by label and orchestrator."""
-    source = html.render(RULES, decision)
+    source = html.render(SMALL, decision)
     drawn = {}
     for part in source.split('<div class="row">')[1:]:
         label = re.search(r"<strong>(.*?):", part)[1]
@@ -44,31 +45,31 @@ def drawn_in_html(decision):
 
 
 def test_a_bar_of_the_terminal_is_as_long_as_its_points_with_the_teams_own_weights_too():
-    bars = drawn_in_terminal(decide(RULES, ANSWERS, WEIGHTS))
-    assert bars["Kubernetes today"] == (24, 16)
-    assert bars["Who operates it"] == (18, 12)
+    bars = drawn_in_terminal(decide(SMALL, ANSWERS, WEIGHTS))
+    assert bars["Cluster"] == (24, 16)
+    assert bars["Sharing"] == (18, 12)
 
 
 def test_html_shows_the_same_points_on_the_same_scale():
-    decision = decide(RULES, ANSWERS, WEIGHTS)
+    decision = decide(SMALL, ANSWERS, WEIGHTS)
     bars = drawn_in_html(decision)
-    assert bars["Kubernetes today", "Metaflow"] == (24, 100)
-    assert bars["Who operates it", "Metaflow"] == (18, 75)
+    assert bars["Cluster", "Alder"] == (24, 100)
+    assert bars["Sharing", "Alder"] == (18, 75)
 
 
 def test_the_page_of_none_fits_paints_no_leader():
-    decision = decide(RULES, {"workload": "single_job", **ANSWERS})
-    source = html.render(RULES, decision)
+    decision = decide(SMALL, {"work": "script", **ANSWERS})
+    source = html.render(SMALL, decision)
     assert "None of these fits" in source
-    assert "Metaflow</span>" in source
+    assert "Alder</span>" in source
     assert 'class="bar leads"' not in source
 
 
 def in_adr(decision):
     """Points by label and orchestrator, as the decision record has them."""
-    table = adr.render(RULES, decision.orchestrator, decision).split("## Contributions")[1]
+    table = adr.render(SMALL, decision.orchestrator, decision).split("## Contributions")[1]
     lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:1] == "|"]
-    titles = [orchestrator.title for orchestrator in RULES.orchestrators]
+    titles = [orchestrator.title for orchestrator in SMALL.orchestrators]
     return {
         (cells[0], title): float(cell.partition(" (fit")[0])
         for cells in lines[2:-1]
@@ -77,19 +78,19 @@ def in_adr(decision):
 
 
 def test_all_four_reports_show_the_same_points():
-    decision = decide(RULES, ANSWERS, WEIGHTS)
+    decision = decide(SMALL, ANSWERS, WEIGHTS)
     shown, recorded = drawn_in_html(decision), in_adr(decision)
     document = jsondoc.decision_document(decision)
     terminal_points = {label: points for label, (points, _) in drawn_in_terminal(decision).items()}
     for row in document["criteria"]:
-        label = RULES.criterion(row["criterion"]).label
-        assert terminal_points[label] == pytest.approx(row["points"]["metaflow"], abs=0.05)
+        label = SMALL.criterion(row["criterion"]).label
+        assert terminal_points[label] == pytest.approx(row["points"]["alder"], abs=0.05)
         for id, points in row["points"].items():
-            title = RULES.orchestrator(id).title
+            title = SMALL.orchestrator(id).title
             assert points == row["weight"] * row["fit"][id]
             assert shown[label, title][0] == pytest.approx(points, abs=0.05)
             assert recorded[label, title] == pytest.approx(points, abs=0.05)
-    for orchestrator in RULES.orchestrators:
+    for orchestrator in SMALL.orchestrators:
         total = sum(row["points"][orchestrator.id] for row in document["criteria"])
         assert recorded["Sum", orchestrator.title] == pytest.approx(total, abs=0.05)
 
@@ -122,8 +123,8 @@ def test_only_the_leader_leads_and_nobody_where_none_fits(answers):
 
 
 def test_rows_are_sorted_by_the_gap_and_keep_their_order_where_there_is_none():
-    rows = make_rows(decide(RULES, ANSWERS, WEIGHTS))
-    by_gap = sort_by_gap(rows, "metaflow", "zenml")
-    gaps = [abs(row.cells["metaflow"].points - row.cells["zenml"].points) for row in by_gap]
+    rows = make_rows(decide(SMALL, ANSWERS, WEIGHTS))
+    by_gap = sort_by_gap(rows, "alder", "cedar")
+    gaps = [abs(row.cells["alder"].points - row.cells["cedar"].points) for row in by_gap]
     assert gaps == sorted(gaps, reverse=True)
     assert sort_by_gap(rows, None, None) == list(rows)
