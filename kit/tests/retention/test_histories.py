@@ -84,6 +84,7 @@ def act_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
         patch.syspath_prepend(str(project.root / "src"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr("mlpo_kit.store.folder.FolderStore", Fragile)
+        patch.setattr(runner, "write_start", lambda run: None)  # the world writes run.json
         patch.setattr(deletion, "_delete_run", make_fragile(deletion._delete_run))
         for module in (key, runner):
             for name in PURE:

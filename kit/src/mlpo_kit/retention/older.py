@@ -13,13 +13,8 @@ from typing import Any
 from mlpo_kit.runs.records import is_of_older_project
 from mlpo_kit.store import Ref, Store
 
-NOTES = {
-    "sweep.json",
-    "run.json",
-    "tracking.json",
-    "import.json",
-    ".tracking.settings.json",
-}  # of a run, beside its records
+# Files of a run beside its records.
+NOTES = {"sweep.json", "run.json", "tracking.json", "import.json", ".tracking.settings.json"}
 
 
 def has_older_records(store: Store, run_id: str, keys: Collection[str], readable: set[str]) -> bool:
