@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import picture
 import reference
+
+from mlpo_cli.check.catalog import list_rules
+from mlpo_cli.reports import check_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -58,6 +61,17 @@ def render_decision_rules() -> str:
         "How to change them: [Change the rules](change-the-rules.md).\n"
     )
     return "\n".join([head, *reference.render_rules()])
+
+
+def render_check_rules() -> str:
+    """Render docs/check-rules.md: every rule of `mlpo check`, with a link to its page."""
+    head = (
+        "# Every rule of mlpo check\n\nEach rule of `mlpo check`, with its severity and what it is "
+        f"for. {WRITTEN_BY} from\n`src/mlpo_cli/check/rules/`. How to use them: "
+        "[Check pipelines](check.md). How to add one:\n"
+        "[Add a rule to mlpo check](extending/add-a-check-rule.md).\n"
+    )
+    return "\n".join([head, reference.render_check_rules()])
 
 
 def render_comparison() -> str:
@@ -116,9 +130,13 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "answer-keys.md": render_answer_keys,
+    "check-rules.md": render_check_rules,
     "cli.md": render_command_line,
     "comparison.md": render_comparison,
     "decision-rules.md": render_decision_rules,
+}
+CHECK_RULES: dict[str, Callable[[], str]] = {
+    f"check/{rule.id}.md": partial(check_rules.render_page, rule) for rule in list_rules()
 }
 NOT_LISTED = ("README.md", *GENERATED)  # not among the pages written by hand
 OTHER_FILES = (
@@ -129,7 +147,7 @@ OTHER_FILES = (
     "- [SKILL.md](../src/mlpo_cli/SKILL.md): How a coding agent uses mlpo; `mlpo skill` prints it.",
 )
 FILES: dict[str, Callable[[], str]] = {
-    **{f"docs/{name}": write for name, write in GENERATED.items()},
+    **{f"docs/{name}": write for name, write in {**GENERATED, **CHECK_RULES}.items()},
     "docs/answers.schema.json": lambda: run_mlpo("schema", "answers"),
     "docs/rules.schema.json": lambda: run_mlpo("schema", "rules"),
     "docs/recommend.svg": picture.draw_picture,
@@ -142,6 +160,7 @@ FILES: dict[str, Callable[[], str]] = {
 def main(names: Iterable[str] = FILES) -> None:
     """Write the files with these names, or all."""
     for name in names:
+        (ROOT / name).parent.mkdir(exist_ok=True)
         (ROOT / name).write_text(FILES[name](), encoding="utf-8")
 
 

@@ -11,18 +11,20 @@ from mlpo_cli.answers.fields import ENVIRONMENT, Field, describe
 from mlpo_cli.answers.kinds import Choice, Number, Text, Whole
 from mlpo_cli.answers.project import list_settings
 from mlpo_cli.answers.several import Several
+from mlpo_cli.check.catalog import list_rules
 from mlpo_cli.cli import app
 from mlpo_cli.decision.conditions import Condition
 from mlpo_cli.decision.model import Rules
 from mlpo_cli.decision.policy import list_in_tie_break_order
 from mlpo_cli.errors import ExitCode
+from mlpo_cli.reports import check_rules
 from mlpo_cli.resources import rules_dir
 from mlpo_cli.scaffold import list_scaffolds
 
 EXIT_CODES = {
     "OK": "done: a recommendation, a toss-up, a project, or what was asked for",
     "NEGATIVE": "no positive result: none fits, a toss-up that `new` refuses, "
-    "a project that you declined, a run or a commit that failed",
+    "a project that you declined, a run or a commit that failed, findings of `check`",
     "USAGE": "the command line, the answers or the rules can't be used, or something is in the "
     "way; nothing was written",
     "INTERNAL": "a defect in mlpo; the message says where the crash log is",
@@ -33,6 +35,7 @@ VARIABLES = {
     "NO_COLOR": "any value: no colour",
     "FORCE_COLOR": "any value: colour in pipes and files too",
     "TERM": "`dumb`: no colour, and no questions",
+    "XDG_CACHE_HOME": "where `check` keeps results, in `mlpo/check`; `~/.cache` if not set",
     "XDG_STATE_HOME": "where `mlpo/crash.log` is written; `~/.local/state` if not set",
 }
 
@@ -208,6 +211,21 @@ def _render_confidence(loaded: Rules) -> str:
         f"comes first more often. With fewer than {confidence.robust_needs_answers} answers to "
         "questions that concern every team, it is at most *leaning*.\n"
     )
+
+
+def render_check_rules() -> str:
+    """Render a table of the rules of `mlpo check`."""
+    rows = [
+        (
+            f"[{rule.id}](check/{rule.id}.md)",
+            rule.title,
+            rule.severity.label,
+            check_rules.name_sdks(rule),
+            "yes" if rule.fix else "",
+        )
+        for rule in list_rules()
+    ]
+    return render_table(("rule", "reports", "severity", "for", "fix"), rows)
 
 
 def render_templates() -> str:

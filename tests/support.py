@@ -87,7 +87,12 @@ def mlpo(
         [sys.executable, "-m", "mlpo_cli", *arguments],
         cwd=cwd,
         input=stdin,
-        env={**keep, "XDG_STATE_HOME": str(cwd / "state"), **env},
+        env={
+            **keep,
+            "XDG_STATE_HOME": str(cwd / "state"),
+            "XDG_CACHE_HOME": str(cwd / ".cache"),
+            **env,
+        },
         capture_output=True,
         text=True,
         timeout=60,

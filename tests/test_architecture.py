@@ -14,16 +14,18 @@ SRC = Path(__file__).parents[1] / "src" / "mlpo_cli"
 # but the command line, and what comes later in this list imports nothing that comes before.
 ARROWS: dict[str, set[str]] = {
     "__main__": {"cli", "errors"},
-    "cli": {"__init__", "commands", "completion", "console", "errors", "options"},
+    "cli": {"__init__", "cli_options", "commands", "completion", "console", "errors", "options"},
+    "cli_options": set(),
     "options": {"answers", "completion", "errors", "suggest"},
     "completion": {"answers", "scaffold"},
     "commands": {
-        *("__init__", "answers", "console", "decision", "errors", "files", "interview"),
-        *("project", "reports", "resources", "rules", "scaffold"),
+        *("__init__", "answers", "check", "console", "decision", "errors", "files", "interview"),
+        *("project", "reports", "resources", "rules", "scaffold", "suggest"),
     },
     "project": {"errors"},
     "interview": {"answers", "console", "decision", "reports"},
-    "reports": {"answers", "decision", "errors", "scaffold"},
+    "reports": {"__init__", "answers", "check", "decision", "errors", "scaffold"},
+    "check": {"__init__", "errors", "staging", "suggest"},
     "scaffold": {"answers", "errors", "resources", "staging"},
     "answers": {"decision", "errors", "resources", "suggest", "yamlmap"},
     "rules": {"decision", "errors", "suggest", "yamlmap"},

@@ -8,13 +8,28 @@ from typing import Annotated
 import typer
 
 from mlpo_cli import __version__, console
+from mlpo_cli.cli_options import (
+    AnswersOption,
+    DefaultsOption,
+    ExplainOption,
+    JsonOption,
+    NoInputOption,
+    OutputOption,
+    OverwriteOption,
+    RulesOption,
+    SaveOption,
+    SetOption,
+    YesOption,
+)
 from mlpo_cli.completion import complete_words
 from mlpo_cli.errors import UserError
-from mlpo_cli.options import Command, Commands, add_settings, choose
+from mlpo_cli.options import Command, Commands, add_settings, choose, choose_format
 
 REPORTS = ("table", "json", "adr", "html")
 COMPARISONS = ("table", "markdown", "json")
 SCHEMAS = ("answers", "rules")
+FINDINGS = ("text", "json", "sarif", "github")
+LOWEST = ("warning", "info", "error")
 
 app = typer.Typer(
     name="mlpo",
@@ -24,49 +39,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-AnswersOption = Annotated[
-    str | None,
-    typer.Option(
-        "--answers", metavar="FILE", help="Read answers in YAML or JSON; - is standard input."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set a criterion by its id, project.KEY or overrides.weights.ID. Repeatable.",
-    ),
-]
-RulesOption = Annotated[
-    str | None,
-    typer.Option("--rules", metavar="DIR", help="Change or extend the rules with those in DIR."),
-]
-NoInputOption = Annotated[
-    bool, typer.Option("--no-input", help="Never ask; fail if something is missing.")
-]
-DefaultsOption = Annotated[
-    bool,
-    typer.Option("--defaults", help="Never ask; recommend the default if nothing is answered."),
-]
-YesOption = Annotated[bool, typer.Option("--yes", help="Skip the review and confirmations.")]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace an output file that exists.")
-]
-SaveOption = Annotated[
-    str | None,
-    typer.Option(
-        "--save-answers", metavar="FILE", help="Write the answers to a .yaml or .json file."
-    ),
-]
-ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Show where each value comes from, and the evidence.")
-]
-OutputOption = Annotated[
-    str | None, typer.Option("--output", metavar="FILE", help="Write the output to a file.")
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -117,7 +89,7 @@ def recommend(
     from mlpo_cli.commands.inputs import Inputs
     from mlpo_cli.commands.recommend import recommend as run
 
-    chosen = _choose_format(format, json, REPORTS)
+    chosen = choose_format(format, json, REPORTS)
     if explain and chosen in ("adr", "html"):
         raise UserError(
             f"--explain cannot be combined with --format {chosen}",
@@ -127,14 +99,6 @@ def recommend(
         tuple(set_ or ()), rules, no_input, defaults, yes, overwrite, save_answers, explain
     )
     return run(answers, chosen, inputs, output)
-
-
-def _choose_format(format: str | None, json: bool, choices: tuple[str, ...]) -> str:
-    """Return the format to print. Raises UserError for an unknown one, or for two."""
-    chosen = choose("--format", "json" if json and format is None else format, choices)
-    if json and chosen != "json":
-        raise UserError(f"--json cannot be combined with --format {chosen}", "pass one of them")
-    return chosen
 
 
 @app.command(cls=Command)
@@ -208,7 +172,84 @@ def compare(
     """
     from mlpo_cli.commands.compare import compare as run
 
-    return run(_choose_format(format, json, COMPARISONS), rules, output, overwrite)
+    return run(choose_format(format, json, COMPARISONS), rules, output, overwrite)
+
+
+@app.command(cls=Command)
+def check(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Files and folders; the current folder if none."),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="text (the default), json, sarif or github (annotations of a workflow).",
+            autocompletion=complete_words(FINDINGS),
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(metavar="RULES", help="Only these rules, as in MLP201,MLP4."),
+    ] = None,
+    ignore: Annotated[str | None, typer.Option(metavar="RULES", help="Not these rules.")] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEVERITY",
+            help="The lowest severity to report: error, warning (the default) or info.",
+            autocompletion=complete_words(LOWEST),
+        ),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely.")] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="With --fix or --diff: also fix what you must review."),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")
+    ] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Do not report the findings in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write all findings to a file, and end with 0."),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    stdin_filename: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Check standard input as if it were this file."),
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Show the page about a rule.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List all rules.")] = False,
+) -> int:
+    """Find what breaks or costs money in pipelines on Metaflow, KFP and ZenML.
+
+    Reads Python files, notebooks and compiled KFP pipelines. Nothing in them is executed.
+
+    Exit codes: 0 nothing is reported, 1 there are findings, 2 the options, the paths or the
+    configuration cannot be used.
+    """
+    from mlpo_cli.commands import check as command
+
+    chosen = choose_format(format, json, FINDINGS)
+    if explain is not None or list_:
+        if chosen not in ("text", "json"):
+            raise UserError(f"a rule cannot be shown as {chosen}", "use --format text or json")
+        return command.list_all(chosen) if explain is None else command.explain(explain, chosen)
+    lowest = None if severity is None else choose("--severity", severity, LOWEST)
+    return command.check(
+        command.Options(
+            *(tuple(paths or ()), chosen, select, ignore, lowest, baseline, write_baseline),
+            *(overwrite, fix, unsafe_fixes, diff, stdin_filename),
+        )
+    )
 
 
 @app.command(cls=Command)

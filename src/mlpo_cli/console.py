@@ -16,6 +16,13 @@ def write_output(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def write_bytes(data: bytes) -> None:
+    """Print a file to stdout as it is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def write_styled(text: Text) -> None:
     """Print styled text to stdout: with colour where the terminal wants it, else plain."""
     if not wants_style(sys.stdout, os.environ):

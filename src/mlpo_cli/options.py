@@ -120,3 +120,11 @@ def choose(option: str, value: str | None, choices: tuple[str, ...]) -> str:
     if refusal := Choice(dict.fromkeys(choices, "")).refuse(value, option):
         raise UserError(*refusal)
     return value
+
+
+def choose_format(format: str | None, json: bool, choices: tuple[str, ...]) -> str:
+    """Return the format to print. Raises UserError for an unknown one, or for two."""
+    chosen = choose("--format", "json" if json and format is None else format, choices)
+    if json and chosen != "json":
+        raise UserError(f"--json cannot be combined with --format {chosen}", "pass one of them")
+    return chosen

@@ -38,7 +38,12 @@ def run(folder: Path, *arguments: str, terminal: bool = False) -> subprocess.Com
         return subprocess.run(
             [sys.executable, "-m", "mlpo_cli", *arguments],
             cwd=folder,
-            env={**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(folder / "state")},
+            env={
+                **os.environ,
+                "TERM": "xterm",
+                "XDG_STATE_HOME": str(folder / "state"),
+                "XDG_CACHE_HOME": str(folder / "cache"),
+            },
             stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=theirs if terminal else subprocess.PIPE,
