@@ -86,6 +86,15 @@ def test_a_local_folder_with_the_name_of_an_sdk_is_not_taken_for_it(tmp_path):
     assert module.resolve(get_last(module)) == "kfp.dsl.component"
 
 
+def test_what_is_around_a_project_is_not_read(tmp_path):
+    write_files(tmp_path, {"names.py": "X = 'a'\n", "project/pyproject.toml": "", "bare/x": ""})
+    for folder in ("project/inner", "bare"):
+        module = make_module("from names import X\nX", tmp_path / folder / "main.py")
+        assert find_text(module, get_last(module)) is None
+    module = make_module("from names import X\nX", tmp_path / "main.py")
+    assert find_text(module, get_last(module)) == "a"
+
+
 def test_modules_that_import_each_other_end(tmp_path):
     write_files(tmp_path, {"a.py": "from b import x\n", "b.py": "from a import x\n"})
     module = make_module("from a import x\nx", tmp_path / "main.py")

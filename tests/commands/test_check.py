@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from checking import write_files
 from support import mlpo as run_mlpo
 
 from mlpo_cli.commands import check as command
 from mlpo_cli.errors import UserError
 
+ROOT = Path(__file__).parents[2]
 CARD = "from metaflow import current\ncurrent.card.append('x')\n"
 GPU = (
     "from kfp import dsl\nfrom kfp.dsl import Output\n\n\ndef pipeline():\n"
@@ -136,11 +138,16 @@ def test_an_editor_checks_what_is_not_saved_yet(mlpo, tmp_path):
 @pytest.mark.slow
 def test_rules_are_listed_and_explained(mlpo):
     assert mlpo("check", "--list").stdout.startswith("MLP")
-    page = (Path(__file__).parents[2] / "docs" / "check" / "MLP201.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "check" / "MLP201.md").read_text(encoding="utf-8")
     assert mlpo("check", "--explain", "mlp201").stdout == page
     document = json.loads(mlpo("check", "--explain", "MLP201", "--json").stdout)
     assert document["rule"]["id"] == "MLP201"
     assert len(json.loads(mlpo("check", "--list", "--json").stdout)["rules"]) >= 7
+
+
+def test_the_hook_for_pre_commit_runs_this_command():
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert (hook["id"], hook["entry"]) == ("mlpo-check", "mlpo check")
 
 
 def test_nothing_of_what_is_checked_is_executed(check, tmp_path):

@@ -36,7 +36,7 @@ class Suppressions:
         last = min(place.end_line, place.line + MOST_LINES)
         for line in range(place.line, last + 1) if self.lines else ():
             ids |= self.lines.get(line, set())
-        return bool(ids) and finding.rule.startswith(tuple(ids))
+        return finding.rule.startswith(tuple(ids))
 
     def list_unknown(self, known: Iterable[str]) -> Iterator[tuple[int, str]]:
         """Yield the line and the id of each rule that a comment names and that does not exist."""

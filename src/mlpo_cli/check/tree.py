@@ -59,13 +59,17 @@ class Tree:
         return next((path for path in found if path), None)
 
     def _list_roots(self, folder: Path) -> Iterator[Path]:
-        """Yield the folders in which the modules that a file imports can be, the nearest first."""
-        for parent in (folder, *folder.parents)[:MOST_FOLDERS]:
+        """Yield the folders in which the modules that a file imports can be, the nearest first.
+
+        They end with the project's root. Where no file marks it, it is the file's own folder.
+        """
+        upwards = (folder, *folder.parents)[:MOST_FOLDERS]
+        is_root = (not self._list(parent).isdisjoint(MARKERS) for parent in upwards)
+        depth = next((number for number, found in enumerate(is_root) if found), 0)
+        for parent in upwards[: depth + 1]:
             yield parent
             if "src" in self._list(parent):
                 yield parent / "src"
-            if not self._list(parent).isdisjoint(MARKERS):
-                return
 
     def _find_below(self, folder: Path, parts: list[str]) -> Path | None:
         for part in parts[:-1]:
