@@ -89,7 +89,7 @@ def _read_name(module: Module, scope: ast.AST, name: str, steps: int) -> Task:
     key = ("task", scope, name)
     if key not in module.memory:
         task = module.memory[key] = Task()
-        for node in module.list_reads(scope, name):
+        for node in module.names.list_reads(scope, name):
             parent = module.get_parent(node)
             if isinstance(parent, ast.Attribute):
                 _collect_chain(module, parent, task)

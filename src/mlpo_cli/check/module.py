@@ -156,19 +156,6 @@ class Module:
             if name:
                 yield name, decorator, call
 
-    def list_reads(self, scope: ast.AST, name: str) -> list[ast.Name]:
-        """Return where a name of a scope is read, also in functions inside the scope."""
-        return self._reads.get((scope, name), [])
-
-    @cached_property
-    def _reads(self) -> dict[tuple[ast.AST, str], list[ast.Name]]:
-        reads: dict[tuple[ast.AST, str], list[ast.Name]] = {}
-        for node in self.list_nodes(ast.Name):
-            found = self.names.look_up(node.id, node) if isinstance(node.ctx, ast.Load) else None
-            if found:
-                reads.setdefault((found[0], node.id), []).append(node)
-        return reads
-
     # Meaning
 
     def resolve(self, node: ast.expr) -> str | None:

@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 ScopeNode = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -65,6 +66,20 @@ class Names:
             if isinstance(scope, ast.Module):
                 return None
             scope, is_first = self.find_scope(scope), False
+
+    def list_reads(self, scope: ast.AST, name: str) -> list[ast.Name]:
+        """Return where a name of a scope is read, also in functions inside the scope."""
+        return self._reads.get((scope, name), [])
+
+    @cached_property
+    def _reads(self) -> dict[tuple[ast.AST, str], list[ast.Name]]:
+        reads: dict[tuple[ast.AST, str], list[ast.Name]] = {}
+        for node in self.scope_of:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found = self.look_up(node.id, node)
+                if found:
+                    reads.setdefault((found[0], node.id), []).append(node)
+        return reads
 
     def _bind(self, scope: ast.AST, name: str, binding: Binding) -> None:
         self.scopes.setdefault(scope, {}).setdefault(name, []).append(binding)
