@@ -10,7 +10,7 @@ from checking import list_places
 
 DATA = Path(__file__).parents[1] / "data" / "check"
 EXPECTED = {
-    "flow.py.txt": [("MLP405", 17), ("MLP601", 27), ("MLP405", 32)],
+    "flow.py.txt": [("MLP405", 17), ("MLP601", 27), ("MLP103", 28), ("MLP405", 32)],
     "pipeline.py.txt": [("MLP205", 6), ("MLP602", 16), ("MLP201", 28), ("MLP202", 28)],
     # No import says which SDK these use.
     "fragment.py.txt": [],
