@@ -76,7 +76,8 @@ FUNCTIONS_OF_SIZE = frozenset({
 METHODS_OF_SIZE = frozenset({
     "decode", "hex", "tolist", "numpy", "cpu", "detach", "items", "values", "to_dict",
 })  # fmt: skip
-MOST_STEPS = 20
+MOST_EXPRESSIONS = 100  # in what is returned
+MOST_METHODS = 10
 
 
 def check(module: Module) -> Iterator[Finding]:
@@ -86,9 +87,9 @@ def check(module: Module) -> Iterator[Finding]:
         if names.isdisjoint(COMPONENT_DECORATORS) or function.returns is None:
             continue
         for value in list_returned(module, function):
-            call = find_model(module, value, MOST_STEPS)
+            call = find_model(module, value, set())
             if call is not None:
-                what = ast.unparse(call.func)
+                what = "".join(module.get_text(call.func).split())[:60]
                 message = f"`{function.name}` returns the result of `{what}` as a parameter."
                 yield RULE.report(module, value, message)
 
@@ -124,46 +125,47 @@ def is_named_tuple(module: Module, call: ast.Call) -> bool:
     return any(definition.module.resolve(base) in makers for base in bases if definition)
 
 
-def find_model(module: Module, node: ast.expr, steps: int) -> ast.Call | None:
+def find_model(module: Module, node: ast.expr, seen: set[ast.expr]) -> ast.Call | None:
     """Return the call that gives a pickled object or weights which an expression consists of."""
-    if steps <= 0:
+    if node in seen or len(seen) > MOST_EXPRESSIONS:
         return None
+    seen.add(node)
     if isinstance(node, ast.Call):
-        return find_in_call(module, node, steps - 1)
+        return find_in_call(module, node, seen)
     if isinstance(node, ast.Name):
         found = find_assigned(module, node)
-        return find_model(*found, steps - 1) if found else None
+        return find_model(*found, seen) if found else None
     parts: list[ast.expr] = []
     if isinstance(node, ast.Dict):
-        parts = node.values[:MOST_STEPS]
+        parts = node.values
     elif isinstance(node, (ast.List, ast.Tuple)):
-        parts = node.elts[:MOST_STEPS]
+        parts = node.elts
     elif isinstance(node, (ast.DictComp, ast.ListComp, ast.GeneratorExp)):
         value = node.value if isinstance(node, ast.DictComp) else node.elt
         parts = [node.generators[0].iter] if is_value_of(node.generators[0], value) else []
-    models = (find_model(module, part, steps // 2) for part in parts)
+    models = (find_model(module, part, seen) for part in parts)
     return next((model for model in models if model), None)
 
 
-def find_in_call(module: Module, call: ast.Call, steps: int) -> ast.Call | None:
+def find_in_call(module: Module, call: ast.Call, seen: set[ast.expr]) -> ast.Call | None:
     """Return the call that gives the model, if a call does, or passes one on in full size."""
     name = module.resolve(call.func)
     if name in PICKLES:
         return call
     if name in FUNCTIONS_OF_SIZE and call.args:
-        return find_model(module, call.args[0], steps)
+        return find_model(module, call.args[0], seen)
     if not isinstance(call.func, ast.Attribute) or name is not None:
         return None
     if call.func.attr in WEIGHTS and not call.args:
         return call
     if call.func.attr in METHODS_OF_SIZE:
-        return find_model(module, call.func.value, steps)
+        return find_model(module, call.func.value, seen)
     return None
 
 
 def is_value_of(generator: ast.comprehension, value: ast.expr) -> bool:
     """Whether a comprehension gives the values it goes through, as lists or as they are."""
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_METHODS):
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
             if value.func.attr not in METHODS_OF_SIZE:
                 return False

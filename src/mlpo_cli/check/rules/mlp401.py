@@ -226,11 +226,22 @@ def _sets_caching(module: Module) -> bool:
 def find_place(module: Module, step: FunctionNode) -> str | None:
     """Return the fixed place outside that a step reads, also in functions that it calls."""
     for definition in list_reached(module, step):
-        for node in ast.walk(definition.node):
-            name = definition.module.resolve(node.func) if isinstance(node, ast.Call) else None
-            if not isinstance(node, ast.Call) or name not in READERS:
-                continue
-            place = find_text(definition.module, get_argument(node, *READERS[name]))
+        memory = definition.module.memory
+        key = ("place", definition.node)
+        if key not in memory:
+            memory[key] = find_place_in(definition)
+        if memory[key]:
+            return str(memory[key])
+    return None
+
+
+def find_place_in(definition: Definition) -> str | None:
+    """Return the first fixed place outside that the code of a function reads."""
+    module = definition.module
+    for node in ast.walk(definition.node):
+        name = module.resolve(node.func) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and name in READERS:
+            place = find_text(module, get_argument(node, *READERS[name]))
             if place and is_outside(name, place, node) and not VERSION.search(place):
                 return place
     return None
