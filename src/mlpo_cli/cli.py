@@ -224,6 +224,13 @@ def check(
         str | None,
         typer.Option(metavar="FILE", help="Check standard input as if it were this file."),
     ] = None,
+    project: Annotated[
+        bool,
+        typer.Option(
+            "--project",
+            help="Also run the check of the generated project, with mlpo-kit: executes its code.",
+        ),
+    ] = False,
     explain: Annotated[
         str | None, typer.Option(metavar="RULE", help="Show the page about a rule.")
     ] = None,
@@ -231,7 +238,8 @@ def check(
 ) -> int:
     """Find what breaks or costs money in pipelines on Metaflow, KFP and ZenML.
 
-    Reads Python files, notebooks and compiled KFP pipelines. Nothing in them is executed.
+    Reads Python files, notebooks and compiled KFP pipelines. Nothing in them is executed, unless
+    --project says so.
 
     Exit codes: 0 nothing is reported, 1 there are findings, 2 the options, the paths or the
     configuration cannot be used.
@@ -247,7 +255,7 @@ def check(
     return command.check(
         command.Options(
             *(tuple(paths or ()), chosen, select, ignore, lowest, baseline, write_baseline),
-            *(overwrite, fix, unsafe_fixes, diff, stdin_filename),
+            *(overwrite, fix, unsafe_fixes, diff, stdin_filename, project),
         )
     )
 

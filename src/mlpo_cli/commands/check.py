@@ -11,18 +11,20 @@ from pathlib import Path
 
 from mlpo_cli import console, files
 from mlpo_cli.check import outcome as outcomes
-from mlpo_cli.check.baseline import Key, read_baseline, write_baseline
+from mlpo_cli.check.baseline import Key, leave_out_known, read_baseline, write_baseline
 from mlpo_cli.check.catalog import find_rule, list_rules
 from mlpo_cli.check.config import check_selectors
 from mlpo_cli.check.engine import Result
 from mlpo_cli.check.model import SEVERITIES
 from mlpo_cli.check.outcome import Choice, Outcome
+from mlpo_cli.check.project import make_findings
 from mlpo_cli.check.rewrite import Rewrite, rewrite, write
 from mlpo_cli.check.run import Job, check_files, check_job, read_job
 from mlpo_cli.check.source import find_kind
 from mlpo_cli.check.tree import Tree
 from mlpo_cli.check.walk import Configs, list_files, name_file
 from mlpo_cli.errors import ExitCode, Problem, UserError
+from mlpo_cli.project.kit import check_project, find_projects
 from mlpo_cli.suggest import suggest
 
 
@@ -42,6 +44,7 @@ class Options:
     unsafe_fixes: bool = False
     diff: bool = False
     stdin_filename: str | None = None
+    project: bool = False
 
 
 def explain(id: str, format: str) -> int:
@@ -70,6 +73,9 @@ def check(options: Options) -> int:
     Returns 1 where something is reported, or would be changed by `--diff`. Raises UserError for
     options, paths and configurations that cannot be used.
     """
+    if options.project and (options.stdin_filename is not None or options.diff):
+        other = "--diff" if options.diff else "--stdin-filename"
+        raise UserError(f"--project cannot be used with {other}", "leave one of them out")
     run = _Run(options, _read_overlay(options))
     if options.stdin_filename is not None:
         return run.check_input(options.stdin_filename)
@@ -129,6 +135,7 @@ class _Run:
         for path in paths:
             self.configs.find(path.parent)
         self._refuse_problems()
+        projects = find_projects(self.options.paths) if self.options.project else []
         diffs = []
         for path, found in check_files(paths, self.configs):
             result = found
@@ -139,9 +146,18 @@ class _Run:
             outcomes.add_result(self.outcome, name_file(path), result, choice)
         if self.options.diff:
             return self._show_diff("".join(diffs))
+        for project in projects:
+            self._check_project(project)
         if self.options.write_baseline is not None:
             return self._write_baseline(self.options.write_baseline)
         return self._report()
+
+    def _check_project(self, project: Path) -> None:
+        """Add what the check of a project's kit finds. Nothing else executes what is checked."""
+        found = make_findings(project, check_project(project))
+        new = leave_out_known(found, self.known, self.folder)
+        self.outcome.findings += new
+        self.outcome.known += len(found) - len(new)
 
     def _fix(self, path: Path, result: Result) -> tuple[Result, str]:
         """Fix a file, unless only the difference is to be shown. Returns both."""

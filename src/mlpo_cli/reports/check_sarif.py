@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mlpo_cli import __version__
+from mlpo_cli.check import project
 from mlpo_cli.check.catalog import list_rules
 from mlpo_cli.check.model import Finding, Rule, Severity
 from mlpo_cli.check.outcome import Outcome
@@ -19,12 +20,13 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 def render(outcome: Outcome) -> str:
     """The log of one run. Files are relative to the folder that mlpo is run in."""
-    rules = list_rules()
-    indexes = {rule.id: index for index, rule in enumerate(rules)}
+    rules = [_make_rule(rule) for rule in list_rules()]
+    rules.append({"id": project.ID, "shortDescription": {"text": f"{project.TITLE}."}})
+    indexes = {rule["id"]: index for index, rule in enumerate(rules)}
     driver = {
         "name": "mlpo check",
         "version": __version__,
-        "rules": [_make_rule(rule) for rule in rules],
+        "rules": rules,
     }
     notifications = [
         {"level": "warning", "message": {"text": f"{name} was not checked: {reason}"}}

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from rich.text import Text
 
+from mlpo_cli.check import project
 from mlpo_cli.check.catalog import find_rule
 from mlpo_cli.check.model import Finding, Rule, Severity
 from mlpo_cli.check.outcome import Outcome
@@ -36,7 +37,7 @@ def _add_rule(out: Text, findings: list[Finding]) -> None:
     """The findings of one rule in one file. What they share is said once."""
     first = findings[0]
     rule = find_rule(first.rule)
-    title = rule.title if isinstance(rule, Rule) else ""
+    title = rule.title if isinstance(rule, Rule) else project.TITLE
     out.append(f"  {first.rule} {first.severity.label}", style=_STYLES[first.severity])
     out.append(f"  {title}\n")
     for finding in findings:

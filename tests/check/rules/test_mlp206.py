@@ -51,6 +51,10 @@ def test_an_image_that_may_have_cuda_is_not(image):
     assert list_rules(image) == []
 
 
+def test_an_image_for_the_cpu_to_which_packages_with_cuda_are_added_is_not():
+    assert list_rules("tensorflow/tensorflow:2.20.0", {"torch": "2.9.1"}) == []
+
+
 @pytest.mark.parametrize(
     ("packages", "count"),
     [

@@ -27,7 +27,7 @@ RULE = Rule(
     The GPU is reserved from the start of the step to its end, also while data is downloaded and
     prepared on the CPU, and again on each retry.
     """,
-    sources=("datasets 4.0, `load_dataset`: with `streaming=True` data comes while it is used",),
+    sources=("datasets 5.2.0, `load_dataset`: with `streaming=True` data comes while it is used",),
     examples=(
         Example(
             file="flow.py",

@@ -40,7 +40,7 @@ RULE = Rule(
     """,
     sources=(
         "torch 2.13.0+cpu: `torch.cuda.is_available()` is False and `torch.version.cuda` is None",
-        "images of tensorflow/tensorflow: those with CUDA have `gpu` in their tags",
+        "tensorflow/docs, install/docker.md: the image without `gpu` in its tag is for the CPU",
     ),
     examples=(
         Example(
@@ -89,12 +89,16 @@ PACKAGES_FOR_CPU = re.compile(
     re.IGNORECASE,
 )
 
+BRINGS_CUDA = re.compile(r"(?:torch|tensorflow|jax)\b", re.IGNORECASE)
+
 
 def check(module: Module) -> Iterator[Finding]:
     """Find the steps with a GPU whose environment is built for the CPU."""
     for step in list_gpu_steps(module):
         package = next((text for text in step.packages if PACKAGES_FOR_CPU.search(text)), "")
-        message = f"`{package}` has no support for GPUs." if package else describe(step.image)
+        brings_own = any(BRINGS_CUDA.match(text) for text in step.packages)
+        image = "" if brings_own else describe(step.image)
+        message = f"`{package}` has no support for GPUs." if package else image
         if message:
             yield RULE.report(module, step.request, f"The step asks for a GPU. {message}")
 

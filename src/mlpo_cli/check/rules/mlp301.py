@@ -46,9 +46,9 @@ RULE = Rule(
     fills up and the run dies late, or the storage is paid for until somebody cleans it up.
     """,
     sources=(
-        "transformers 4.57, `TrainingArguments`: without `save_total_limit` nothing is deleted",
-        "lightning 2.5, `ModelCheckpoint`: with `save_top_k=-1` all are kept",
-        "keras 3.12, `ModelCheckpoint`: `{epoch}` in the path makes one file for each epoch",
+        "transformers 5.24.0, trainer_utils.py: without `save_total_limit` nothing is deleted",
+        "lightning 2.6.6, `ModelCheckpoint`: with `save_top_k=-1` all are kept",
+        "keras 3.15.1, `ModelCheckpoint`: `{epoch}` in the path makes one file for each epoch",
     ),
     examples=(
         Example(

@@ -26,8 +26,8 @@ RULE = Rule(
     not see the change.
     """,
     sources=(
-        "huggingface_hub 1.0, `hf_hub_download`: without `revision` it is the head of `main`",
-        "MLflow 3.6: `models:/NAME/latest` is the newest version at the time of the call",
+        "huggingface_hub 2.4.0, file_download.py: without `revision` it is the head of `main`",
+        "MLflow 3.17.2: `models:/NAME/latest` is the newest version at the time of the call",
     ),
     examples=(
         Example(

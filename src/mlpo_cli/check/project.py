@@ -1,0 +1,48 @@
+"""What `mlpo-kit check` says about a project, as findings."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlpo_cli.check.model import Finding, Place, Severity
+from mlpo_cli.check.walk import name_file
+
+ID = "mlpo-kit"
+TITLE = "the parts of the project do not match"
+WHY = "The project's own check fails: a run does not do what PIPELINE says, or does not start."
+ADVICE = "Correct the file, then run `make check`."
+_PLACE = re.compile(r"(?P<file>[^\s:]+\.\w+):(?P<line>\d{1,7}): ")
+
+
+def make_findings(project: Path, problems: Iterable[str]) -> list[Finding]:
+    """Return a finding for each problem.
+
+    It is in the file and line that the problem begins with, else in the project's pipeline file.
+    """
+    return [_make_finding(project, " ".join(problem.split())) for problem in problems]
+
+
+def _make_finding(project: Path, problem: str) -> Finding:
+    match = _PLACE.match(problem)
+    file = project / match["file"] if match else _find_pipeline(project)
+    line = max(1, int(match["line"])) if match else 1
+    message = problem[match.end() :] if match else problem
+    return Finding(
+        name_file(Path(os.path.abspath(file))),
+        Place(line, 1, line, 1),
+        ID,
+        Severity.ERROR,
+        f"{message[:1].upper()}{message[1:]}",
+        WHY,
+        ADVICE,
+        problem,  # a baseline knows it by its text, not by a line of the file
+    )
+
+
+def _find_pipeline(project: Path) -> Path:
+    """Return the only file of the folder `pipeline`, else pyproject.toml."""
+    files = sorted((project / "pipeline").glob("*.py"))
+    return files[0] if len(files) == 1 else project / "pyproject.toml"

@@ -1,0 +1,124 @@
+"""`mlpo check --project`: the project's own check is merged, and only then is code executed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from checking import write_files
+from environments import borrow, environment
+from projects import generate
+
+from mlpo_cli.commands import check as command
+from mlpo_cli.errors import UserError
+
+PROJECT = '[tool.mlpo]\npackage = "houses"\norchestrator = "metaflow"\n'
+FLOW = "x = 1\n"
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    """Run the command in a folder; return its exit code and its output."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+
+    def run(folder: Path, **options: object) -> tuple[int, str]:
+        monkeypatch.chdir(folder)
+        code = command.check(command.Options(**options))  # type: ignore[arg-type]
+        return code, capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose kit answers what a test says, and notes where it was run."""
+    files = {"pyproject.toml": PROJECT, "pipeline/flow.py": FLOW}
+    folder = write_files(tmp_path / "houses", files)
+    answer(folder, {"schema_version": 1, "problems": []})
+    return folder
+
+
+def answer(project: Path, document: object, code: int = 0) -> None:
+    """Let the kit of a project print a document."""
+    kit = project / ".venv/bin/mlpo-kit"
+    kit.parent.mkdir(parents=True, exist_ok=True)
+    text = document if isinstance(document, str) else json.dumps(document)
+    lines = [
+        f"#!{sys.executable}",
+        "import os, sys",
+        "open('ran', 'a').write(' '.join([os.getcwd(), *sys.argv[1:]]))",
+        f"print({text!r})",
+        f"sys.exit({code})",
+    ]
+    kit.write_text("\n".join(lines) + "\n")
+    kit.chmod(0o755)
+
+
+def test_problems_of_the_kit_are_findings_of_their_own_kind(check, project):
+    problems = ["no step runs the stage train", "pipeline/flow.py:1: NameError: no y"]
+    answer(project, {"schema_version": 1, "problems": problems}, 1)
+    code, out = check(project, project=True, format="json")
+    found = [(f["rule"], f["file"], f["line"], f["message"]) for f in json.loads(out)["findings"]]
+    assert code == 1
+    assert found == [
+        ("mlpo-kit", "pipeline/flow.py", 1, "No step runs the stage train"),
+        ("mlpo-kit", "pipeline/flow.py", 1, "NameError: no y"),
+    ]
+    assert (project / "ran").read_text() == f"{project} check --json"
+
+
+@pytest.mark.parametrize("format", ["text", "sarif", "github"])
+def test_every_format_shows_them(check, project, format):
+    answer(project, {"schema_version": 1, "error": "pipeline/flow.py:1: SyntaxError: bad"}, 1)
+    code, out = check(project, project=True, format=format)
+    assert code == 1
+    assert "SyntaxError: bad" in out
+    assert "mlpo-kit" in out
+
+
+def test_without_the_option_nothing_is_executed(check, project):
+    assert check(project)[0] == 0
+    assert not (project / "ran").exists()
+
+
+def test_a_folder_or_a_file_of_the_project_means_the_project(check, project, tmp_path):
+    assert check(tmp_path, paths=("houses/pipeline", "houses/pipeline/flow.py"), project=True)
+    assert (project / "ran").read_text() == f"{project} check --json"  # once
+
+
+def test_a_baseline_knows_them(check, project):
+    answer(project, {"schema_version": 1, "problems": ["no step runs the stage train"]}, 1)
+    assert check(project, project=True, write_baseline="known.json")[0] == 0
+    assert check(project, project=True, baseline="known.json")[0] == 0
+
+
+def test_what_cannot_be_run_is_one_sentence(check, project, tmp_path):
+    with pytest.raises(UserError, match=r"is in no project that mlpo generated"):
+        check(tmp_path, project=True)
+    answer(project, "no JSON", 3)
+    with pytest.raises(UserError, match="does not work: it ended with 3 and no answer"):
+        check(project, project=True)
+    os.remove(project / ".venv/bin/mlpo-kit")
+    with pytest.raises(UserError, match=r"has no environment: there is no \.venv/bin/mlpo-kit"):
+        check(project, project=True)
+    with pytest.raises(UserError, match="cannot be used with --diff"):
+        check(project, project=True, diff=True)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_the_real_kit_of_a_generated_project_answers(
+    check, tmp_path, tmp_path_factory, monkeypatch
+):
+    made = generate(tmp_path, orchestrator="metaflow")
+    for name, value in borrow(made, environment("metaflow", tmp_path_factory)).items():
+        monkeypatch.setenv(name, value)
+    assert check(made.path, project=True)[0] == 0
+    flow = made.path / "pipeline" / "flow.py"
+    flow.write_text(flow.read_text() + "\nundefined\n")
+    code, out = check(made.path, project=True)
+    assert code == 1
+    assert "NameError" in out
