@@ -58,7 +58,12 @@ def answer(project: Path, document: object, code: int = 0) -> None:
 
 
 def test_problems_of_the_kit_are_findings_of_their_own_kind(check, project):
-    problems = ["no step runs the stage train", "pipeline/flow.py:1: NameError: no y"]
+    problems = [
+        "no step runs the stage train",
+        "pipeline/flow.py:1: NameError: no y",
+        "pipeline/flow.py, line 9: NameError: no z",
+        "src/houses/stages.py has no stage train",
+    ]
     answer(project, {"schema_version": 1, "problems": problems}, 1)
     code, out = check(project, project=True, format="json")
     found = [(f["rule"], f["file"], f["line"], f["message"]) for f in json.loads(out)["findings"]]
@@ -66,6 +71,8 @@ def test_problems_of_the_kit_are_findings_of_their_own_kind(check, project):
     assert found == [
         ("mlpo-kit", "pipeline/flow.py", 1, "No step runs the stage train"),
         ("mlpo-kit", "pipeline/flow.py", 1, "NameError: no y"),
+        ("mlpo-kit", "pipeline/flow.py", 9, "NameError: no z"),
+        ("mlpo-kit", "pipeline/flow.py", 1, "src/houses/stages.py has no stage train"),
     ]
     assert (project / "ran").read_text() == f"{project} check --json"
 

@@ -13,8 +13,10 @@ from mlpo_cli.check.walk import name_file
 ID = "mlpo-kit"
 TITLE = "the parts of the project do not match"
 WHY = "The project's own check fails: a run does not do what PIPELINE says, or does not start."
-ADVICE = "Correct the file, then run `make check`."
-_PLACE = re.compile(r"(?P<file>[^\s:]+\.\w+):(?P<line>\d{1,7}): ")
+ADVICE = "Correct the file, then run `mlpo check --project` again."
+_PLACE = re.compile(r"(?P<file>[^\s:,]+\.\w+)(?::|, line )(?P<line>\d{1,7}): ")
+
+_NAME = re.compile(r"\w*[^\w\s]")  # a message that begins with a file or a name
 
 
 def make_findings(project: Path, problems: Iterable[str]) -> list[Finding]:
@@ -35,7 +37,7 @@ def _make_finding(project: Path, problem: str) -> Finding:
         Place(line, 1, line, 1),
         ID,
         Severity.ERROR,
-        f"{message[:1].upper()}{message[1:]}",
+        message if _NAME.match(message) else f"{message[:1].upper()}{message[1:]}",
         WHY,
         ADVICE,
         problem,  # a baseline knows it by its text, not by a line of the file

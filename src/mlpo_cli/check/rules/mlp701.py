@@ -135,10 +135,10 @@ MOST_STEPS = 20
 
 def check(module: Module) -> Iterator[Finding]:
     """Find the keys in a module, and the fetched files that run code."""
-    for node in module.list_nodes(ast.Constant):
-        owner = find_owner(node.value)
+    for text in module.list_nodes(ast.Constant):
+        owner = find_owner(text.value)
         if owner:
-            yield RULE.report(module, node, f"This is a key of {owner}, in the code.")
+            yield RULE.report(module, text, f"This is a key of {owner}, in the code.")
     for call, name in module.list_calls(*READERS):
         if name == "torch.load" and not is_off(module, call):
             continue
