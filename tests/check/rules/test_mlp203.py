@@ -19,6 +19,10 @@ from metaflow import FlowSpec, kubernetes, resources, step
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
+class Network:
+    def run(self):
+        return torch.ones(1)
+
 class TrainFlow(FlowSpec):
     @resources(gpu={gpu})
     @step
@@ -61,6 +65,8 @@ def test_a_step_that_computes_on_the_cpu_is_reported(body):
     [
         "self.fit(); self.fit_network()",
         "self.fit(); torch.ones(1)",
+        "self.fit(); Network().run()",
+        "self.fit(); Network()",
         "self.fit(); subprocess.run(['train'])",
         "self.fit(); os.system('train')",
         "self.fit(); self.model.predict(self.x)",

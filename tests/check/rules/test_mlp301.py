@@ -29,6 +29,8 @@ def list_rules(code: str) -> list[str]:
         "keras.callbacks.ModelCheckpoint('model-{epoch:02d}.keras')",
         "for epoch in range(EPOCHS):\n    torch.save(model, f'{epoch}.pt')",
         "for epoch in range(9):\n    path = f'{epoch}.pt'\n    torch.save(model, path)",
+        "for epoch in range(9):\n    folder = f'run/{epoch}'\n"
+        "    path = os.path.join(folder, 'model.pt')\n    torch.save(model, path)",
         "for epoch in range(9):\n    model.save_pretrained(os.path.join('out', str(epoch)))",
         "for epoch in range(9):\n    with timer():\n        torch.save(model, f'{epoch}.pt')",
     ],

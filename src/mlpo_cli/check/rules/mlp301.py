@@ -108,6 +108,7 @@ SAVERS = {"save": 0, "save_pretrained": 0, "save_weights": 0, "save_model": 0}
 EPOCH = re.compile(r"epoch|^ep$", re.IGNORECASE)
 DELETERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir", "delete"})
 FEW = 3
+MOST_NAMES = 10  # of which a path is made
 LOOPS = (ast.For, ast.AsyncFor)
 ENDS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module, ast.ClassDef)
 CONDITIONS = (ast.If, ast.IfExp, ast.Match, ast.BoolOp, ast.ExceptHandler)
@@ -219,10 +220,17 @@ def has_few(module: Module, values: ast.expr) -> bool:
 
 def reads_epoch(module: Module, path: ast.expr, loop: ast.For | ast.AsyncFor) -> bool:
     """Whether a path has the number of the epoch in it."""
-    found = find_assigned(module, path)
-    value = found[1] if found and found[0] is module else path
-    names = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
-    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(value))
+    epochs = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    to_do: list[ast.expr] = [path]
+    for _ in range(MOST_NAMES):
+        value = to_do.pop() if to_do else None
+        for node in ast.walk(value) if value is not None else ():
+            if isinstance(node, ast.Name) and node.id in epochs:
+                return True
+            found = find_assigned(module, node) if isinstance(node, ast.Name) else None
+            if found and found[0] is module:
+                to_do.append(found[1])
+    return False
 
 
 def deletes(module: Module, call: ast.Call) -> bool:
