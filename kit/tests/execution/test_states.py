@@ -83,7 +83,7 @@ def test_an_interrupted_stage_reads_as_interrupted(toy: Project, make_run: MakeR
     summary = refresh_latest(run.store, run.pipeline)
     assert summary is not None
     assert summary["status"] == "interrupted"
-    assert "ingest interrupted: a person interrupted it" in format_run(summary)
+    assert "ingest interrupted: by Ctrl-C, or a signal to end it" in format_run(summary)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def chain(error: Exception, cause: Exception) -> Exception:
         (MemoryError(), "out of memory", "MemoryError()"),
         (OutOfMemoryError("CUDA"), "out of memory", "OutOfMemoryError('CUDA')"),
         (chain(PipelineError("no room"), MemoryError()), "out of memory", "no room"),
-        (KeyboardInterrupt(), "interrupted", "a person interrupted it"),
+        (KeyboardInterrupt(), "interrupted", "by Ctrl-C, or a signal to end it"),
         (PipelineError("a sentence"), "failed", "a sentence"),
         (ValueError("a defect"), "failed", "ValueError('a defect')"),
         (SystemExit(3), "failed", "SystemExit(3)"),

@@ -41,19 +41,25 @@ class RunFolder:
     ) -> subprocess.CompletedProcess[str]:
         """Run the pipeline with `sections` replacing those of the profile."""
         (self.root / "configs" / "own.yaml").write_text(yaml.safe_dump(sections))
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("ML")
-        }
-        environment["MLPO_KIT_TRACKING"] = "off"
-        environment["PYTHONPATH"] = os.pathsep.join([str(KIT), str(self.root / "src")])
         return subprocess.run(
             [sys.executable, *python, "--profile", "own", *arguments],
             cwd=self.root,
-            env=environment,
+            env=self.make_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def make_environment(self) -> dict[str, str]:
+        """Make the environment of a user without settings for the kit or MLflow."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("ML")
+        }
+        return {
+            **environment,
+            "PYTHONPATH": os.pathsep.join([str(KIT), str(self.root / "src")]),
+            "MLPO_KIT_TRACKING": "off",
+        }
 
     def read_latest(self) -> Any:
         """The summary of the newest run."""

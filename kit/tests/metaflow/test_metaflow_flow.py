@@ -153,6 +153,7 @@ def test_a_refused_candidate_is_an_outcome_and_the_flow_ends_well(green: Path) -
     assert read_latest(green)["status"] == "refused"
     assert read_states(green)[5:] == ["refused", "not run"]
     assert "deploy: nothing to do, as the candidate was refused: accuracy" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
     assert "register.min_accuracy (0.999)" in done.stdout
     assert has_step(green, "deploy")
     run_id = read_latest(green)["run_id"]
@@ -201,6 +202,8 @@ def test_an_interrupted_run_ends_its_tasks_and_says_so(tmp_path: Path) -> None:
         shown, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Workflow interrupted" in shown
-    assert read_states(root)[3] == "killed"
+    assert read_states(root)[3] == "interrupted"
+    assert "train interrupted: by Ctrl-C, or a signal to end it" in shown
+    assert "Traceback" not in shown
     left = ["pgrep", "-f", f"step train .*{read_latest(root)['run_id']}"]
     assert subprocess.run(left, capture_output=True, check=False).stdout == b""

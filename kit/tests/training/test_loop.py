@@ -238,6 +238,7 @@ def test_all_processes_end_if_one_dies(
     assert record.state == ("failed" if victim == 0 else "killed")
     if victim == 0:
         assert "one of the 2 training processes ended with an error" in str(record.reason)
+        assert re.search(r"process [01] was killed by signal 9 \(SIGKILL\)$", str(record.reason))
 
 
 def test_a_missing_device_is_an_error(make_project_run: MakeRun) -> None:

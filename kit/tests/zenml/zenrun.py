@@ -107,8 +107,19 @@ class Zen:
         assert old in text, f"{name} does not hold {old!r}"
         path.write_text(text.replace(old, new))
 
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        """Start Python in the project."""
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=self.make_environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def make_environment(self, **variables: str) -> dict[str, str]:
-        """Make the environment of a user with another ZenML and without a name."""
+        """Make the environment of a user with another ZenML."""
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -123,17 +134,6 @@ class Zen:
             "MLPO_KIT_TRACKING": "off",
             **variables,
         }
-
-    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start Python in the project."""
-        return subprocess.Popen(
-            [sys.executable, *command],
-            cwd=self.root,
-            env=self.make_environment(**variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
     def python(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Start Python and wait for its end."""

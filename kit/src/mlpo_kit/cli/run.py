@@ -19,7 +19,11 @@ from mlpo_kit.cli.table import describe_run, find_run_since, format_newest_run
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.states import INTERRUPTED as BY_PERSON
 from mlpo_kit.execution.tracking import finish_tracking, send_in_background
+from mlpo_kit.runs.deaths import record_deaths
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.store import open_store
 from mlpo_kit.store.files import to_json
 from mlpo_kit.store.full_disk import explain_full_disk
 
@@ -73,6 +77,11 @@ def follow_run(
         code, problem = _call(launch, settings, began)
         needs_summary = is_local or require_promotion or wants_json
         summary = find_run_since(settings, began) if needs_summary else None
+        if summary is not None and is_local and code == INTERRUPTED:
+            store = open_store(settings)
+            # Those that a second Ctrl-C killed could not record it.
+            record_deaths(store, load_pipeline(), summary["run_id"], BY_PERSON, "interrupted")
+            summary = find_run_since(settings, began)
         if is_local and summary is not None:
             write_line(format_newest_run(settings, summary))
             if code == DONE:
@@ -124,6 +133,8 @@ def _call(
     """
     try:
         return launch(), None
+    except KeyboardInterrupt:
+        return INTERRUPTED, "interrupted"
     except PipelineError as error:
         write_message(f"error: {error}")
         return FAILED, str(error)

@@ -7,10 +7,11 @@ from typing import Any
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.parents import ORPHANED, is_orphaned
 from mlpo_kit.runs.records import State
 from mlpo_kit.store.full_disk import explain_full_disk
 
-INTERRUPTED = "a person interrupted it"
+INTERRUPTED = "by Ctrl-C, or a signal to end it"
 
 
 def explain_error(error: BaseException, folder: Path) -> BaseException:
@@ -27,6 +28,8 @@ def explain_error(error: BaseException, folder: Path) -> BaseException:
 def describe_error(error: BaseException) -> dict[str, Any]:
     """Return the state and the reason to record for a stage that raised `error`."""
     if isinstance(error, KeyboardInterrupt):
+        if is_orphaned():
+            return {"state": "killed", "reason": ORPHANED}
         return {"state": "interrupted", "reason": INTERRUPTED}
     words = str(error) if isinstance(error, PipelineError) else repr(error)
     reason = find_project().name_files(words)

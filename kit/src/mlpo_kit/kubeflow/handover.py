@@ -19,7 +19,9 @@ from mlpo_kit.config.documents import Document
 from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.children import INTERRUPTED
 from mlpo_kit.execution.inputs import parse_inputs
+from mlpo_kit.execution.parents import follow_parents
 from mlpo_kit.kubeflow.ports import CONFUSION, METRICS, Port, Ports, find_inputs, find_numbers
 from mlpo_kit.runs.changes import apply_changes, parse_changes
 from mlpo_kit.runs.pipeline import Pipeline, Stage, load_pipeline
@@ -73,9 +75,11 @@ def check_code(arguments: Arguments) -> None:
 def label_messages(stage: Stage[Any]) -> Iterator[None]:
     """Prefix a stage's messages with its name.
 
-    PipelineError, which the user can fix, ends the task with its message and exit code 1. Any other
-    exception is a defect and keeps its traceback.
+    PipelineError, which the user can fix, ends the task with its message and exit code 1, an
+    interrupt with 130. Any other exception is a defect and keeps its traceback. The task ends with
+    the process that runs the pipeline.
     """
+    follow_parents()
     label = f"{stage.place:<10} "
     # `force`: KFP has configured logging already, with its own name and the time in every line.
     logging.basicConfig(
@@ -85,6 +89,8 @@ def label_messages(stage: Stage[Any]) -> Iterator[None]:
         yield
     except PipelineError as error:
         sys.exit(f"{label} failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def read_inputs(pipeline: Pipeline, stage: Stage[Any], arguments: Arguments) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 import warnings
 from pathlib import Path
@@ -18,8 +17,10 @@ from mlpo_kit.config.project import PROJECT_VARIABLE, find_project
 from mlpo_kit.config.sections import count_nodes
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.kubeflow.processes import end_tasks_together
 from mlpo_kit.kubeflow.progress import Progress, find_failed_task
 from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.store import open_store
 
 OUTPUTS = "local_outputs"
 
@@ -28,7 +29,7 @@ def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None
     """Run all stages with the settings in `document`; `sweep` names a sweep file.
 
     Raises PipelineError if a stage fails, if KFP would skip a stage, or if the profile is for a
-    cluster or for several machines.
+    cluster or for several machines, and KeyboardInterrupt if the run was interrupted.
     """
     settings = check_settings(document)
     _check_fits_this_machine(settings)
@@ -49,13 +50,15 @@ def run_here(document: dict[str, Any], use_cache: bool = True, sweep: str | None
     parameters = choose_parameters(pipeline, use_cache)
     outputs = settings.local_root / OUTPUTS
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(outputs))
-    if sweep:  # on Ctrl-C, KFP would wait for the running trials and start the next ones
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    try:
-        with contextlib.redirect_stdout(Progress(sys.stdout)):
-            pipeline(**parameters)
-    except RuntimeError as error:
-        raise PipelineError(find_failed_task(str(error))) from None
+    with end_tasks_together(open_store(settings), load_pipeline()) as children:
+        try:
+            with contextlib.redirect_stdout(Progress(sys.stdout)):
+                pipeline(**parameters)
+        except RuntimeError as error:
+            if not children.is_interrupted:
+                raise PipelineError(find_failed_task(str(error))) from None
+        if children.is_interrupted:
+            raise KeyboardInterrupt
 
 
 def choose_parameters(pipeline: Any, use_cache: bool) -> dict[str, Any]:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from mlpo_kit.cluster.description import check_filled_in
 from mlpo_kit.config.project import find_project
@@ -23,16 +20,26 @@ from mlpo_kit.config.settings import (
     load_settings,
 )
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.children import INTERRUPTED, Children
 from mlpo_kit.metaflow.description import (
     MetaflowCluster,
     list_variables,
     read_metaflow_cluster,
 )
-from mlpo_kit.metaflow.variants import FLOW_FILE, SWEEP, VARIANT, choose_variant
+from mlpo_kit.metaflow.variants import (
+    FLOW_FILE,
+    SWEEP,
+    VARIANT,
+    choose_variant,
+    find_kill_signal,
+)
+from mlpo_kit.runs.deaths import describe_signal, record_deaths
+from mlpo_kit.runs.pipeline import load_pipeline
+from mlpo_kit.runs.summary import read_latest_id
+from mlpo_kit.store import open_store
 
 SCHEDULERS = {"kubernetes": "argo-workflows", "batch": "step-functions"}
 RUNS = ("run", "resume")
-INTERRUPTED = 130
 
 
 def run_flow(
@@ -61,7 +68,8 @@ def run_flow(
     if not use_cache:
         arguments.append("--no-cache")
     prepare(settings, "run", skip)
-    return start_flow([*options, "run", *arguments, *metaflow_options], variant, profile)
+    command = [*options, "run", *arguments, *metaflow_options]
+    return start_run(settings, command, variant, profile)
 
 
 def name_changes(changes: Sequence[str]) -> list[str]:
@@ -131,33 +139,35 @@ def check_address(cluster: MetaflowCluster) -> None:
             )
 
 
-def start_flow(arguments: Sequence[str], variant: str, profile: str | None = None) -> int:
-    """Run the flow's file as a process and return its exit code.
+def start_run(
+    settings: BaseSettings, arguments: Sequence[str], variant: str, profile: str | None = None
+) -> int:
+    """Start a run as `start_flow` does; record which signal killed a task of it."""
+    code = start_flow(arguments, variant, profile)
+    if code != 0 and settings.compute == "local":
+        store = open_store(settings)
+        run_id = read_latest_id(store)
+        number = None if run_id is None else find_kill_signal(run_id)
+        if run_id is not None and number is not None:
+            record_deaths(store, load_pipeline(), run_id, describe_signal(number))
+    return code
 
-    Signals are passed on to Metaflow, which stops its tasks and pods before it exits.
+
+def start_flow(arguments: Sequence[str], variant: str, profile: str | None = None) -> int:
+    """Run the flow's file as a process and return its exit code, 130 if it was interrupted.
+
+    Signals are passed on to Metaflow, which stops its tasks and pods before it exits. Raises
+    PipelineError if its process was killed.
     """
     if profile is not None:  # a full path, as the process starts in the project's folder
         arguments = ["--config", "config", str(find_profile(profile).resolve()), *arguments]
-    environment = {**os.environ, VARIANT: variant}
     project = find_project()
     file = FLOW_FILE if project.copy is None else str(project.copy / FLOW_FILE)
-    process = subprocess.Popen(
-        [sys.executable, file, *arguments], cwd=project.root, env=environment
-    )
-    interrupted = False
-
-    def forward_signal(number: int, _: Any) -> None:
-        nonlocal interrupted
-        interrupted = interrupted or number == signal.SIGINT
-        # Metaflow shuts down cleanly on SIGINT only. Ctrl-C at a terminal has reached it already.
-        if number == signal.SIGTERM or not sys.stdin.isatty():
-            process.send_signal(signal.SIGINT)
-
-    handled = (signal.SIGINT, signal.SIGTERM)
-    previous = {number: signal.signal(number, forward_signal) for number in handled}
-    try:
-        code = process.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return INTERRUPTED if interrupted else code
+    command = [sys.executable, file, *arguments]
+    with Children() as children:
+        code = children.run(command, {VARIANT: variant}, project.root)
+    if children.is_interrupted:
+        return INTERRUPTED
+    if code < 0:
+        raise PipelineError(f"the process of Metaflow was {describe_signal(-code)}")
+    return code

@@ -15,6 +15,7 @@ from metaflow.util import get_username
 from mlpo_kit.cluster.image import VERSION_VARIABLE, check_kit_version
 from mlpo_kit.config.settings import find_profile, parse_profile
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.parents import follow_parents, name_parents
 from mlpo_kit.metaflow.flow import PipelineFlow
 from mlpo_kit.metaflow.variants import PLAIN, VARIANT, check_variant, name_flow
 
@@ -38,6 +39,8 @@ def main(flow: type[PipelineFlow]) -> None:
     except PipelineError as error:
         sys.exit(f"error: {error}")
     name_user()
+    follow_parents()
+    os.environ.update(name_parents())  # for tasks, which work for the process that runs the flow
     # With the variant `nodes`, Metaflow starts processes as plain `python`.
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     os.environ["PATH"] = os.pathsep.join(paths)

@@ -7,7 +7,9 @@ machine or in a pod, which variant to make of it. Nothing in this module needs M
 from __future__ import annotations
 
 import ast
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from mlpo_kit.config.project import find_project
@@ -80,9 +82,7 @@ def list_flow_names() -> list[str]:
 
 def find_newest_variant() -> str | None:
     """Find the variant of the last run started on this machine; None if there was none."""
-    project = find_project().root
-    folders = [folder / ".metaflow" for folder in (project, *project.parents)]
-    root = next(filter(Path.is_dir, folders), None)  # in Metaflow's order
+    root = _find_local_root()
     if root is None:
         return None
     started: dict[str, float] = {}
@@ -92,3 +92,24 @@ def find_newest_variant() -> str | None:
         if latest.is_file():
             started[variant] = latest.stat().st_mtime
     return max(started, key=lambda variant: started[variant]) if started else None
+
+
+def find_kill_signal(run_id: str) -> int | None:
+    """Find the signal that killed a task of a run on this machine; None if none was killed.
+
+    Metaflow 2.19 writes the exit code of each attempt of a task into `<attempt>.runtime`.
+    """
+    root = _find_local_root()
+    files = [] if root is None else sorted(root.glob(f"*/{run_id}/*/*/*.runtime"))
+    for file in reversed(files):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if (code := json.loads(file.read_text())["return_code"]) < 0:
+                return -int(code)
+    return None
+
+
+def _find_local_root() -> Path | None:
+    """Find the folder where Metaflow keeps the runs of this machine; None without any."""
+    project = find_project().root
+    folders = [folder / ".metaflow" for folder in (project, *project.parents)]
+    return next(filter(Path.is_dir, folders), None)  # in Metaflow's order

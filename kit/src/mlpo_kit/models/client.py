@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import requests
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.parents import name_parents
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,11 @@ def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
         server = [sys.executable, "-m", "mlpo_kit.models.server", "--port", "0"]
         command = [*server, "--model", str(model), "--ready-file", str(ready)]
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=find_project().root
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=find_project().root,
+            env={**os.environ, **name_parents()},
         )
         try:
             yield Client(_wait_until_ready(process, ready, log, startup_seconds))

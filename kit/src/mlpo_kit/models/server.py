@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
+from mlpo_kit.execution.parents import follow_parents
 from mlpo_kit.models.ports import listen
 from mlpo_kit.models.predictor import Predictor, load_predictor
 from mlpo_kit.store.files import hash_file, write_text
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--ready-file", type=Path)
     chosen = parser.parse_args()
+    follow_parents()
     serve_model(chosen.model, chosen.host, chosen.port, ready=chosen.ready_file)
 
 

@@ -130,7 +130,7 @@ def read_records(store: Store, run_id: str) -> dict[str, Record]:
 
     During a sweep, a trial that is running or was killed stands for the training stage.
     """
-    return arrange_records(_read_all(store, run_id))
+    return arrange_records(read_all(store, run_id))
 
 
 def arrange_records(records: Mapping[str, Record]) -> dict[str, Record]:
@@ -157,7 +157,7 @@ def read_existing_records(store: Store, run_id: str) -> dict[str, Record]:
 
 def read_trials(store: Store, run_id: str) -> list[Record]:
     """Read the records of the trials of a sweep, in order."""
-    return find_trials(_read_all(store, run_id))
+    return find_trials(read_all(store, run_id))
 
 
 def find_trials(records: Mapping[str, Record]) -> list[Record]:
@@ -170,7 +170,8 @@ def find_trials(records: Mapping[str, Record]) -> list[Record]:
     return [numbered[number] for number in sorted(numbered)]
 
 
-def _read_all(store: Store, run_id: str) -> dict[str, Record]:
+def read_all(store: Store, run_id: str) -> dict[str, Record]:
+    """Read the records of the stages and trials that started, by name, in no particular order."""
     names = [name for name in store.children(f"runs/{run_id}") if name.endswith(".json")]
     stages = [name.removesuffix(".json") for name in names]
     records = {stage: read_record(store, run_id, stage) for stage in stages}

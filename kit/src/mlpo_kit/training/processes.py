@@ -1,6 +1,6 @@
 """Train in several processes, one per GPU, started by torchrun.
 
-    python -m torch.distributed.run --nproc-per-node 8 -m mlpo_kit.training.worker JOB
+    python -m mlpo_kit.training.torchrun --nproc-per-node 8 -m mlpo_kit.training.worker JOB
 
 JOB is the text from `describe_job`: everything that a process needs, on any machine. Process 0
 writes its progress and the stage's result to the store.
@@ -31,6 +31,7 @@ from pydantic_core import to_jsonable_python
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.parents import name_parents
 from mlpo_kit.runs.workspace import Workspace
 from mlpo_kit.store.base import SCRATCH, Ref
 from mlpo_kit.training.device import choose_device
@@ -98,12 +99,13 @@ def launch_processes(
     if node.number == 0:
         clear_earlier_try(work)
     command = [
-        *(sys.executable, "-m", "torch.distributed.run"),
+        *(sys.executable, "-m", "mlpo_kit.training.torchrun"),
         f"--nproc-per-node={settings.processes}",
         *_make_meeting_flags(node, settings.timeout_seconds),
         *("-m", "mlpo_kit.training.worker", describe_job(work, fit, inputs)),
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
+    threads = {"OMP_NUM_THREADS": str(settings.threads)}
+    environment = {**os.environ, **name_parents(), **threads}
     environment[LAUNCHER] = str(os.getpid())
     if work.run.settings.is_remote:  # download once for all processes of this machine
         for ref in inputs.values():

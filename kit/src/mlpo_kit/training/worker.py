@@ -10,13 +10,13 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
 from mlpo_kit.config.settings import check_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.parents import is_running
 from mlpo_kit.execution.states import describe_error, explain_error
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store.base import Ref
@@ -31,11 +31,8 @@ def main(text: str) -> None:
     """
     threading.Thread(target=end_with_parents, args=[os.getppid()], daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    job = json.loads(text)
-    settings = check_settings(job["settings"])
-    run = Run(job["run_id"], job["orchestrator"], settings, job["resumes"], job["use_cache"])
-    work = Workspace(run, job["stage"], job["key"])
-    section = getattr(settings, run.pipeline.training_stage)
+    work, job = open_job(text)
+    section = getattr(work.run.settings, work.run.pipeline.training_stage)
     module, _, name = job["fit"].partition(":")
     inputs = {name: Ref(**ref) for name, ref in job["inputs"].items()}
     epochs: list[dict[str, Any]] = []
@@ -53,18 +50,24 @@ def main(text: str) -> None:
                 work.store.write_json(locate(work, "result.json"), asdict(result))
     except Exception as error:
         if read_failure(work) is None:  # later errors are consequences of the first
-            reason = describe_error(explain_error(error, settings.local_root))["reason"]
+            reason = describe_error(explain_error(error, work.run.settings.local_root))["reason"]
             work.store.write(locate(work, "error.txt"), reason[:500].encode())
         raise
+
+
+def open_job(text: str) -> tuple[Workspace, dict[str, Any]]:
+    """Open the workspace of a job that `describe_job` described; returns it and the description."""
+    job = json.loads(text)
+    settings = check_settings(job["settings"])
+    run = Run(job["run_id"], job["orchestrator"], settings, job["resumes"], job["use_cache"])
+    return Workspace(run, job["stage"], job["key"]), job
 
 
 def end_with_parents(torchrun: int) -> None:
     """End this process when torchrun or the stage's process was killed."""
     stage = int(os.environ.get(LAUNCHER, os.getpid()))
-    with suppress(ProcessLookupError):
-        while os.getppid() == torchrun:
-            os.kill(stage, 0)  # raises when there is no such process
-            time.sleep(POLL_SECONDS)
+    while os.getppid() == torchrun and is_running(stage):
+        time.sleep(POLL_SECONDS)
     os._exit(1)
 
 
@@ -73,6 +76,8 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1])
         code = 0
+    except KeyboardInterrupt:
+        pass
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
     except Exception:

@@ -12,10 +12,13 @@ from typing import Any
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings, check_settings, read_profile
+from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.search.sweep import plan_sweep, read_sweep
+from mlpo_kit.store import open_store
 from mlpo_kit.zenml.cluster import ZenmlCluster
 from mlpo_kit.zenml.drawing import draw, load_training
 from mlpo_kit.zenml.environment import use_local_store
+from mlpo_kit.zenml.interrupts import stop_at_signals
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def run_request(request: Request) -> None:
 
 
 def run_here(request: Request) -> None:
-    """Run on this machine; exceptions of a step are raised here."""
+    """Run on this machine; exceptions of a step are raised here, and KeyboardInterrupt."""
     settings = request.settings
     home = use_local_store(settings.local_root, find_project().source)
 
@@ -77,8 +80,10 @@ def run_here(request: Request) -> None:
         activate_local_stack()
         alive = mark_alive(home, request.name)
     show_progress()
+    store = open_store(settings)
     try:
-        start()
+        with stop_at_signals(store, load_pipeline(), request.name):
+            start()
     finally:
         mark_ended(alive)
 

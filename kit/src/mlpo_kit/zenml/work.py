@@ -26,6 +26,7 @@ from mlpo_kit.runs.workspace import Run
 from mlpo_kit.search.sweep import plan_sweep
 from mlpo_kit.search.trials import choose_trial, run_trial
 from mlpo_kit.zenml.interface import find_judge, list_outputs
+from mlpo_kit.zenml.interrupts import check_not_stopped
 from mlpo_kit.zenml.model_versions import link_model_version
 
 # The pipeline's parameter: changes of a run's settings, such as ["train.epochs=5"].
@@ -128,6 +129,7 @@ def find_refusal(run: Run, stage: Stage[Any]) -> str | None:
 
 
 def _open_run(inputs: dict[str, Any]) -> Run:
+    check_not_stopped()
     check_kit_version(os.environ.get(VERSION_VARIABLE))
     return get_run(inputs["settings"])
 

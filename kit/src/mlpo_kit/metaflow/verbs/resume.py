@@ -6,7 +6,7 @@ import argparse
 import os
 
 from mlpo_kit.config.settings import load_settings
-from mlpo_kit.metaflow.launch import prepare, start_flow
+from mlpo_kit.metaflow.launch import prepare, start_run
 from mlpo_kit.metaflow.variants import VARIANT, choose_variant, find_newest_variant
 from mlpo_kit.metaflow.verbs.options import add_options, add_skip
 
@@ -25,4 +25,4 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
     prepare(settings, "resume", chosen.skip)
-    return start_flow(["resume", *chosen.more], choose_variant(settings, wanted))
+    return start_run(settings, ["resume", *chosen.more], choose_variant(settings, wanted))
