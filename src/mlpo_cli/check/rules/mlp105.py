@@ -47,8 +47,10 @@ from kfp.dsl import Dataset, Output
 
 @dsl.component(base_image="python:3.12-slim")
 def ingest(url: str, dataset: Output[Dataset]):
+    import requests
+
     with open(dataset.path, "w") as file:
-        json.dump(load(url), file)
+        json.dump(requests.get(url, timeout=60).json(), file)
 """,
             good="""\
 import json
@@ -60,8 +62,10 @@ from kfp.dsl import Dataset, Output
 @dsl.component(base_image="python:3.12-slim")
 def ingest(url: str, dataset: Output[Dataset]):
     import json
+    import requests
+
     with open(dataset.path, "w") as file:
-        json.dump(load(url), file)
+        json.dump(requests.get(url, timeout=60).json(), file)
 """,
             is_fixed=True,
         ),

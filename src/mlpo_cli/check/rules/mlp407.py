@@ -36,9 +36,7 @@ RULE = Rule(
 from kfp import dsl
 
 
-@dsl.component(
-    base_image="python:3.12-slim", packages_to_install=["pandas", "scikit-learn==1.7.2"]
-)
+@dsl.component(base_image="python:3.12-slim", packages_to_install=["pandas", "shap==0.50.0"])
 def evaluate(threshold: float) -> bool:
     return score() > threshold
 """,
@@ -46,9 +44,7 @@ def evaluate(threshold: float) -> bool:
 from kfp import dsl
 
 
-@dsl.component(
-    base_image="python:3.12-slim", packages_to_install=["pandas==2.3.3", "scikit-learn==1.7.2"]
-)
+@dsl.component(base_image="python:3.12-slim", packages_to_install=["pandas==2.3.3", "shap==0.50.0"])
 def evaluate(threshold: float) -> bool:
     return score() > threshold
 """,
