@@ -84,10 +84,16 @@ UNPICKLABLE = {
         (
             *("builtins.open", "io.open", "gzip.open", "zipfile.ZipFile", "tarfile.open"),
             *("tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "mmap.mmap", "h5py.File"),
-            *("urllib.request.urlopen", "csv.reader", "csv.writer", "csv.DictReader"),
-            *("csv.DictWriter", "os.scandir"),
+            "urllib.request.urlopen",
         ),
         FILE,
+    ),
+    **dict.fromkeys(
+        (
+            *(f"csv.{name}" for name in ("reader", "writer", "DictReader", "DictWriter")),
+            "os.scandir",
+        ),
+        "an open reader or writer",
     ),
     **dict.fromkeys(("sqlite3.connect", "socket.socket", "duckdb.connect"), CONNECTION),
     **dict.fromkeys(
