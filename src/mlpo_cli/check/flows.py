@@ -63,21 +63,11 @@ class Flow:
 
     @cached_property
     def setters(self) -> dict[str, Counter[FunctionNode]]:
-        """How often each method sets an attribute, by its name."""
+        """How often each method sets or deletes an attribute, by its name."""
         setters: dict[str, Counter[FunctionNode]] = {}
         for name, uses in self.uses.items():
             setters[name] = Counter(use.method for use in uses if not use.is_read)
         return setters
-
-    @cached_property
-    def unclear(self) -> frozenset[str]:
-        """The attributes that are deleted, or set in a function inside a method."""
-        return frozenset(
-            use.node.attr
-            for uses in self.uses.values()
-            for use in uses
-            if not use.is_read and (use.is_nested or isinstance(use.node.ctx, ast.Del))
-        )
 
     @cached_property
     def run(self) -> frozenset[FunctionNode]:
@@ -155,7 +145,7 @@ def find_set_value(module: Module, use: Use) -> ast.expr | None:
 def is_kept(module: Module, flow: Flow, use: Use) -> bool:
     """Whether what is set in a method is certainly there at the end of the task.
 
-    It may be gone where the attribute is deleted, or set again in the same method or in one that is
+    It may be gone where the attribute is deleted or set again in the same method or in one that is
     no step, or where `self` itself goes to a function that could do that.
     """
     key = ("kept", use.method, use.node.attr)
@@ -166,7 +156,7 @@ def is_kept(module: Module, flow: Flow, use: Use) -> bool:
 
 def _is_kept(module: Module, flow: Flow, method: FunctionNode, name: str) -> bool:
     setters, reached = flow.setters.get(name, Counter()), flow.list_reached(method)
-    if name in flow.unclear or setters[method] != 1 or reached is None:
+    if setters[method] != 1 or reached is None:
         return False
     if len(setters) > MOST_METHODS or any(
         other is not method and other not in flow.step_functions for other in setters

@@ -104,6 +104,8 @@ def test_what_cannot_be_pickled_is_reported(line, what):
         "self.x, self.y = open('rows.csv')",
         "self.rows = open('rows.csv')",  # may be a property
         "class Row:\n            def __reduce__(self): return 'Row'\n        self.x = Row()",
+        "class Row(Base): pass\n        self.x = Row()",
+        "self.x = open('a')\n        def forget():\n            del self.x\n        forget()",
         "def later():\n            self.x = open('rows.csv')",
         "def open(path): return path\n        self.x = open('rows.csv')",
         "x = open('rows.csv')\n        x = x.read()\n        self.x = x",

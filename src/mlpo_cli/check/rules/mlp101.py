@@ -29,7 +29,9 @@ RULE = Rule(
     """,
     sources=(
         "metaflow 2.19.39, datastore/task_datastore.py, `TaskDataStore.persist`; run there",
-        "Each reported type was given to `pickle.dumps` of Python 3.11 or 3.12",
+        "`pickle.dumps`, run for each type: those of Python in 3.10 to 3.13, boto3 1.43, "
+        "sqlalchemy 2.0, redis 8.1, pymongo 4.20, duckdb 2.0, openai 3.57, anthropic 2.14, "
+        "grpcio 1.85, h5py 3.16",
     ),
     examples=(
         Example(

@@ -88,7 +88,7 @@ def check(module: Module) -> Iterator[Finding]:
             continue  # a decorator of somebody else can set attributes
         reached = list_reached(module, flow)
         for name, uses in flow.uses.items():
-            if name not in members and is_function_always(module, flow, name, uses):
+            if name not in members and is_function_always(module, uses):
                 yield from list_failing(module, flow.setters[name], uses, reached)
 
 
@@ -109,13 +109,11 @@ def is_passed_on(module: Module, names: list[ast.Name]) -> bool:
     )
 
 
-def is_function_always(module: Module, flow: Flow, name: str, uses: list[Use]) -> bool:
+def is_function_always(module: Module, uses: list[Use]) -> bool:
     """Whether an attribute is set, and only to functions."""
     setting = [use for use in uses if not use.is_read]
-    return (
-        bool(setting)
-        and name not in flow.unclear
-        and all(is_function(module, find_set_value(module, use)) for use in setting)
+    return bool(setting) and all(
+        is_function(module, find_set_value(module, use)) for use in setting
     )
 
 
