@@ -90,7 +90,10 @@ def render_answer_keys() -> Iterable[str]:
         if field.place[0] == "criteria":
             sources = f"Weight {weights[field.key]}. `--set {field.key}=...`, `{field.variable}`."
             yield f"### {field.key}\n\n{field.help}\n\n{_describe_values(field)}{sources}\n"
-    yield "## project\n\nOnly `mlpo new` uses these.\n"
+    yield (
+        "## project\n\n"
+        "Only `mlpo new` uses these, and `mlpo recommend --format adr` the day of the decision.\n"
+    )
     for field in fields:
         if field.place[0] == "project":
             default = f"Default: `{field.default}`. " if field.default else ""

@@ -33,9 +33,10 @@ def add_settings(command: Function) -> Function:
 
 def _make_parameter(setting: Setting) -> inspect.Parameter:
     if setting.option.startswith("--"):
+        metavar = "DATE" if setting.key == "decided_on" else "NAME"
         complete = complete_setting(setting.key) if isinstance(setting.kind, Choice) else None
         info = typer.Option(
-            setting.option, metavar="NAME", help=_describe(setting), autocompletion=complete
+            setting.option, metavar=metavar, help=_describe(setting), autocompletion=complete
         )
     else:
         info = typer.Argument(metavar="NAME", help=_describe(setting))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 
 from mlpo_cli.answers.kinds import Choice, quote
@@ -88,6 +90,24 @@ def test_a_default_of_the_table_is_one_of_a_generated_project():
             assert getattr(settings, line.key) == line.default
         if isinstance(line.kind, Choice):
             assert all(line.kind.texts.values()), "each choice says what it means"
+
+
+def test_the_day_of_the_decision_is_a_day_that_exists():
+    days = [date(1900, 1, 1) + timedelta(days=n) for n in range(73049)]
+    assert days[-1] == date(2099, 12, 31)
+    assert {check("decided_on", day.isoformat()) for day in days} == {None}
+    existing = {day.isoformat() for day in days}
+    for year in (1900, 2000, 2023, 2024):
+        for month in range(14):
+            for day in range(33):
+                text = f"{year}-{month:02}-{day:02}"
+                assert (check("decided_on", text) is None) == (text in existing), text
+    for value in ("29.11.2026", "2026-11-29T10:00", "2026-11-29\n", "1899-12-31", "today", 2026):
+        assert check("decided_on", value), value
+    assert check("decided_on", "29.11.2026") == (
+        "decided_on cannot be '29.11.2026'",
+        "a day as year-month-day, such as 2026-11-29",
+    )
 
 
 def test_defaults_are_added_to_what_is_given():

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import date
 
 import pexpect
 import pytest
@@ -98,7 +99,9 @@ def enough(session):
 
 
 def test_from_the_first_question_to_the_replay_command(start, tmp_path, laptop_rules):
-    session = start("recommend", "--save-answers", "team.yaml", *laptop_rules)
+    session = start(
+        *("recommend", "--save-answers", "team.yaml", "--set", "project.name=mine"), *laptop_rules
+    )
     the_four(session)
     enough(session)
     session.expect("Team size: 5")
@@ -116,6 +119,7 @@ def test_from_the_first_question_to_the_replay_command(start, tmp_path, laptop_r
     saved = (tmp_path / "team.yaml").read_text(encoding="utf-8")
     assert "team_size: 5" in saved
     assert "gpu_scheduling: on_demand" in saved
+    assert f'project:\n  decided_on: "{date.today().isoformat()}"\n  name: mine\n' in saved
 
 
 def test_back_not_sure_and_a_number_that_will_not_do(start):
@@ -304,7 +308,7 @@ def test_defaults_decide_without_a_question(start):
 
 
 def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path, laptop_rules):
-    session = start("new", *laptop_rules)
+    session, today = start("new", *laptop_rules), date.today().isoformat()
     session.expect("Name of the project")
     session.send("my-project", ENTER)
     the_four(session)
@@ -315,7 +319,8 @@ def test_new_interviews_and_its_replay_generates_the_same_tree(start, tmp_path, 
     session.send("y")
     shown, code = session.end()
     assert code == 0
-    assert (tmp_path / "my-project" / "docs" / "adr" / "0001-orchestrator.md").is_file()
+    record = tmp_path / "my-project" / "docs" / "adr" / "0001-orchestrator.md"
+    assert f"date: {today}\n" in record.read_text(encoding="utf-8")
     start_of_replay = shown.index("  mlpo new ")
     replay = shown[start_of_replay:].replace("\n", "").strip()
     (tmp_path / "again").mkdir()

@@ -18,6 +18,12 @@ def example(name, rules=RULES):
     return decide(rules, document["criteria"])
 
 
+def test_it_has_the_day_of_the_decision_and_says_so():
+    text = adr.render(RULES, "metaflow", example("startup"), "2026-12-24")
+    assert text.startswith("---\nstatus: accepted\ndate: 2026-12-24\n---\n")
+    assert f"Rules reviewed on {RULES.reviewed}. Decided on 2026-12-24." in text
+
+
 def test_it_follows_madr_and_is_dated_by_the_rules():
     text = adr.render(RULES, "metaflow", example("startup"))
     assert text.startswith(f"---\nstatus: accepted\ndate: {RULES.reviewed}\n---\n\n# Use Metaflow")
@@ -36,6 +42,7 @@ def test_it_follows_madr_and_is_dated_by_the_rules():
         "## More information",
     ]
     assert RULES.version in text
+    assert f"Rules reviewed on {RULES.reviewed}, which is the date of this record" in text
 
 
 def test_it_says_what_will_have_to_be_operated_and_links_the_evidence():

@@ -64,16 +64,19 @@ def test_the_versions_that_made_it_are_there(project):
         ("--answers", str(EXAMPLES / "startup.yaml"), "--set", "overrides.weights.cloud=2.5"),
         ("--answers", str(EXAMPLES / "platform.yaml"), "--set", "overrides.weights.cloud=2.5"),
         ("--defaults", "--set", "project.name=mine"),
+        ("mine", "--orchestrator", "zenml", "--decided-on", "2026-12-24"),
     ],
-    ids=["startup", "platform", "defaults"],
+    ids=["startup", "platform", "defaults", "decided"],
 )
 def test_its_answers_make_the_same_project_again(options, tmp_path):
-    trees = []
+    trees, is_dated = [], "--decided-on" in options
     for name in ("first", "again"):
         (tmp_path / name).mkdir()
         made = new(tmp_path / name, *options)
         options = ("--answers", str(Path(made["path"]) / ".mlpo" / "answers.yaml"))
         trees.append(made["tree_hash"])
+        record = (Path(made["path"]) / "docs" / "adr" / "0001-orchestrator.md").read_text()
+        assert ("date: 2026-12-24" in record) == is_dated
     assert trees[0] == trees[1]
 
 

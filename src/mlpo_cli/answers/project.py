@@ -37,6 +37,14 @@ _PACKAGE = Text(
         Reserved("is the name of a package or folder that the project uses", load_project_names),
     ],
 )
+_LEAP = "(?:19|20)(?:0[48]|[2468][048]|[13579][26])|2000"
+_DAY = Text(
+    # The days that exist from 1900 to 2099, so that the schema accepts what mlpo accepts.
+    r"(?:19|20)[0-9]{2}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    rf"|(?:{_LEAP})-02-29",
+    "a day as year-month-day, such as 2026-11-29",
+)
 _ORCHESTRATORS = Choice({})
 """Stands for those that there are rules or scaffolds for: `list_settings` is given their names."""
 
@@ -79,6 +87,14 @@ class ProjectSettings:
         metadata=_declare(
             Choice({"none": "No workflow", "github": "A workflow for GitHub Actions"}),
             "Continuous integration.",
+        ),
+    )
+    decided_on: str | None = field(
+        default=None,
+        metadata=_declare(
+            _DAY,
+            "The day of the decision for the orchestrator, which dates the decision record; an "
+            "interview fills in today. Left out: the record has the date of the rules.",
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ class Inputs:
 
 
 NO_INPUTS = Inputs()
+DECIDED_ON = "decided_on"
+"""The setting that an interview fills in."""
 
 
 def load_rules(inputs: Inputs) -> Rules:
@@ -87,7 +90,10 @@ def may_prompt(answers: str | None, inputs: Inputs, json: bool) -> bool:
 
 
 def interview(rules: Rules, gathered: Gathered, review: bool) -> Gathered:
-    """Ask for the answers that are missing. Raises KeyboardInterrupt when the user leaves."""
+    """Ask for the answers that are missing; today becomes the day of the decision.
+
+    A day that is set already stays. Raises KeyboardInterrupt when the user leaves.
+    """
     from mlpo_cli.answers.gather import Origin
     from mlpo_cli.interview.flow import run
     from mlpo_cli.interview.terminal import TerminalPrompter
@@ -95,10 +101,12 @@ def interview(rules: Rules, gathered: Gathered, review: bool) -> Gathered:
     before = gathered.answered
     answers = run(rules, before.criteria, before.weights, TerminalPrompter(), review)
     known = {id: answer for id, answer in answers.items() if answer is not None}
+    project = {DECIDED_ON: date.today().isoformat(), **before.project}
+    filled = [f"project.{key}" for key in project if key not in before.project]
     return replace(
         gathered,
-        answered=replace(before, criteria={**before.criteria, **known}),
-        origins={**gathered.origins, **dict.fromkeys(known, Origin("asked", ""))},
+        answered=replace(before, criteria={**before.criteria, **known}, project=project),
+        origins={**gathered.origins, **dict.fromkeys([*known, *filled], Origin("asked", ""))},
     )
 
 

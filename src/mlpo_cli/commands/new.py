@@ -84,7 +84,7 @@ def _generate(request: Request, plan: Plan, folder: Path) -> Generated:
     return generate(
         settings,
         folder / settings.name,
-        adr.render(plan.rules, settings.orchestrator, decision),
+        adr.render(plan.rules, settings.orchestrator, decision, settings.decided_on),
         Provenance(
             __version__,
             plan.rules.version,

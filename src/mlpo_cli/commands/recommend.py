@@ -51,7 +51,9 @@ def recommend(
 
         raise UserError(NO_ANSWERS, GIVE_ANSWERS)
     decision = decide(rules, gathered.answered.criteria, gathered.answered.weights)
-    report = _make_report(rules, decision, format, gathered if inputs.explain else None)
+    decided_on = gathered.answered.project.get("decided_on")
+    explained = gathered if inputs.explain else None
+    report = _make_report(rules, decision, format, explained, decided_on)
     save_answers(inputs, gathered.answered, rules)
     write_report(report, output, inputs.overwrite)
     if in_terminal:
@@ -61,9 +63,16 @@ def recommend(
 
 
 def _make_report(
-    rules: Rules, decision: Decision, format: str, explained: Gathered | None
+    rules: Rules,
+    decision: Decision,
+    format: str,
+    explained: Gathered | None,
+    decided_on: str | None,
 ) -> str | Text:
-    """The report in a format, with sources and evidence where `explained` holds the answers."""
+    """The report in a format, with sources and evidence where `explained` holds the answers.
+
+    `decided_on` is the day of the decision, if the answers name it.
+    """
     if format == "json":
         from mlpo_cli.reports import jsondoc
 
@@ -76,7 +85,7 @@ def _make_report(
     if format == "adr":
         from mlpo_cli.reports import adr
 
-        return adr.render(rules, decision.orchestrator, decision)
+        return adr.render(rules, decision.orchestrator, decision, decided_on)
     if format == "html":
         from mlpo_cli.reports import html
 

@@ -1,6 +1,7 @@
 """An architecture decision record, in the form of MADR (https://adr.github.io/madr/).
 
-The same Decision gives the same bytes: the date is the one on which the rules were reviewed.
+The same Decision and day give the same bytes: without a day, the date is the one on which the rules
+were reviewed, and the record says so.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from mlpo_cli.reports.contributions import Row, make_rows, sum_points
 from mlpo_cli.reports.refusals import describe_disagreement
 
 
-def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
+def render(
+    rules: Rules, chosen: str | None, decision: Decision | None, decided_on: str | None = None
+) -> str:
     """The record as Markdown.
 
+    `decided_on` is the day of the decision, as 2026-11-29, None where the answers do not name it.
     `chosen` is the orchestrator that is used, None where none fits. `decision` is None when no
     criterion was answered: the record then says "not evaluated".
     """
     name = sentences.title(rules, chosen) if chosen else ""
+    date = decided_on or rules.reviewed
     heading = f"Use {name} for the ML pipeline" if chosen else "Use no orchestrator"
     parts = [
-        f"---\nstatus: {_status(chosen, decision)}\ndate: {rules.reviewed}\n---\n\n# {heading}",
+        f"---\nstatus: {_status(chosen, decision)}\ndate: {date}\n---\n\n# {heading}",
         "## Context and problem statement",
         "Which orchestrator should run this team's machine learning pipeline?",
         f"The rules behind this record, in short: {rules.policy.text}",
@@ -39,7 +44,7 @@ def render(rules: Rules, chosen: str | None, decision: Decision | None) -> str:
         parts += ["### Consequences", "What the team will have to operate:", _bullets(operate)]
     if decision is not None:
         parts += _list_analysis(rules, decision)
-    parts += ["## More information", _describe_origin(rules, decision)]
+    parts += ["## More information", _describe_origin(rules, decision, decided_on)]
     # Rules are free text: none of it becomes HTML.
     return "\n\n".join(parts).replace("<", "&lt;") + "\n"
 
@@ -152,8 +157,12 @@ def _claim(item: Evidence) -> str:
     return f"{item.claim} ({item.source}; {sentences.evidence_date(item)})"
 
 
-def _describe_origin(rules: Rules, decision: Decision | None) -> str:
-    text = f"Written by mlpo from rules {rules.version}, reviewed {rules.reviewed}."
+def _describe_origin(rules: Rules, decision: Decision | None, decided_on: str | None) -> str:
+    text = f"Written by mlpo from rules {rules.version}. Rules reviewed on {rules.reviewed}"
+    if decided_on is None:
+        text += ", which is the date of this record: the answers name no day of the decision."
+    else:
+        text += f". Decided on {decided_on}."
     if decision is not None:
         text += (
             " Scores are weighted means of 0-4 fits over the answered criteria. How sure the "
