@@ -18,7 +18,6 @@ from jinja2 import Environment
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import check_settings, parse_profile
-from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.runs.workspace import Run
 
 CORE = Path(__file__).parents[2] / "scaffolds" / "core"
@@ -68,6 +67,9 @@ def render_project(root: Path, orchestrator: str = "metaflow", data_source: str 
 
 def prepare_inputs(run: Run) -> Inputs:
     """Run what comes before the training; returns what that takes."""
+    # The tests of setup/ load this plugin where the packages of a project are not installed.
+    from mlpo_kit.execution.inprocess import run_pipeline
+
     prepared = run_pipeline(run, last="preprocess")["preprocess"]
     return {"dataset": prepared.dataset, "splits": prepared.splits}
 
