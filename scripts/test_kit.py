@@ -42,8 +42,8 @@ def run_tests(orchestrator: str, options: Sequence[str]) -> int:
     if orchestrator == "metaflow":
         others = [*(name for name in ADAPTERS if name != orchestrator), "setup"]
         tests = ["tests", *(f"--ignore=tests/{name}" for name in others)]
-    elif "not full" not in options:
-        tests.append("tests/recipes")  # only in test-full; those of Metaflow always run
+    else:
+        tests.append("tests/recipes")
     workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     code = run(orchestrator, "pytest", *tests, *workers, *options)
     print(f"the kit in {orchestrator}'s environment: {time.monotonic() - start:.0f} s", flush=True)

@@ -32,6 +32,7 @@ def list_trials(folder: RunFolder) -> list[tuple[str, str]]:
     return [(trial["state"], trial["cache"]) for trial in json.loads(record.read_text())["trials"]]
 
 
+@pytest.mark.full
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(folder: RunFolder) -> None:
     """One sequence: a sweep with two trials at a time, the same again, one without a good trial."""
     space: dict[str, list[Any]] = {

@@ -74,6 +74,7 @@ def test_metaflow_keeps_no_copy_of_the_pipeline(green: Path) -> None:
     assert "pipeline" not in kept
 
 
+@pytest.mark.full
 def test_a_cached_model_skips_training_and_survives_a_prune(green: Path) -> None:
     """One sequence: a run like the first, a prune, a run with another setting."""
     first = read_latest(green)
@@ -147,6 +148,7 @@ def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(green: Path) -> 
     assert resumed["model"] == first["model"]
 
 
+@pytest.mark.full
 def test_a_refused_candidate_is_an_outcome_and_the_flow_ends_well(green: Path) -> None:
     before = read_latest(green)["model"]["version"]
     done = run_well(green, "run", "--set", "register.min_accuracy=0.999", "--set", "train.epochs=1")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from scaffold import PACKAGE, render_project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 RECIPES = Path(__file__).parent
 TESTS = ("tests/test_data.py", "tests/test_model.py", "tests/test_pipeline.py")
@@ -69,15 +69,10 @@ def run_tests(root: Path, *more: str) -> str:
 @pytest.mark.parametrize(
     ("recipe", "data_source"),
     [
-        pytest.param(None, "table", id="a table", marks=pytest.mark.full),
-        pytest.param("vit", "digits", id="another network", marks=pytest.mark.full),
-        pytest.param("linear", "table", id="another training loop", marks=pytest.mark.full),
-        pytest.param(
-            "regression",
-            "digits",
-            id="regression with a section of its own",
-            marks=pytest.mark.full,
-        ),
+        pytest.param(None, "table", id="a table"),
+        pytest.param("vit", "digits", id="another network"),
+        pytest.param("linear", "table", id="another training loop"),
+        pytest.param("regression", "digits", id="regression with a section of its own"),
         pytest.param("eighth", "digits", id="an eighth stage"),
     ],
 )

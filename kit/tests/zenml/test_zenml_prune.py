@@ -18,6 +18,7 @@ def zen(tmp_path_factory: pytest.TempPathFactory) -> Zen:
     return fresh
 
 
+@pytest.mark.full
 def test_a_prune_takes_what_zenml_keeps_of_a_run_and_no_more(zen: Zen) -> None:
     old = zen.records()
     for seed in (8, 9):

@@ -19,6 +19,7 @@ def zen(tmp_path: Path) -> Zen:
     return Zen(tmp_path)
 
 
+@pytest.mark.full
 def test_a_sweep_goes_on_with_the_best_and_outlives_a_bad_trial(zen: Zen) -> None:
     """One sequence: a sweep, and the same again with nothing left to train."""
     space = zen.root / "configs" / "space.yaml"
