@@ -26,6 +26,8 @@ from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.runs.records import read_record
 from mlpo_kit.store.full_disk import explain_full_disk
 
+pytestmark = pytest.mark.slow
+
 FULL = "the disk is full: there is no room left in {}. Delete something"
 
 # Fills what is left of the disk, then writes its result, as a training that saves weights.

@@ -92,6 +92,7 @@ def test_the_second_signal_kills_at_once() -> None:
         wait_for_end(ids, 1)
 
 
+@pytest.mark.full
 def test_a_child_whose_parent_is_killed_ends_after_a_grace_period() -> None:
     with start_parent(ends=False) as (parent, (child, _)):
         parent.kill()

@@ -16,6 +16,7 @@ from mlpo_kit.execution.plan import format_plan, plan_run
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.execution.table import format_run
 from mlpo_kit.runs import records
+from mlpo_kit.runs.deaths import describe_signal, record_deaths
 from mlpo_kit.runs.records import Record, State
 from mlpo_kit.runs.summary import (
     LATEST,
@@ -59,6 +60,26 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     )
     records.write_record(store, record)
     assert records.read_record(store, "1", "a") == record
+
+
+def test_who_saw_a_process_die_records_how(make_run: MakeRun) -> None:
+    """Stages that run, have ended or have a reason stay as they are."""
+    run = make_run()
+    for name, state in (("a", "running"), ("b", "running"), ("train-1", "completed")):
+        values = {"ended": None} if state == "running" else {"stages": ("a", "b", "train")}
+        records.write_record(run.store, make_record(name, state, **values))  # type: ignore[arg-type]
+    with run.store.stage_lock("1", "b"):
+        record_deaths(run.store, run.pipeline, "1", describe_signal(9))
+        record_deaths(run.store, run.pipeline, "1", describe_signal(15))
+        read = {name: records.read_record(run.store, "1", name) for name in ("a", "b", "train-1")}
+    assert [record and record.state for record in read.values()] == [
+        "killed",
+        "running",
+        "completed",
+    ]
+    assert read["a"] is not None
+    assert read["a"].reason == "killed by signal 9 (SIGKILL)"
+    assert read["a"].ended is not None
 
 
 @pytest.mark.parametrize(
