@@ -32,6 +32,8 @@ generator = import_module("docs")  # scripts/docs.py; `docs/` holds no package
 SLOW = ("make demo", "make setup run", "make lint", "make manifests")
 # test_packaging.py installs mlpo in seconds; only `make test-full` runs these as well.
 FULL = ("pipx install",)
+# Its project is set up and run, and each command needs those before; only `make test-full` runs it.
+WHOLE = ("docs/a-week-of-experiments.md",)
 # Commands of pages that are replaced by another one here, and why.
 INSTEAD = {
     # They ask questions; tests/interview/test_terminal.py answers them in a real terminal.
@@ -101,7 +103,9 @@ def follow(page: str, reader: Reader, leave_out: Sequence[str] = ()) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in TO_RUN if any(commands_of(b) for b in blocks(p))])
+@pytest.mark.parametrize(
+    "page", [p for p in TO_RUN if p not in WHOLE and any(commands_of(b) for b in blocks(p))]
+)
 def test_the_commands_of_a_page_run_and_print_what_it_shows(page, tmp_path):
     follow(page, Reader(tmp_path / "mlpo"), leave_out=(*SLOW, *FULL))
 

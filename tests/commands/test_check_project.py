@@ -41,19 +41,23 @@ def project(tmp_path):
     return folder
 
 
+# It starts as pip writes it where the path of Python has a space.
+SCRIPT = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import os, sys
+open('ran', 'a').write(' '.join([os.getcwd(), *sys.argv[1:]]))
+print({text!r})
+sys.exit({code})
+"""
+
+
 def answer(project: Path, document: object, code: int = 0) -> None:
     """Let the kit of a project print a document."""
     kit = project / ".venv/bin/mlpo-kit"
     kit.parent.mkdir(parents=True, exist_ok=True)
     text = document if isinstance(document, str) else json.dumps(document)
-    lines = [
-        f"#!{sys.executable}",
-        "import os, sys",
-        "open('ran', 'a').write(' '.join([os.getcwd(), *sys.argv[1:]]))",
-        f"print({text!r})",
-        f"sys.exit({code})",
-    ]
-    kit.write_text("\n".join(lines) + "\n")
+    kit.write_text(SCRIPT.format(python=sys.executable, text=text, code=code))
     kit.chmod(0o755)
 
 

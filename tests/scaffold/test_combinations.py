@@ -91,7 +91,7 @@ def generate(folder: Path, row: Row) -> Project:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
-    assert document["project"] == settings
+    assert document["project"] == {**settings, "decided_on": None}
     return Project(Path(document["path"]))
 
 

@@ -69,13 +69,13 @@ def training():
         ),
         Example(
             bad="""\
-from datasets import load_dataset
+import pandas as pd
 from zenml import pipeline, step
 
 
 @step
-def load_reviews() -> list:
-    return load_dataset("example/reviews")["train"].to_list()
+def load_reviews() -> pd.DataFrame:
+    return pd.read_json("https://data.example.com/reviews.json")
 
 
 @pipeline
@@ -83,13 +83,13 @@ def training():
     load_reviews()
 """,
             good="""\
-from datasets import load_dataset
+import pandas as pd
 from zenml import pipeline, step
 
 
 @step(enable_cache=False)
-def load_reviews() -> list:
-    return load_dataset("example/reviews")["train"].to_list()
+def load_reviews() -> pd.DataFrame:
+    return pd.read_json("https://data.example.com/reviews.json")
 
 
 @pipeline
