@@ -58,6 +58,7 @@ def test_artifacts_carry_references_and_metrics(green: RunFolder) -> None:
     assert sum(path.stat().st_size for path in files) < 200_000
 
 
+@pytest.mark.full
 def test_unchanged_stages_are_reused(green: RunFolder) -> None:
     """After one training by request, KFP's cache starts no training task, so no GPU."""
     seen = []
@@ -120,6 +121,7 @@ def test_a_shut_gate_is_an_outcome_of_a_run_that_completes(green: RunFolder) -> 
     assert (states["register"], states["deploy"]) == ("refused", "not run")
 
 
+@pytest.mark.full
 def test_a_model_worse_than_the_champion_is_refused_by_the_same_gate(green: RunFolder) -> None:
     done = green.run(
         train={"learning_rate": 0.03}, register={"min_accuracy": 0, "max_regression": 0}
@@ -130,6 +132,7 @@ def test_a_model_worse_than_the_champion_is_refused_by_the_same_gate(green: RunF
     assert green.read_states()["deploy"] == "not run"
 
 
+@pytest.mark.full
 def test_without_a_condition_the_stages_behind_a_refusal_do_nothing(green: RunFolder) -> None:
     """Without the condition, `register` judges, and the stages that need it do not run."""
     path = green.root / "pipeline" / "training.py"
