@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from mlpo_kit.caching import entries
@@ -24,6 +23,7 @@ from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.execution.observers import Observer
+from mlpo_kit.execution.results import make_result, split_result
 from mlpo_kit.execution.states import describe_error, explain_error
 from mlpo_kit.execution.tracking import track_run, wait_for_end
 from mlpo_kit.runs.copies import hold_copy
@@ -83,8 +83,7 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
     try:
         return _run_stage(run, stage, observers, inputs)
     except OSError as error:
-        explained = explain_error(error, run.settings.local_root)
-        if explained is error:
+        if (explained := explain_error(error, run.settings.local_root)) is error:
             raise
         raise explained from error
 
@@ -127,15 +126,15 @@ def _run_stage(
 def _save_failure(run: Run, record: Record) -> None:
     """Save the record of a failed stage; on a full disk, delete what the stage wrote first."""
     try:
-        save_record(run.store, run.pipeline, record)
+        return save_record(run.store, run.pipeline, record)
     except OSError as full:
         if explain_full_disk(full, run.settings.local_root) is None:
             raise
-        run.store.delete_tree(Workspace(run, record.stage).folder)
-        try:
-            save_record(run.store, run.pipeline, record)
-        except OSError as error:
-            log.warning("%s: the record of its end can't be written: %s", record.stage, error)
+    run.store.delete_tree(Workspace(run, record.stage).folder)
+    try:
+        save_record(run.store, run.pipeline, record)
+    except OSError as error:
+        log.warning("%s: the record of its end can't be written: %s", record.stage, error)
 
 
 def _notify_ended(observers: Sequence[Observer], run: Run, record: Record) -> None:
@@ -153,7 +152,7 @@ def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) 
     """Call the stage's function; returns its result and the completed record."""
     work = Workspace(run, stage.place, record.key)
     result = stage.load()(getattr(run.settings, stage.name), work, **inputs)
-    outputs, values = _split(result)
+    outputs, values = split_result(result)
     verdict: Verdict | None = getattr(result, "verdict", None)
     refusal = None if verdict is None else verdict.reason
     return result, replace(
@@ -196,7 +195,7 @@ def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
         raise IntegrityError(f"there is no result of {stage.place} in run {run_id}")
     for ref in record.outputs.values():
         store.check(ref)
-    return _make_result(stage, record.outputs, record.values)
+    return make_result(stage, record.outputs, record.values)
 
 
 def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
@@ -283,7 +282,7 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
 def _reuse(record: Record, stage: Stage[R], entry: Entry) -> tuple[R, Record]:
     """Return the result in an entry, and the record that says it was reused."""
     log.info("%s: %s", stage.place, record.cache_reason)
-    return _make_result(stage, entry.outputs, entry.values), replace(
+    return make_result(stage, entry.outputs, entry.values), replace(
         record,
         state="reused",
         ended=time.time(),
@@ -311,18 +310,3 @@ def _save_entry(
         place=place,
     )
     entries.save_entry(run.store, entry)
-
-
-def _make_result(stage: Stage[R], outputs: dict[str, Ref], values: dict[str, Any]) -> R:
-    """Build the dataclass that a stage returns from its recorded outputs and values."""
-    return TypeAdapter(stage.result).validate_python({**values, **outputs})
-
-
-def _split(result: object) -> tuple[dict[str, Ref], dict[str, Any]]:
-    """Split a stage's result into references and JSON values."""
-    if not is_dataclass(result) or isinstance(result, type):
-        raise TypeError(f"a stage must return a dataclass, not {type(result).__name__}")
-    pairs = {item.name: getattr(result, item.name) for item in fields(result)}
-    outputs = {name: value for name, value in pairs.items() if isinstance(value, Ref)}
-    plain = asdict(result)
-    return outputs, {name: plain[name] for name in pairs if name not in outputs}
