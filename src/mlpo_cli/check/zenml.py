@@ -10,6 +10,7 @@ from mlpo_cli.check.module import Module
 from mlpo_cli.check.names import FunctionNode
 from mlpo_cli.check.values import get_argument
 
+MOST_IMPORTS = 200
 STEPS = ("zenml.step", "zenml.steps.step", "zenml.steps.step_decorator.step")
 
 
@@ -77,3 +78,11 @@ def list_output_types(module: Module, annotation: ast.expr | None) -> Iterator[a
         elif name in (*ANNOTATED, *OPTIONAL, *TUPLES):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             to_do += parts[:1] if name in ANNOTATED else parts[:MOST_STEPS]
+
+
+def list_imported(package: Module) -> Iterator[Module]:
+    """Yield the local modules that a package imports names from."""
+    for node in list(package.list_nodes(ast.ImportFrom))[:MOST_IMPORTS]:
+        local = package.find_local(node.module or "", node.level)
+        if local is not None:
+            yield local

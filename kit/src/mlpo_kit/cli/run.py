@@ -19,7 +19,7 @@ from mlpo_kit.cli.table import describe_run, find_run_since, format_newest_run
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.execution.states import INTERRUPTED as BY_PERSON
+from mlpo_kit.execution.states import INTERRUPT_REASON
 from mlpo_kit.execution.tracking import finish_tracking, send_in_background
 from mlpo_kit.runs.deaths import record_deaths
 from mlpo_kit.runs.pipeline import load_pipeline
@@ -80,7 +80,9 @@ def follow_run(
         if summary is not None and is_local and code == INTERRUPTED:
             store = open_store(settings)
             # Those that a second Ctrl-C killed could not record it.
-            record_deaths(store, load_pipeline(), summary["run_id"], BY_PERSON, "interrupted")
+            record_deaths(
+                store, load_pipeline(), summary["run_id"], INTERRUPT_REASON, "interrupted"
+            )
             summary = find_run_since(settings, began)
         if is_local and summary is not None:
             write_line(format_newest_run(settings, summary))

@@ -11,7 +11,7 @@ from mlpo_kit.execution.parents import ORPHANED, is_orphaned
 from mlpo_kit.runs.records import State
 from mlpo_kit.store.full_disk import explain_full_disk
 
-INTERRUPTED = "by Ctrl-C, or a signal to end it"
+INTERRUPT_REASON = "by Ctrl-C, or a signal to end it"
 
 
 def explain_error(error: BaseException, folder: Path) -> BaseException:
@@ -30,7 +30,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     if isinstance(error, KeyboardInterrupt):
         if is_orphaned():
             return {"state": "killed", "reason": ORPHANED}
-        return {"state": "interrupted", "reason": INTERRUPTED}
+        return {"state": "interrupted", "reason": INTERRUPT_REASON}
     words = str(error) if isinstance(error, PipelineError) else repr(error)
     reason = find_project().name_files(words)
     state: State = "out of memory" if _is_out_of_memory(error) else "failed"

@@ -13,7 +13,7 @@ from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, Place, RunFact
 from mlpo_kit.retention.marks import Tombstones, locate_mark, read_tombstones
 from mlpo_kit.retention.older import are_older_checkpoints, find_named_runs, has_older_records
 from mlpo_kit.runs.imports import locate_import, read_import
-from mlpo_kit.runs.records import Record, read_records, read_trials
+from mlpo_kit.runs.records import Record, arrange_records, find_trials, read_all
 from mlpo_kit.runs.start import locate_start
 from mlpo_kit.runs.summary import find_status
 from mlpo_kit.store import Item, Ref, Store
@@ -35,7 +35,7 @@ def gather_facts(store: Store) -> Facts:
     for item in files.values():
         if item.key.count("/") > 1:
             by_run.setdefault(item.key.split("/")[1], []).append(item)
-    records = {run_id: _read_all(store, run_id) for run_id, items in by_run.items() if items}
+    records = {run_id: _read_records(store, run_id) for run_id, items in by_run.items() if items}
     older = _find_older_runs(store, by_run, records)
     written, sizes = _measure_checkpoints(store, older)
     return Facts(
@@ -77,10 +77,10 @@ def is_whole(ref: Ref, files: Files) -> bool:
     return ref.key in files and files[ref.key].size == ref.size
 
 
-def _read_all(store: Store, run_id: str) -> dict[str, Record]:
+def _read_records(store: Store, run_id: str) -> dict[str, Record]:
     """Read the records of a run's stages and trials, by name."""
-    trials = {record.stage: record for record in read_trials(store, run_id)}
-    return {**trials, **read_records(store, run_id)}
+    records = read_all(store, run_id)
+    return {**{trial.stage: trial for trial in find_trials(records)}, **arrange_records(records)}
 
 
 def _find_older_runs(

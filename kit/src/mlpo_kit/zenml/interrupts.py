@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from mlpo_kit.execution.states import INTERRUPTED
+from mlpo_kit.execution.states import INTERRUPT_REASON
 from mlpo_kit.runs.deaths import record_deaths
 from mlpo_kit.runs.pipeline import Pipeline
 from mlpo_kit.store import Store
@@ -37,7 +37,9 @@ def stop_at_signals(store: Store, pipeline: Pipeline, run_id: str) -> Iterator[N
         if len(_stopped) == 1:
             raise KeyboardInterrupt
         with suppress(Exception):
-            record_deaths(store, pipeline, run_id, INTERRUPTED, "interrupted", by_this_process=True)
+            record_deaths(
+                store, pipeline, run_id, INTERRUPT_REASON, "interrupted", by_this_process=True
+            )
         os._exit(EXIT_CODE)
 
     previous: dict[int, Any] = {number: signal.signal(number, stop) for number in SIGNALS}

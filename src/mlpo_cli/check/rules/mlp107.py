@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mlpo_cli.check.model import Example, Finding, Rule, Sdk, Severity
 from mlpo_cli.check.module import Definition, Module, get_last_name
 from mlpo_cli.check.names import Import
-from mlpo_cli.check.zenml import list_output_types, list_steps
+from mlpo_cli.check.zenml import list_imported, list_output_types, list_steps
 
 RULE = Rule(
     id="MLP107",
@@ -75,7 +75,7 @@ PICKLED = frozenset({
 # Bases that change nothing about how ZenML stores an object.
 PLAIN_BASES = ("builtins.object", "abc.ABC", "enum.Enum", "typing.Protocol", "builtins.Exception")
 MOST_BASES = 20
-MOST_IMPORTS = 200
+MOST_NAMES = 200
 REGISTERING = ("register_materializer_type", "register_and_overwrite_type")
 
 
@@ -131,7 +131,7 @@ def list_near(module: Module) -> list[Module]:
     key = "modules that may register materializers"
     if key not in module.memory:
         near = {module}
-        for bindings in list(module.names.scopes.get(module.tree, {}).values())[:MOST_IMPORTS]:
+        for bindings in list(module.names.scopes.get(module.tree, {}).values())[:MOST_NAMES]:
             target = bindings[0].value
             if isinstance(target, Import):
                 inner = f"{target.module}.{target.name}".strip(".")
@@ -146,14 +146,6 @@ def list_near(module: Module) -> list[Module]:
                 near |= {local, *list_imported(local)}
         module.memory[key] = list(near)
     return module.memory[key]  # type: ignore[no-any-return]
-
-
-def list_imported(package: Module) -> Iterator[Module]:
-    """Yield the modules that a package imports from itself."""
-    for node in list(package.list_nodes(ast.ImportFrom))[:MOST_IMPORTS]:
-        local = package.find_local(node.module or "", node.level)
-        if local is not None:
-            yield local
 
 
 def list_materialized(module: Module) -> frozenset[str]:

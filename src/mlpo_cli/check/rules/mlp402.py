@@ -11,7 +11,7 @@ from mlpo_cli.check.model import Edit, Example, Finding, Rule, Sdk, Severity
 from mlpo_cli.check.module import FUNCTIONS, Definition, Module, get_last_name
 from mlpo_cli.check.names import Import
 from mlpo_cli.check.values import find_constant, get_argument
-from mlpo_cli.check.zenml import STEPS, Step, list_steps
+from mlpo_cli.check.zenml import STEPS, Step, list_imported, list_steps
 
 RULE = Rule(
     id="MLP402",
@@ -88,7 +88,6 @@ POLICY = "zenml.config.CachePolicy"
 RECORDING = re.compile(r"^(?:print|debug|info|warning|error|exception|log)$|^log_|metadata")
 MOST_DEPTH = 20  # from a call to the statement that it is in
 MOST_HELPERS = 20
-MOST_IMPORTS = 200
 
 
 def check(module: Module) -> Iterator[Finding]:
@@ -198,14 +197,6 @@ def list_states(module: Module) -> dict[ast.AST | None, str]:
                 else:
                     states[function] = "on" if option else "default"
     return states
-
-
-def list_imported(package: Module) -> Iterator[Module]:
-    """Yield the local modules that a package imports names from."""
-    for node in list(package.list_nodes(ast.ImportFrom))[:MOST_IMPORTS]:
-        local = package.find_local(node.module or "", node.level)
-        if local is not None:
-            yield local
 
 
 def make_edits(
