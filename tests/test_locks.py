@@ -141,7 +141,7 @@ def test_the_kit_has_a_lock_of_its_own_that_fits_the_range(scaffold, tmp_path):
     wheel = write_wheel(ROOT / "kit", tmp_path)
     (wanted,) = (r for r in scaffold[1]["project"]["dependencies"] if r.startswith("mlpo-kit"))
     lock = tmp_path / vendored.LOCK
-    lock.write_text(vendored.pin_of(wheel))
+    lock.write_text(vendored.make_pin(wheel))
     assert list(unmet([wanted], lock)) == []
     assert "mlpo-kit" not in {pin.name for name in NAMES for pin in pins(scaffold[0] / name)}
 

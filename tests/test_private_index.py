@@ -224,7 +224,7 @@ def test_locks_are_resolved_with_the_kit_in_vendor_which_keeps_a_lock_of_its_own
     assert "requirements-cuda.lock could not be resolved" in refused.stderr
     assert kept == old
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "requirements-kit.lock").read_text() == vendored.pin_of(wheel) != before
+    assert (project / "requirements-kit.lock").read_text() == vendored.make_pin(wheel) != before
     for name in LOCKS[:2]:
         assert (project / name).read_text() == pin(wheels["probe"])
     assert (project / LOCKS[2]).read_text() == ""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlpo_kit.setup import vendored
-from mlpo_kit.setup.eject import sources_in
+from mlpo_kit.setup.eject import read_wheel_sources
 from mlpo_kit.setup.wheel_builder import write_wheel
 
 KIT = Path(__file__).parents[1]
@@ -30,11 +30,11 @@ def replace_kit(project: Path, changes: Mapping[str, bytes]) -> Path:
     """Put a wheel whose sources differ in these files in the place of a project's, and pin it."""
     old = vendored.find_wheel(project)
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in {**sources_in(old), **changes}.items():
+        for name, content in {**read_wheel_sources(old), **changes}.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         old.unlink()
         wheel = write_wheel(Path(folder), project / vendored.VENDOR)
-    (project / vendored.LOCK).write_text(vendored.pin_of(wheel))
+    (project / vendored.LOCK).write_text(vendored.make_pin(wheel))
     return wheel

@@ -126,4 +126,4 @@ def test_the_lock_that_mlpo_writes_is_the_one_that_the_kit_writes(project):
     from mlpo_kit.setup import vendored
 
     wheel = vendored.find_checked_wheel(project)
-    assert (project / vendored.LOCK).read_text() == vendored.pin_of(wheel)
+    assert (project / vendored.LOCK).read_text() == vendored.make_pin(wheel)

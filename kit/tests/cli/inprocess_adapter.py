@@ -24,15 +24,15 @@ from mlpo_kit.search.sweep import plan_sweep, read_sweep
 from mlpo_kit.search.trials import choose_trial, run_trial
 
 KEPT: set[str] = set()
-FORGOTTEN: set[str] = set()
+DELETED: set[str] = set()
 PROBLEMS: list[str] = []
 OPTIONS: list[RunOptions] = []
 
 
 def run(options: RunOptions) -> int:
     OPTIONS.append(options)
-    if options.more:
-        raise PipelineError(f"there are no such options: {' '.join(options.more)}")
+    if options.extra_arguments:
+        raise PipelineError(f"there are no such options: {' '.join(options.extra_arguments)}")
     run = Run(
         str(time.time_ns()), "inprocess", options.load_settings(), use_cache=options.use_cache
     )
@@ -59,8 +59,8 @@ def find_kept_runs(settings: Any) -> Collection[str]:
     return KEPT
 
 
-def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
-    FORGOTTEN.update(run_ids)
+def delete_runs(settings: Any, run_ids: Collection[str]) -> None:
+    DELETED.update(run_ids)
 
 
 def render_manifests(settings: Any, document: dict[str, Any]) -> dict[str, list[Any]]:
@@ -82,5 +82,5 @@ def install(patch: pytest.MonkeyPatch, project: Project) -> None:
     vars(module).update(globals(), CLUSTER=Cluster, PRUNE_COMMAND=None)
     module.VERBS = {"greet": "greeting"}  # type: ignore[attr-defined]
     patch.setitem(sys.modules, f"mlpo_kit.{project.orchestrator}.adapter", module)
-    for records in (KEPT, FORGOTTEN, PROBLEMS, OPTIONS):
+    for records in (KEPT, DELETED, PROBLEMS, OPTIONS):
         records.clear()

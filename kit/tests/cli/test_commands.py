@@ -234,7 +234,7 @@ def test_a_run_prunes_after_it_ends(call: Call, toy: Project) -> None:
         code, out, _ = call("run", "--set", f"ingest.rows={rows}")
         assert code == 0
     assert "\npruned: 1 run" in out
-    assert len(inprocess_adapter.FORGOTTEN) == 2
+    assert len(inprocess_adapter.DELETED) == 2
     assert read(call("prune", "--apply", "--json"))["applied"] is True
 
 

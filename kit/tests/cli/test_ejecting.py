@@ -18,7 +18,7 @@ def test_restore_deletes_the_ejected_sources_and_edited_ones_only_with_discard(
 ) -> None:
     (toy.root / vendored.VENDOR).mkdir()
     wheel = wheel_builder.write_wheel(KIT, toy.root / vendored.VENDOR)
-    (toy.root / vendored.LOCK).write_text(vendored.pin_of(wheel))
+    (toy.root / vendored.LOCK).write_text(vendored.make_pin(wheel))
     monkeypatch.chdir(toy.root / "src")
 
     assert main(["eject"]) == 0

@@ -56,9 +56,9 @@ def make_manifests() -> dict[str, list[Manifest]]:
 
 def _render() -> dict[str, list[Manifest]]:
     settings, cluster = make_settings(), make_cluster()
-    work = pods.container("train", ["python", "-m", "work"], cluster, settings, TRAIN)
-    pod = {**pods.pod_spec(work, cluster, settings, TRAIN), "restartPolicy": "Never"}
-    about = pods.metadata(cluster, settings, "stage", "train")
+    work = pods.make_container("train", ["python", "-m", "work"], cluster, settings, TRAIN)
+    pod = {**pods.make_pod_spec(work, cluster, settings, TRAIN), "restartPolicy": "Never"}
+    about = pods.make_metadata(cluster, settings, "stage", "train")
     job = {"template": {"spec": pod}}
     parts = {name: pod[name] for name in ("volumes", "tolerations", "nodeSelector")}
     later = {**work["resources"], "requests": {"cpu": "{{cpu}}"}}

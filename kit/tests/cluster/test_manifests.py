@@ -147,15 +147,15 @@ def test_any_project_name_gives_a_name_that_kubernetes_accepts(name: str) -> Non
 
 def test_different_texts_give_different_names() -> None:
     names = ["digits", "Digits!", "digits?", "d" * 50, "d" * 51, "1", "p-1", "ä", "ö"]
-    assert len({pods.object_name(name) for name in names}) == len(names)
-    assert pods.object_name("my_project") == "my-project"
+    assert len({pods.make_object_name(name) for name in names}) == len(names)
+    assert pods.make_object_name("my_project") == "my-project"
 
 
 def test_only_a_task_with_a_gpu_gets_shared_memory_and_tolerations() -> None:
     settings, cluster = make_settings(), make_cluster()
     for asked, gpu in ((TRAIN, True), (Resources(), False)):
-        work = pods.container("work", ["work"], cluster, settings, asked)
-        spec = pods.pod_spec(work, cluster, settings, asked)
+        work = pods.make_container("work", ["work"], cluster, settings, asked)
+        spec = pods.make_pod_spec(work, cluster, settings, asked)
         amounts = work["resources"]
         assert amounts["requests"] == amounts["limits"]
         assert amounts["limits"].get("nvidia.com/gpu") == ("1" if gpu else None)
@@ -168,14 +168,14 @@ def test_only_a_task_with_a_gpu_gets_shared_memory_and_tolerations() -> None:
 
 def test_a_store_in_a_bucket_needs_no_volume() -> None:
     settings, cluster = make_settings(storage_root="s3://bucket"), make_cluster()
-    work = pods.container("work", ["work"], cluster, settings, Resources())
+    work = pods.make_container("work", ["work"], cluster, settings, Resources())
     assert [mount["name"] for mount in work["volumeMounts"]] == ["tmp"]
-    assert len(pods.volumes(cluster, settings, Resources())) == 1
+    assert len(pods.make_volumes(cluster, settings, Resources())) == 1
 
 
 def test_variables_have_values_and_secrets_are_references() -> None:
     cluster = make_cluster(variables={"OMP_NUM_THREADS": "3", "B": "b"})
-    assert pods.environment(cluster, Resources(cpu=8)) == [
+    assert pods.make_environment(cluster, Resources(cpu=8)) == [
         {"name": "OMP_NUM_THREADS", "value": "3"},
         {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.test:5000"},
         {"name": "B", "value": "b"},
@@ -186,15 +186,15 @@ def test_variables_have_values_and_secrets_are_references() -> None:
 
 def test_a_pod_has_the_service_account_and_the_pull_secrets() -> None:
     settings, cluster = make_settings(), make_cluster()
-    spec = pods.pod_spec({}, cluster, settings, Resources())
+    spec = pods.make_pod_spec({}, cluster, settings, Resources())
     assert spec["serviceAccountName"] == "trainer"
     assert spec["automountServiceAccountToken"] is False
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
-    assert pods.queue_labels(cluster) == {"kueue.x-k8s.io/queue-name": "team-queue"}
-    assert pods.pod_spec({}, cluster, settings, TRAIN, calls_api=True)[
+    assert pods.make_queue_labels(cluster) == {"kueue.x-k8s.io/queue-name": "team-queue"}
+    assert pods.make_pod_spec({}, cluster, settings, TRAIN, calls_api=True)[
         "automountServiceAccountToken"
     ]
     bare = make_cluster(service_account=None, pull_secrets=[], queue=None, node_selector={})
-    assert pods.queue_labels(bare) == {}
-    spec = pods.pod_spec({}, bare, settings, TRAIN)
+    assert pods.make_queue_labels(bare) == {}
+    spec = pods.make_pod_spec({}, bare, settings, TRAIN)
     assert not {"serviceAccountName", "imagePullSecrets", "nodeSelector"} & set(spec)

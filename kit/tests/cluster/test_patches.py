@@ -29,8 +29,8 @@ def write_patch(toy: Project, text: str) -> None:
 
 def make_pod() -> dict[str, Any]:
     settings, cluster = make_settings(), make_cluster()
-    work = pods.container("train", ["work"], cluster, settings, TRAIN)
-    return pods.pod_spec(work, cluster, settings, TRAIN)
+    work = pods.make_container("train", ["work"], cluster, settings, TRAIN)
+    return pods.make_pod_spec(work, cluster, settings, TRAIN)
 
 
 def find_specs() -> dict[str, dict[str, Any]]:

@@ -44,7 +44,7 @@ def stage(make_run: MakeRun) -> Made_stage:
 
 
 def replace_function(known: Stage[object], function: Callable[..., Made]) -> Stage[Made]:
-    stage = Stage(known.name, Made).running(function)
+    stage = Stage(known.name, Made).with_function(function)
     stage.package = known.package
     return stage
 
@@ -162,7 +162,7 @@ def test_a_result_is_not_saved_if_its_data_file_was_edited_meanwhile(
         return function(settings, work)
 
     preprocess.__module__ = "toy.stages.preprocess"
-    run_stage(make_run("1"), kind.running(preprocess))
+    run_stage(make_run("1"), kind.with_function(preprocess))
     run_stage(make_run("2"), kind)
     assert ran == ["1", "2"]
 
@@ -211,7 +211,7 @@ def test_a_result_that_cannot_be_recorded_fails_its_stage(make_run: MakeRun) -> 
 
     run = make_run()
     with pytest.raises(TypeError):
-        run_stage(run, Stage("ingest", Broken, cached=False).running(ingest))
+        run_stage(run, Stage("ingest", Broken, cached=False).with_function(ingest))
     record = read_record(run.store, run.id, "ingest")
     assert record is not None
     assert record.state == "failed"
@@ -220,7 +220,7 @@ def test_a_result_that_cannot_be_recorded_fails_its_stage(make_run: MakeRun) -> 
 
 def test_a_stage_returns_a_dataclass(make_run: MakeRun) -> None:
     run = make_run()
-    stage = Stage("ingest", Made, cached=False).running(lambda section, work: {"a": 1})  # type: ignore[arg-type,return-value]
+    stage = Stage("ingest", Made, cached=False).with_function(lambda section, work: {"a": 1})  # type: ignore[arg-type,return-value]
     with pytest.raises(TypeError, match="a stage must return a dataclass, not dict"):
         run_stage(run, stage)
 
@@ -233,5 +233,5 @@ def test_a_running_stage_is_shown_as_running_in_the_summary(make_run: MakeRun) -
     def ingest(section: object, work: Workspace) -> Seen:
         return Seen(work.store.read_json(LATEST)["stages"][0]["status"])
 
-    stage = Stage("ingest", Seen, cached=False).running(ingest)
+    stage = Stage("ingest", Seen, cached=False).with_function(ingest)
     assert run_stage(make_run(), stage).status == "running"

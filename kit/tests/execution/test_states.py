@@ -39,7 +39,8 @@ def ingest(section, work):
     time.sleep(60)
     return Nothing()
 
-run_stage(Run("1", "test", load_settings()), Stage("ingest", Nothing, cached=False).running(ingest))
+stage = Stage("ingest", Nothing, cached=False).with_function(ingest)
+run_stage(Run("1", "test", load_settings()), stage)
 """
 
 
@@ -100,7 +101,7 @@ def end_with(error: BaseException, run: Run) -> Record:
         raise error
 
     with pytest.raises(type(error)):
-        run_stage(run, Stage("ingest", Nothing, cached=False).running(ingest))
+        run_stage(run, Stage("ingest", Nothing, cached=False).with_function(ingest))
     record = read_record(run.store, run.id, "ingest")
     assert record is not None
     assert record.ended is not None
@@ -185,7 +186,7 @@ def test_observers_are_notified_of_refusals_and_failures(make_run: MakeRun, note
 
     run = make_run("1")
     run_stage(run, run.pipeline["ingest"])
-    stage = Stage("register", Judged, cached=False).running(register)
+    stage = Stage("register", Judged, cached=False).with_function(register)
     run_stage(run, stage, observers=[notes])
     assert notes.told == ["register refused", "run refused"]
     with pytest.raises(RuntimeError):

@@ -16,7 +16,7 @@ from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.runner import run_stage
 from mlpo_kit.kubeflow import prune_pipeline, server
-from mlpo_kit.kubeflow.prune import forget_runs, prune_store
+from mlpo_kit.kubeflow.prune import delete_runs, prune_store
 from mlpo_kit.retention.marks import TOMBSTONES
 from mlpo_kit.store import open_store
 
@@ -82,7 +82,7 @@ def test_without_a_server_only_what_is_here_goes(fake: FakeApi, stopped: Any) ->
     outputs = stopped.local_root / "local_outputs"
     for name in ("project-2026-01-01-00-00-00-000000", "another"):
         (outputs / name / "train").mkdir(parents=True)
-    forget_runs(stopped, ["project-2026-01-01-00-00-00-000000", "never-was"])
+    delete_runs(stopped, ["project-2026-01-01-00-00-00-000000", "never-was"])
     assert [path.name for path in outputs.iterdir()] == ["another"]
     prune_store(stopped)
     assert len(fake.runs) == 3

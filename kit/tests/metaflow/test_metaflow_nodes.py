@@ -13,12 +13,12 @@ from metaflow_runs import call, make_project, read_latest, read_states, run_well
 
 pytestmark = pytest.mark.slow
 
-FORGET = """
+DELETE = """
 import sys
 from mlpo_kit.config.settings import load_settings
 from mlpo_kit.metaflow import adapter
 print(*adapter.find_kept_runs(load_settings()))
-adapter.forget_runs(load_settings(), [sys.argv[1]])
+adapter.delete_runs(load_settings(), [sys.argv[1]])
 """
 
 
@@ -37,7 +37,7 @@ def test_two_machines_train_register_and_deploy(tmp_path: Path) -> None:
     assert not list((root / "runs" / first.name / "train").glob("meeting-*"))
 
     # `make prune` would keep the newest run, whatever it is: so what it calls is called here.
-    done = call(root, "-c", FORGET, first.name)
+    done = call(root, "-c", DELETE, first.name)
     assert done.stdout.split() == [first.name], done.stderr
     assert not any(path.exists() for path in machines)
     known = json.loads((first / "_meta" / "_self.json").read_text())

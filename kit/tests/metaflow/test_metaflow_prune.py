@@ -14,10 +14,10 @@ from metaflow_runs import call, make_project
 
 CODE = """
 from mlpo_kit.config.settings import load_settings
-from mlpo_kit.metaflow.adapter import find_kept_runs, forget_runs
+from mlpo_kit.metaflow.adapter import find_kept_runs, delete_runs
 settings = load_settings()
 print(*find_kept_runs(settings))
-forget_runs(settings, ["7000000"])
+delete_runs(settings, ["7000000"])
 """
 
 

@@ -426,7 +426,7 @@ class World:
         """Run the stages one by one; stops after a refusal."""
         results: dict[str, Any] = {}
         for stage in self.pipeline.values():
-            body = stage.running(self.body(stage)) if stage.name in REPLACED else stage
+            body = stage.with_function(self.body(stage)) if stage.name in REPLACED else stage
             result = run_stage(run, body, **collect_inputs(stage, results))
             results[stage.name] = result
             verdict = getattr(result, "verdict", None)

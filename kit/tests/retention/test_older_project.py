@@ -72,7 +72,7 @@ def read_files(root: Path) -> dict[str, bytes]:
     }
 
 
-def forget_runs(settings: Any, run_ids: Any) -> None:
+def delete_runs(settings: Any, run_ids: Any) -> None:
     assert RUN not in run_ids
 
 
@@ -87,7 +87,7 @@ def test_a_prune_neither_touches_nor_counts_an_older_projects_files(
     for number in range(1, 5):  # the rows differ, so they share nothing
         run_pipeline(make_run(str(number), ingest={"rows": 100 + 10 * number}))
     settings = make_run(**STRICT).settings
-    plan = apply_plan(settings, forget_runs, find_kept_runs)
+    plan = apply_plan(settings, delete_runs, find_kept_runs)
     assert set(plan.newly_pruned) == {"1", "2", "3"}
     assert [run.id for run in plan.older] == [RUN]
     left = read_files(settings.local_root)
@@ -143,7 +143,7 @@ def test_a_run_that_lost_its_records_stays_while_an_older_run_names_it(
     stray = toy.root / "runs" / "lost" / "train" / "model.safetensors"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"weights")
-    plan = apply_plan(make_run(**STRICT).settings, forget_runs, find_kept_runs)
+    plan = apply_plan(make_run(**STRICT).settings, delete_runs, find_kept_runs)
     assert {run.id for run in plan.older} == {RUN, "179"}
     assert weights.exists()
     assert not stray.exists()
@@ -153,5 +153,5 @@ def test_an_older_projects_tombstones_stay(older: dict[str, bytes], make_run: Ma
     store = make_run().store
     stone = f"retention/pruned/{RUN}.json"
     store.write_json(stone, {"pruned": 1.0, "forgotten": False})
-    apply_plan(make_run(**STRICT).settings, forget_runs, find_kept_runs)
+    apply_plan(make_run(**STRICT).settings, delete_runs, find_kept_runs)
     assert store.read_json(stone) == {"pruned": 1.0, "forgotten": False}

@@ -51,7 +51,7 @@ def replace_training(run: Run, function: Any) -> Run:
     pipeline = load_pipeline()
     stage = pipeline[pipeline.training_stage]
     function.__module__ = stage.module  # its code counts in the key
-    changed: dict[str, Stage[Any]] = {**pipeline, stage.name: stage.running(function)}
+    changed: dict[str, Stage[Any]] = {**pipeline, stage.name: stage.with_function(function)}
     settings = {name: vars(pipeline)[name] for name in ("package", "gate", "training_stage")}
     return replace(run, pipeline=Pipeline(*changed.values(), **settings))
 

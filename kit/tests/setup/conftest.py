@@ -23,5 +23,5 @@ def project(wheel: Path, tmp_path: Path) -> Path:
     (folder / "vendor").mkdir(parents=True)
     (folder / "vendor" / wheel.name).write_bytes(wheel.read_bytes())
     (folder / "pyproject.toml").write_text('[project]\nname = "empty"\nversion = "1"\n')
-    (folder / "requirements-kit.lock").write_text(vendored.pin_of(wheel))
+    (folder / "requirements-kit.lock").write_text(vendored.make_pin(wheel))
     return folder

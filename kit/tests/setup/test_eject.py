@@ -83,9 +83,9 @@ def test_restoring_without_ejected_sources_is_an_error(ready):
 def test_the_installer_switches_to_the_sources_and_back_to_the_wheel(project, monkeypatch):
     """Both have the same version: an installer that compares versions would not switch."""
     subprocess.run([sys.executable, "-m", "venv", str(project / ".venv")], check=True)
-    python = environment.python_of(project)
+    python = environment.locate_python(project)
     uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python)]
-    monkeypatch.setattr(install, "uv_install", lambda _: uv)  # without a download
+    monkeypatch.setattr(install, "make_install_command", lambda _: uv)  # without a download
 
     def installed() -> str:
         install.install_kit(project)

@@ -106,13 +106,16 @@ def test_each_pod_gets_what_the_description_and_the_profile_say(project: Project
         pod = job["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert container["image"] == image.name_image(cluster)
-        assert container["resources"] == pods.resources(cluster, asked)
-        wanted = pods.environment(cluster, asked)
+        assert container["resources"] == pods.make_resources(cluster, asked)
+        wanted = pods.make_environment(cluster, asked)
         assert [variable for variable in container["env"] if variable in wanted] == wanted
-        assert container["volumeMounts"] == pods.mounts(settings, asked)
-        assert container["securityContext"] == {"privileged": False, **pods.container_security()}
-        assert pod["volumes"] == pods.volumes(cluster, settings, asked)
-        assert pod.get("tolerations", []) == (pods.tolerations(cluster) if asked.gpu else [])
+        assert container["volumeMounts"] == pods.make_mounts(settings, asked)
+        assert container["securityContext"] == {
+            "privileged": False,
+            **pods.make_container_security(),
+        }
+        assert pod["volumes"] == pods.make_volumes(cluster, settings, asked)
+        assert pod.get("tolerations", []) == (pods.make_tolerations(cluster) if asked.gpu else [])
         assert pod.get("nodeSelector") == (cluster.node_selector if asked.gpu else None)
         assert pod["automountServiceAccountToken"] is False
         assert job["metadata"]["labels"][pods.QUEUE] == "team-queue"
@@ -126,7 +129,7 @@ def test_each_pod_gets_what_the_description_and_the_profile_say(project: Project
         pod = job["spec"]["template"]["spec"]
         assert (job["metadata"]["namespace"], pod["serviceAccountName"]) == ("team", "trainer")
         assert pod["imagePullSecrets"] == [{"name": "registry"}]
-        assert pod["securityContext"] == pods.pod_security()
+        assert pod["securityContext"] == pods.make_pod_security()
         assert job["spec"]["ttlSecondsAfterFinished"] == cluster.ttl_seconds
         variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
         assert variables["ZENML_CUSTOM_SOURCE_ROOT"] == "/app"
@@ -245,7 +248,7 @@ def test_another_cluster_or_a_missing_part_of_it_stops_a_run(
             **{**PART, "kubernetes_context": "other", "artifact_store": "s3://gone/z"}
         )
         found = find_all_obstacles(chosen, ZenmlCluster(**nameless, zenml=elsewhere))
-    name = f"{pods.object_name(chosen.project)}-zenml"
+    name = f"{pods.make_object_name(chosen.project)}-zenml"
     missing = f"there is no service account {name} in the namespace team: run `make manifests`"
     assert missing in found[1]
     assert found[0].startswith("kubectl uses the context test, but deploy/cluster.yaml names other")

@@ -92,7 +92,7 @@ with server.connect(settings) as client:
     save_artifact("of others", name="theirs")
     print(client.list_artifact_versions().total)
 os.environ.update(ZENML_STORE_URL=sys.argv[1], ZENML_STORE_API_KEY=sys.argv[2])
-prune.forget_runs(settings, ["a run that is not there"])
+prune.delete_runs(settings, ["a run that is not there"])
 os.environ.update(ZENML_STORE_URL=sys.argv[1], ZENML_STORE_API_KEY=sys.argv[2])
 with server.connect(settings) as client:
     print(client.list_artifact_versions().total)

@@ -83,9 +83,9 @@ def _run(arguments: list[str], owns_process: bool) -> int:
         add_require_promotion(parser)
         add_json(parser)
     chosen, unknown = parser.parse_known_args(rest)
-    if unknown and not getattr(chosen, "takes_more", False):
+    if unknown and not getattr(chosen, "accepts_extra_arguments", False):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    chosen.more = unknown
+    chosen.extra_arguments = unknown
     if parser.get_default("resumes"):
         return _resume(module, chosen)
     return module.run(chosen)

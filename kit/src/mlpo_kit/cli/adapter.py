@@ -52,7 +52,7 @@ class Adapter(Protocol):
     def find_kept_runs(self, settings: Any) -> Collection[str]:
         """Find the runs that the user marked in the orchestrator, so that they are kept."""
 
-    def forget_runs(self, settings: Any, run_ids: Collection[str]) -> None:
+    def delete_runs(self, settings: Any, run_ids: Collection[str]) -> None:
         """Delete the orchestrator's own data of these runs. May be called again for a run."""
 
     def render_manifests(

@@ -18,7 +18,7 @@ class RunOptions:
     use_cache: bool = True
     sweep: str | None = None  # the sweep's file: its name in configs/, or a path
     skip: tuple[str, ...] = ()  # the checks of a cluster to skip before the run
-    more: tuple[str, ...] = ()  # arguments for the orchestrator's own command line
+    extra_arguments: tuple[str, ...] = ()  # arguments for the orchestrator's own command line
 
     def read_document(self) -> dict[str, Any]:
         """Read the profile with the changes applied, as a document that was checked."""
@@ -74,13 +74,15 @@ def add_require_promotion(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse_run_options(chosen: argparse.Namespace, more: tuple[str, ...] = ()) -> RunOptions:
-    """Turn parsed arguments into the options of a run; `more` is for the orchestrator."""
+def parse_run_options(
+    chosen: argparse.Namespace, extra_arguments: tuple[str, ...] = ()
+) -> RunOptions:
+    """Return the options of a run; `extra_arguments` go to the orchestrator."""
     return RunOptions(
         profile=chosen.profile,
         changes=tuple(chosen.set),
         use_cache=not chosen.no_cache,
         sweep=getattr(chosen, "sweep", None),
         skip=tuple(chosen.skip),
-        more=more,
+        extra_arguments=extra_arguments,
     )

@@ -30,7 +30,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Show the plan, or apply it and show what was deleted."""
     settings, adapter = load_settings(chosen.profile), load_adapter()
     if chosen.apply:
-        plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
+        plan = apply_plan(settings, adapter.delete_runs, adapter.find_kept_runs)
     else:
         plan = plan_prune(settings, adapter.find_kept_runs)
     document = view.to_document(plan, chosen.apply)
@@ -47,7 +47,7 @@ def prune_after_run(settings: BaseSettings) -> None:
         if not (settings.retention.auto and may_drop(settings)):
             return
         adapter = load_adapter()
-        plan = apply_plan(settings, adapter.forget_runs, adapter.find_kept_runs)
+        plan = apply_plan(settings, adapter.delete_runs, adapter.find_kept_runs)
         if not plan.is_empty:
             write_line(view.summarize_plan(plan, is_applied=True))
     except PipelineError as error:

@@ -40,14 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     add_like(parser)
     add_json(parser)
-    parser.set_defaults(takes_more=True)  # unknown options go to the orchestrator
+    parser.set_defaults(accepts_extra_arguments=True)  # unknown options go to the orchestrator
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the pipeline."""
     if chosen.like and find_project().copy is None:  # `main` was called by other code
         raise PipelineError("--like needs a process of its own: start `mlpo-kit run --like ...`")
-    options = parse_run_options(chosen, tuple(chosen.more))
+    options = parse_run_options(chosen, tuple(chosen.extra_arguments))
     return start(options, chosen.require_promotion, chosen.json)
 
 

@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", action="store_true", help="list the trials of sweeps, too")
     add_json(parser)
     # argparse takes the -COLUMN of --sort for an option
-    parser.set_defaults(takes_more=True, refuse=parser.error)
+    parser.set_defaults(accepts_extra_arguments=True, refuse=parser.error)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -113,11 +113,11 @@ def run(chosen: argparse.Namespace) -> int:
 def _find_sort_column(chosen: argparse.Namespace) -> str | None:
     """Return the column of --sort, also if it begins with a minus."""
     column: str | None = chosen.sort
-    more: list[str] = chosen.more
-    if column == "" and len(more) == 1 and not more[0].startswith("--"):
-        return more[0]
-    if more:
-        chosen.refuse(f"unrecognized arguments: {' '.join(more)}")
+    extra: list[str] = chosen.extra_arguments
+    if column == "" and len(extra) == 1 and not extra[0].startswith("--"):
+        return extra[0]
+    if extra:
+        chosen.refuse(f"unrecognized arguments: {' '.join(extra)}")
     if column == "":
         chosen.refuse("--sort needs a column, such as --sort accuracy or --sort -accuracy")
     return column

@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file of configs/, or a path (default: sweep)",
     )
     add_json(parser)
-    parser.set_defaults(takes_more=True)
+    parser.set_defaults(accepts_extra_arguments=True)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the sweep."""
-    options = parse_run_options(chosen, tuple(chosen.more))
+    options = parse_run_options(chosen, tuple(chosen.extra_arguments))
     return start(options, chosen.require_promotion, chosen.json)

@@ -23,7 +23,7 @@ COMPONENT = "app.kubernetes.io/component"
 TMP, SHM = "/tmp", "/dev/shm"
 
 
-def environment(cluster: Cluster, request: Resources | None = None) -> list[Manifest]:
+def make_environment(cluster: Cluster, request: Resources | None = None) -> list[Manifest]:
     """Return a container's `env`, with the variables from secrets last.
 
     With a `request`, OMP_NUM_THREADS limits torch to the requested cores: by default torch starts a
@@ -41,7 +41,7 @@ def environment(cluster: Cluster, request: Resources | None = None) -> list[Mani
     ]
 
 
-def resources(cluster: Cluster, request: Resources) -> Manifest:
+def make_resources(cluster: Cluster, request: Resources) -> Manifest:
     """Return a container's `resources`: requests and equal limits."""
     amounts = {"cpu": str(request.cpu), "memory": f"{request.memory_mb}Mi"}
     if request.gpu:
@@ -49,7 +49,7 @@ def resources(cluster: Cluster, request: Resources) -> Manifest:
     return {"requests": amounts, "limits": dict(amounts)}
 
 
-def container_security() -> Manifest:
+def make_container_security() -> Manifest:
     """Return a container's `securityContext`: no root, no privileges, a read-only file system."""
     return {
         "runAsNonRoot": True,
@@ -62,12 +62,12 @@ def container_security() -> Manifest:
     }
 
 
-def pod_security() -> Manifest:
+def make_pod_security() -> Manifest:
     """Return a pod's `securityContext`: its volumes belong to the image's user."""
     return {"fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
-def volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> list[Manifest]:
+def make_volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> list[Manifest]:
     """Return a pod's `volumes`, which `mounts` mounts in its container."""
     volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}]
     if request.gpu:
@@ -79,7 +79,7 @@ def volumes(cluster: Cluster, settings: BaseSettings, request: Resources) -> lis
     return volumes
 
 
-def mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
+def make_mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
     """Return a container's `volumeMounts`: /tmp, /dev/shm with a GPU, and a store on a volume."""
     mounts = [{"name": "tmp", "mountPath": TMP}]
     if request.gpu:
@@ -89,7 +89,7 @@ def mounts(settings: BaseSettings, request: Resources) -> list[Manifest]:
     return mounts
 
 
-def tolerations(cluster: Cluster) -> list[Manifest]:
+def make_tolerations(cluster: Cluster) -> list[Manifest]:
     """Return the `tolerations` of a pod with a GPU, which let it run on nodes with a taint."""
     return [
         {
@@ -101,7 +101,7 @@ def tolerations(cluster: Cluster) -> list[Manifest]:
     ]
 
 
-def container(
+def make_container(
     name: str, command: list[str], cluster: Cluster, settings: BaseSettings, request: Resources
 ) -> Manifest:
     """Return a container that runs a command in the project's image."""
@@ -109,14 +109,14 @@ def container(
         "name": name,
         "image": image.name_image(cluster),
         "command": command,
-        "env": environment(cluster, request),
-        "resources": resources(cluster, request),
-        "securityContext": container_security(),
-        "volumeMounts": mounts(settings, request),
+        "env": make_environment(cluster, request),
+        "resources": make_resources(cluster, request),
+        "securityContext": make_container_security(),
+        "volumeMounts": make_mounts(settings, request),
     }
 
 
-def pod_spec(
+def make_pod_spec(
     work: Manifest,
     cluster: Cluster,
     settings: BaseSettings,
@@ -130,42 +130,42 @@ def pod_spec(
     spec: Manifest = {
         "automountServiceAccountToken": calls_api,
         "enableServiceLinks": False,  # otherwise a Service named mlflow sets MLFLOW_PORT
-        "securityContext": pod_security(),
+        "securityContext": make_pod_security(),
         "containers": [work],
-        "volumes": volumes(cluster, settings, request),
+        "volumes": make_volumes(cluster, settings, request),
     }
     if cluster.service_account:
         spec["serviceAccountName"] = cluster.service_account
     if cluster.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in cluster.pull_secrets]
     if request.gpu:
-        spec["tolerations"] = tolerations(cluster)
+        spec["tolerations"] = make_tolerations(cluster)
         if cluster.node_selector:
             spec["nodeSelector"] = dict(cluster.node_selector)
     return spec
 
 
-def queue_labels(cluster: Cluster) -> dict[str, str]:
+def make_queue_labels(cluster: Cluster) -> dict[str, str]:
     """Return the label of a job that Kueue admits to its queue; empty without a queue."""
     return {QUEUE: cluster.queue} if cluster.queue else {}
 
 
-def labels(settings: BaseSettings, component: str) -> dict[str, str]:
+def make_labels(settings: BaseSettings, component: str) -> dict[str, str]:
     """Return the labels for people and selectors: the project's name and the component."""
-    return {"app.kubernetes.io/name": object_name(settings.project), COMPONENT: component}
+    return {"app.kubernetes.io/name": make_object_name(settings.project), COMPONENT: component}
 
 
-def metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str) -> Manifest:
+def make_metadata(cluster: Cluster, settings: BaseSettings, component: str, name: str) -> Manifest:
     """Return an object's `metadata`: name, namespace and labels."""
     managed = {"app.kubernetes.io/managed-by": "mlpo"}
     return {
         "name": name,
         "namespace": cluster.namespace,
-        "labels": {**labels(settings, component), **managed},
+        "labels": {**make_labels(settings, component), **managed},
     }
 
 
-def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list[Manifest]:
+def make_role(metadata: Manifest, rules: list[Manifest], account: str) -> list[Manifest]:
     """Render a Role, and a RoleBinding that gives it to a service account of the same namespace."""
     group = "rbac.authorization.k8s.io"
     subject = {"kind": "ServiceAccount", "name": account, "namespace": metadata["namespace"]}
@@ -181,7 +181,7 @@ def render_role(metadata: Manifest, rules: list[Manifest], account: str) -> list
     ]
 
 
-def object_name(text: str, limit: int = 40) -> str:
+def make_object_name(text: str, limit: int = 40) -> str:
     """Return a name that Kubernetes accepts for any object, as close to `text` as possible.
 
     The default `limit` of characters leaves room for suffixes. If more than case and underscores

@@ -36,7 +36,7 @@ NOTES = {
 
 def describe_files(settings: BaseSettings, cluster: Cluster) -> dict[str, str]:
     """Return the comments on how to use each file of manifests, by file name without suffix."""
-    name = pods.object_name(settings.project)
+    name = pods.make_object_name(settings.project)
     return {
         stem: note.format(namespace=cluster.namespace, name=name) for stem, note in NOTES.items()
     }
@@ -66,11 +66,11 @@ def _render_settings(settings: BaseSettings, cluster: Cluster, profile: str) -> 
     files = sorted({find_profile("base"), find_profile(profile)}, key=lambda path: path.name)
     data = {path.name: path.read_text(encoding="utf-8") for path in files}
     digest = hashlib.sha256(repr(data).encode()).hexdigest()[:8]
-    name = f"{pods.object_name(settings.project)}-settings-{digest}"
+    name = f"{pods.make_object_name(settings.project)}-settings-{digest}"
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": pods.metadata(cluster, settings, "settings", name),
+        "metadata": pods.make_metadata(cluster, settings, "settings", name),
         "immutable": True,
         "data": data,
     }
@@ -80,7 +80,7 @@ def _render_pod(
     settings: BaseSettings, cluster: Cluster, config: Manifest, request: Resources, work: Manifest
 ) -> Manifest:
     """Render the `spec` of a pod that mounts the settings at /app/configs, before `patch_pod`."""
-    spec = pods.pod_spec(work, cluster, settings, request)
+    spec = pods.make_pod_spec(work, cluster, settings, request)
     source = {"name": config["metadata"]["name"]}
     spec["volumes"].append({"name": "settings", "configMap": source})
     mount = {"name": "settings", "mountPath": "/app/configs", "readOnly": True}
@@ -92,10 +92,10 @@ def _render_serving(
     settings: BaseSettings, cluster: Cluster, config: Manifest, profile: str
 ) -> list[Manifest]:
     """Render the server's Deployment, Service and PodDisruptionBudget."""
-    name, component = pods.object_name(settings.project), "server"
+    name, component = pods.make_object_name(settings.project), "server"
     command = ["python", "-m", "mlpo_kit.cli", "serve", "--profile", profile]
     command += ["--host", "0.0.0.0", "--port", "8000"]
-    work = pods.container(component, command, cluster, settings, cluster.server)
+    work = pods.make_container(component, command, cluster, settings, cluster.server)
     health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 5}
     work |= {
         "ports": [{"name": "http", "containerPort": 8000}],
@@ -106,14 +106,14 @@ def _render_serving(
         # Requests arrive until all nodes know that this pod stops.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
     }
-    selector = {"matchLabels": pods.labels(settings, component)}
+    selector = {"matchLabels": pods.make_labels(settings, component)}
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": selector,
     }
-    metadata = pods.metadata(cluster, settings, component, name)
+    metadata = pods.make_metadata(cluster, settings, component, name)
     pod = _render_pod(settings, cluster, config, cluster.server, work)
     pod["topologySpreadConstraints"] = [spread]
     deployment = {
@@ -127,7 +127,7 @@ def _render_serving(
         },
     }
     service = {
-        "selector": pods.labels(settings, component),
+        "selector": pods.make_labels(settings, component),
         "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
     }
     budget = {"maxUnavailable": 1, "selector": selector}
@@ -147,8 +147,8 @@ def _render_prune(
     settings: BaseSettings, cluster: Cluster, config: Manifest, command: list[str]
 ) -> Manifest:
     """Render a CronJob that applies the retention policy."""
-    name = f"{pods.object_name(settings.project)}-prune"
-    work = pods.container("prune", command, cluster, settings, PRUNE_REQUEST)
+    name = f"{pods.make_object_name(settings.project)}-prune"
+    work = pods.make_container("prune", command, cluster, settings, PRUNE_REQUEST)
     work["env"] += [
         # Optional, so that without the secret the prune starts and can report what is missing.
         {
@@ -158,7 +158,7 @@ def _render_prune(
         for secret, variables in cluster.prune_secrets.items()
         for key, variable in variables.items()
     ]
-    metadata = pods.metadata(cluster, settings, "prune", name)
+    metadata = pods.make_metadata(cluster, settings, "prune", name)
     pod = {**_render_pod(settings, cluster, config, PRUNE_REQUEST, work), "restartPolicy": "Never"}
     pod = patch_pod(pod, "prune")
     job = {
@@ -167,7 +167,7 @@ def _render_prune(
         "ttlSecondsAfterFinished": cluster.ttl_seconds,
         "template": {"metadata": {"labels": metadata["labels"]}, "spec": pod},
     }
-    job_labels = {**metadata["labels"], **pods.queue_labels(cluster)}
+    job_labels = {**metadata["labels"], **pods.make_queue_labels(cluster)}
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",

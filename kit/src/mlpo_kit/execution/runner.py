@@ -91,7 +91,7 @@ def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), 
 def _run_stage(
     run: Run, stage: Stage[R], observers: Sequence[Observer], inputs: dict[str, Any]
 ) -> R:
-    with run.store.stage_lock(run.id, stage.place), hold_copy():
+    with run.store.stage_lock(run.id, stage.record_name), hold_copy():
         is_first = bool(observers) and not read_records(run.store, run.id)
         record = _start(run, stage, inputs)
         try:
@@ -108,17 +108,17 @@ def _run_stage(
                 save_record(run.store, run.pipeline, record)
                 if lookup.parts is not None and record.is_success:
                     _save_entry(run, stage, inputs, lookup.parts, record)
-                Workspace(run, stage.place, record.key).drop_checkpoints()
+                Workspace(run, stage.record_name, record.key).drop_checkpoints()
         except BaseException as error:
             explained = explain_error(error, run.settings.local_root)
             record = replace(record, **describe_error(explained), ended=time.time(), values={})
             _save_failure(run, record)
-            store_progress(run.store, run.id, stage.place)
+            store_progress(run.store, run.id, stage.record_name)
             _notify_ended(observers, run, record)
             if explained is error:
                 raise
             raise explained from error
-        store_progress(run.store, run.id, stage.place)
+        store_progress(run.store, run.id, stage.record_name)
         _notify_ended(observers, run, record)
     return result
 
@@ -150,7 +150,7 @@ def _notify_ended(observers: Sequence[Observer], run: Run, record: Record) -> No
 
 def _perform(run: Run, stage: Stage[R], record: Record, inputs: dict[str, Any]) -> tuple[R, Record]:
     """Call the stage's function; returns its result and the completed record."""
-    work = Workspace(run, stage.place, record.key)
+    work = Workspace(run, stage.record_name, record.key)
     result = stage.load()(getattr(run.settings, stage.name), work, **inputs)
     outputs, values = split_result(result)
     verdict: Verdict | None = getattr(result, "verdict", None)
@@ -173,7 +173,7 @@ def reuse_result(run: Run, stage: Stage[R], **inputs: Any) -> Hit[R] | None:
     lookup = look_up(run, stage, inputs)
     if lookup.entry is None:
         return None
-    with run.store.stage_lock(run.id, stage.place):
+    with run.store.stage_lock(run.id, stage.record_name):
         record = replace(
             _start(run, stage, inputs),
             cache=lookup.state,
@@ -190,9 +190,9 @@ def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
 
     Raises IntegrityError if there is no result or a payload is missing or changed.
     """
-    record = read_record(store, run_id, stage.place)
+    record = read_record(store, run_id, stage.record_name)
     if record is None or not record.is_success:
-        raise IntegrityError(f"there is no result of {stage.place} in run {run_id}")
+        raise IntegrityError(f"there is no result of {stage.record_name} in run {run_id}")
     for ref in record.outputs.values():
         store.check(ref)
     return make_result(stage, record.outputs, record.values)
@@ -261,11 +261,11 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
             take_over(store, run.resumes, run.id, earlier, pipeline.training_stage)
         if read_start(store, run.id) is None:
             write_start(run)
-        previous = read_record(store, run.id, stage.place)
+        previous = read_record(store, run.id, stage.record_name)
         record = Record(
             run_id=run.id,
             orchestrator=run.orchestrator,
-            stage=stage.place,
+            stage=stage.record_name,
             stages=pipeline.names,
             state="running",
             started=time.time(),
@@ -281,7 +281,7 @@ def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
 
 def _reuse(record: Record, stage: Stage[R], entry: Entry) -> tuple[R, Record]:
     """Return the result in an entry, and the record that says it was reused."""
-    log.info("%s: %s", stage.place, record.cache_reason)
+    log.info("%s: %s", stage.record_name, record.cache_reason)
     return make_result(stage, entry.outputs, entry.values), replace(
         record,
         state="reused",
@@ -296,9 +296,9 @@ def _save_entry(
 ) -> None:
     """Save a result for later runs, unless something it depends on changed during the run."""
     if was_edited(stage.module) or _collect_parts(run, stage, inputs) != parts:
-        log.info("%s: not saved for later runs: something changed while it ran", stage.place)
+        log.info("%s: not saved for later runs: something changed while it ran", stage.record_name)
         return
-    place = None if stage.place == stage.name else stage.place
+    place = None if stage.record_name == stage.name else stage.record_name
     entry = Entry(
         stage=stage.name,
         key=hash_parts(parts),

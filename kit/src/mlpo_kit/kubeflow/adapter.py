@@ -7,16 +7,16 @@ from typing import Any
 
 from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.kubeflow.description import KubeflowCluster
-from mlpo_kit.kubeflow.prune import find_kept_runs, forget_runs
+from mlpo_kit.kubeflow.prune import delete_runs, find_kept_runs
 
 __all__ = [
     "CLUSTER",
     "PRUNE_COMMAND",
     "VERBS",
     "compare_pipeline",
+    "delete_runs",
     "find_kept_runs",
     "find_manifest_problems",
-    "forget_runs",
     "render_manifests",
     "run",
 ]
@@ -39,8 +39,10 @@ def run(options: Any) -> int:
     """
     from mlpo_kit.kubeflow.running import run_here
 
-    if options.more:
-        print(f"error: unrecognized arguments: {' '.join(options.more)}", file=sys.stderr)
+    if options.extra_arguments:
+        print(
+            f"error: unrecognized arguments: {' '.join(options.extra_arguments)}", file=sys.stderr
+        )
         return 2
     run_here(options.read_document(), options.use_cache, options.sweep)
     return 0

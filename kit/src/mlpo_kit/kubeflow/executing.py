@@ -87,7 +87,7 @@ def run_trial_task(name: str, arguments: Arguments) -> str:
     pipeline = load_pipeline()
     stage = pipeline[name]
     trial = Trial(**json.loads(arguments["trial"]))
-    with label_messages(stage.at(trial.place)):
+    with label_messages(stage.recorded_as(trial.record_name)):
         check_code(arguments)
         run = open_run(pipeline, arguments)
         record = run_trial(run, trial, **read_inputs(pipeline, stage, arguments))

@@ -80,7 +80,7 @@ def label_messages(stage: Stage[Any]) -> Iterator[None]:
     the process that runs the pipeline.
     """
     follow_parents()
-    label = f"{stage.place:<10} "
+    label = f"{stage.record_name:<10} "
     # `force`: KFP has configured logging already, with its own name and the time in every line.
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format=f"{label} %(message)s", force=True

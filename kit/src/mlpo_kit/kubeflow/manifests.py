@@ -52,7 +52,7 @@ def render_claim(settings: Any, cluster: KubeflowCluster) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": pods.metadata(cluster, settings, "store", str(cluster.volume_claim)),
+        "metadata": pods.make_metadata(cluster, settings, "store", str(cluster.volume_claim)),
         "spec": spec,
     }
 
@@ -65,11 +65,11 @@ def render_first_write(settings: Any, cluster: KubeflowCluster) -> Manifest:
     """
     resources = Resources(memory_mb=512)
     write = f"import tempfile; tempfile.TemporaryFile(dir={settings.storage_root!r}).close()"
-    container = pods.container("write", ["python", "-c", write], cluster, settings, resources)
-    name = f"{pods.object_name(settings.project)}-store"
-    metadata = pods.metadata(cluster, settings, "store", name)
-    labels = {**metadata["labels"], **pods.queue_labels(cluster)}
-    pod = {**pods.pod_spec(container, cluster, settings, resources), "restartPolicy": "Never"}
+    container = pods.make_container("write", ["python", "-c", write], cluster, settings, resources)
+    name = f"{pods.make_object_name(settings.project)}-store"
+    metadata = pods.make_metadata(cluster, settings, "store", name)
+    labels = {**metadata["labels"], **pods.make_queue_labels(cluster)}
+    pod = {**pods.make_pod_spec(container, cluster, settings, resources), "restartPolicy": "Never"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -85,9 +85,9 @@ def render_first_write(settings: Any, cluster: KubeflowCluster) -> Manifest:
 
 def render_role(settings: Any, cluster: KubeflowCluster) -> list[Manifest]:
     """Render the role that lets the training task manage TrainJobs."""
-    name = f"{pods.object_name(settings.project)}-trainjobs"
-    metadata = pods.metadata(cluster, settings, "train", name)
-    return pods.render_role(metadata, RULES, cluster.service_account or SHARED_ACCOUNT)
+    name = f"{pods.make_object_name(settings.project)}-trainjobs"
+    metadata = pods.make_metadata(cluster, settings, "train", name)
+    return pods.make_role(metadata, RULES, cluster.service_account or SHARED_ACCOUNT)
 
 
 def find_missing_gpus(settings: Any) -> Iterator[str]:

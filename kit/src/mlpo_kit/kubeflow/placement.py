@@ -28,7 +28,7 @@ def find_resources(stage: str, settings: Any) -> Resources:
 def place_task(task: Any, settings: Any, cluster: KubeflowCluster, requested: Resources) -> None:
     """Give a task its image, environment, secrets, store and resources."""
     task.set_container_image(image.name_image(cluster))
-    for variable in pods.environment(cluster, requested):
+    for variable in pods.make_environment(cluster, requested):
         if "value" in variable:
             task.set_env_variable(variable["name"], variable["value"])
     for secret, variables in cluster.secrets.items():
@@ -37,7 +37,7 @@ def place_task(task: Any, settings: Any, cluster: KubeflowCluster, requested: Re
         kubernetes.mount_pvc(task, cluster.volume_claim, mount_path=settings.storage_root)
     if cluster.pull_secrets:
         kubernetes.set_image_pull_secrets(task, cluster.pull_secrets)
-    for label, value in pods.queue_labels(cluster).items():
+    for label, value in pods.make_queue_labels(cluster).items():
         kubernetes.add_pod_label(task, label, value)
     # KFP itself forbids privilege escalation and drops all capabilities.
     user = pods.USER
@@ -54,7 +54,7 @@ def _give_gpus(task: Any, cluster: KubeflowCluster, requested: Resources) -> Non
     task.set_accelerator_type(cluster.gpu_type).set_accelerator_limit(requested.gpu)
     shared = f"{cluster.shared_memory_mb}Mi"
     kubernetes.empty_dir_mount(task, "shm", pods.SHM, medium="Memory", size_limit=shared)
-    kubernetes.add_toleration_json(task, pods.tolerations(cluster))
+    kubernetes.add_toleration_json(task, pods.make_tolerations(cluster))
     for label, value in cluster.node_selector.items():
         kubernetes.add_node_selector(task, label, value)
 

@@ -22,7 +22,7 @@ from mlpo_kit.retention.prune import apply_plan
 from mlpo_kit.retention.view import format_plan
 
 
-def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
+def delete_runs(settings: Any, run_ids: Collection[str]) -> None:
     """Delete runs from KFP's server and `local_outputs/`; an unknown run is no error.
 
     Without KF_PIPELINES_ENDPOINT, no server is called. Raises PipelineError if the server does not
@@ -45,7 +45,7 @@ def find_kept_runs(settings: Any) -> set[str]:
 
 def prune_store(settings: Any) -> str:
     """Delete what the retention policy says; return the summary to print."""
-    return format_plan(apply_plan(settings, forget_runs, find_kept_runs), True, time.time())
+    return format_plan(apply_plan(settings, delete_runs, find_kept_runs), True, time.time())
 
 
 def prune_profile(profile: str) -> None:

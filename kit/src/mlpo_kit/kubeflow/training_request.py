@@ -59,7 +59,7 @@ def parse_request(pipeline: Pipeline, text: str) -> tuple[Run, dict[str, Any]]:
 
 def is_done(run: Run, stage: Stage[Any]) -> bool:
     """Return whether the request's run has trained already, although KFP's cache lost the task."""
-    record = read_record(run.store, run.id, stage.place)
+    record = read_record(run.store, run.id, stage.record_name)
     return record is not None and record.is_success
 
 

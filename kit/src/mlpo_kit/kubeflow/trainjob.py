@@ -37,7 +37,7 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
-        "metadata": {"name": "train-run", "labels": pods.queue_labels(cluster)},
+        "metadata": {"name": "train-run", "labels": pods.make_queue_labels(cluster)},
         "spec": {
             "runtimeRef": {"name": cluster.runtime},
             "trainer": {
@@ -46,8 +46,8 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
                 "args": ["JOB"],
                 "numNodes": train.nodes,
                 "numProcPerNode": train.processes,
-                "resourcesPerNode": pods.resources(cluster, requested),
-                "env": [threads, *pods.environment(cluster)],
+                "resourcesPerNode": pods.make_resources(cluster, requested),
+                "env": [threads, *pods.make_environment(cluster)],
             },
             "runtimePatches": [
                 {
@@ -79,11 +79,11 @@ def make_trainjob(template: Manifest, run_id: str, job: str, owner: dict[str, st
 
 def _patch_pods(settings: Any, cluster: KubeflowCluster, requested: Resources) -> Manifest:
     """Return the patch for all pods, limited to the fields that Trainer allows."""
-    whole = pods.pod_spec(
+    whole = pods.make_pod_spec(
         {
             "name": NODE,
-            "securityContext": pods.container_security(),
-            "volumeMounts": pods.mounts(settings, requested),
+            "securityContext": pods.make_container_security(),
+            "volumeMounts": pods.make_mounts(settings, requested),
         },
         cluster,
         settings,

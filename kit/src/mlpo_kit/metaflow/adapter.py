@@ -10,7 +10,7 @@ from mlpo_kit.cluster.pods import Manifest
 from mlpo_kit.cluster.workloads import PRUNE
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
-from mlpo_kit.metaflow import forgetting, launch
+from mlpo_kit.metaflow import deletion, launch
 from mlpo_kit.metaflow.compilation import compile_workflow, find_job_problems
 from mlpo_kit.metaflow.description import MetaflowCluster
 from mlpo_kit.store.files import write_json
@@ -31,18 +31,18 @@ def run(options: Any) -> int:  # the command line's RunOptions
         use_cache=options.use_cache,
         sweep=options.sweep,
         skip=options.skip,
-        metaflow_options=options.more,
+        metaflow_options=options.extra_arguments,
     )
 
 
 def find_kept_runs(settings: BaseSettings) -> Collection[str]:
     """Find the ids of the runs that are tagged `keep` in Metaflow."""
-    return forgetting.find_kept_runs(settings)
+    return deletion.find_kept_runs(settings)
 
 
-def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
+def delete_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     """Delete what Metaflow stores for these runs."""
-    forgetting.forget_runs(settings, run_ids)
+    deletion.delete_runs(settings, run_ids)
 
 
 def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[str, list[Manifest]]:

@@ -11,7 +11,7 @@ from metaflow.user_decorators.mutable_flow import MutableFlow
 from metaflow.user_decorators.mutable_step import MutableStep
 
 from mlpo_kit.cluster.image import name_image
-from mlpo_kit.cluster.pods import USER, queue_labels, tolerations
+from mlpo_kit.cluster.pods import USER, make_queue_labels, make_tolerations
 from mlpo_kit.config.sections import Resources, count_nodes
 from mlpo_kit.config.settings import BaseSettings, check_settings
 from mlpo_kit.errors import PipelineError
@@ -156,7 +156,7 @@ def _describe_pod(
         "secrets": list(cluster.secrets),
         "image_pull_secrets": cluster.pull_secrets,
         "security_context": SECURITY_CONTEXT,
-        "labels": queue_labels(cluster),
+        "labels": make_queue_labels(cluster),
         # 64 MB is a container's default. Without a value, Metaflow adds a volume but no mount.
         "shared_memory": cluster.shared_memory_mb if requested.gpu else 64,
     }
@@ -164,7 +164,7 @@ def _describe_pod(
         pod["persistent_volume_claims"] = {cluster.volume_claim: settings.storage_root}
     if requested.gpu:
         pod["extended_resources"] = {cluster.gpu_type: str(requested.gpu)}
-        pod["tolerations"] = tolerations(cluster)
+        pod["tolerations"] = make_tolerations(cluster)
         if cluster.node_selector:  # Metaflow 2.19 can't parse an empty selector
             pod["node_selector"] = cluster.node_selector
     return pod

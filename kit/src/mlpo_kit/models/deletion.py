@@ -38,8 +38,8 @@ def delete_tracked_runs(
     named = (client.get_experiment_by_name(name) for name in sorted(experiments))
     own = {experiment.experiment_id for experiment in named if experiment is not None}
     for run_id, mlflow_run in runs.items():
-        places = own | _find_experiments(client, mlflow_run)
-        for found in list(_search_runs(client, places, run_id)):
+        searched = own | _find_experiments(client, mlflow_run)
+        for found in list(_search_runs(client, searched, run_id)):
             _delete_run(client, folder, found)
 
 

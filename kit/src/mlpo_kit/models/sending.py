@@ -72,9 +72,9 @@ def send_run(
     with lock:
         if runs[0].status == "RUNNING" and _is_over(settings, store, run_id, runs):
             runs = collect_runs(store, pipeline, run_id, is_over=True)
-        place = find_server() or "local"
+        destination = find_server() or "local"
         state = read_state(store, run_id)
-        if state.get("place") != place or state.get("schema_version") != SCHEMA_VERSION:
+        if state.get("destination") != destination or state.get("schema_version") != SCHEMA_VERSION:
             state = {}
         name = find_experiment_name(settings, store, pipeline, run_id)
         sender = _Sender(settings.local_root / "registry", name, run_id)
@@ -89,7 +89,7 @@ def send_run(
             sender.send_report(states[""], make_report)
         is_closed = is_closed and (make_report is None or states[""]["has_report"])
         sent = Sent(states[""]["id"], is_closed)
-        _write_state(store, run_id, place, states, sent)
+        _write_state(store, run_id, destination, states, sent)
     return sent
 
 
@@ -101,11 +101,11 @@ def note_problem(store: Store, run_id: str, problem: str) -> None:
 
 def explain_problem(error: BaseException, settings: BaseSettings) -> str:
     """Explain in a sentence why nothing could be sent to MLflow."""
-    place = find_server() or str(settings.local_root / "registry")
+    destination = find_server() or str(settings.local_root / "registry")
     is_away = "API request to" in str(error) or isinstance(error, ConnectionError)
     if find_server() and is_away:
-        return f"the MLflow server at {place} does not answer"
-    return f"MLflow at {place} fails: {find_root_cause(error)}"
+        return f"the MLflow server at {destination} does not answer"
+    return f"MLflow at {destination} fails: {find_root_cause(error)}"
 
 
 def find_experiment_name(
@@ -145,11 +145,11 @@ def _is_over(settings: BaseSettings, store: Store, run_id: str, runs: list[Track
 
 
 def _write_state(
-    store: Store, run_id: str, place: str, states: dict[str, State], sent: Sent
+    store: Store, run_id: str, destination: str, states: dict[str, State], sent: Sent
 ) -> None:
     document = {
         "schema_version": SCHEMA_VERSION,
-        "place": place,
+        "destination": destination,
         "mlflow_run": sent.mlflow_run,
         "closed": sent.is_closed,
         "runs": states,
@@ -170,8 +170,8 @@ class _Sender:
         """Send a run and its trials; returns what was sent, by trial."""
         sent: dict[str, State] = {}
         for run in runs:
-            parent = sent[""]["id"] if run.place else None
-            sent[run.place] = self._send(run, states.get(run.place), parent)
+            parent = sent[""]["id"] if run.trial else None
+            sent[run.trial] = self._send(run, states.get(run.trial), parent)
         return sent
 
     def send_report(self, state: State, make_report: MakeReport) -> None:
@@ -223,7 +223,7 @@ class _Sender:
     def _open(self, run: TrackedRun, tags: dict[str, str]) -> State:
         """Find or create the MLflow run; returns what it holds already."""
         experiment_id = ensure_experiment(self._client, self._experiment, self._folder)
-        found = open_run(self._client, experiment_id, self._run_id, run.place, run.started, tags)
+        found = open_run(self._client, experiment_id, self._run_id, run.trial, run.started, tags)
         known = self._client.get_run(found)
         return {
             "id": found,

@@ -39,7 +39,7 @@ TEXT_LIMIT = 5000  # characters of a tag or parameter
 class TrackedRun:
     """What MLflow must say about a run, or about a trial of it. Times are epoch seconds."""
 
-    place: str  # the name of the trial; empty for the run itself
+    trial: str  # the name of the trial; empty for the run itself
     name: str
     status: str  # of MLflow: RUNNING, FINISHED, FAILED or KILLED
     started: float
@@ -141,7 +141,7 @@ def _describe_run(
         **_list_origin(start),
     }
     return TrackedRun(
-        place="",
+        trial="",
         name=run_id,
         status=STATUSES.get(status, "KILLED") if is_ended else "RUNNING",
         started=started,
@@ -175,7 +175,7 @@ def _describe_trial(
         **_list_origin(start),
     }
     return TrackedRun(
-        place=trial.stage,
+        trial=trial.stage,
         name=trial.stage,
         status=STATUSES[trial.state] if is_ended else "RUNNING",
         started=trial.started,

@@ -68,15 +68,15 @@ def ensure_experiment(client: MlflowClient, name: str, folder: Path) -> str:
     return str(experiment.experiment_id)
 
 
-def find_runs(client: MlflowClient, experiment_id: str, run_id: str, place: str = "") -> list[str]:
-    """Find the MLflow runs of a run, or of its trial `place`; the oldest, which counts, is first.
+def find_runs(client: MlflowClient, experiment_id: str, run_id: str, trial: str = "") -> list[str]:
+    """Find the MLflow runs of a run, or of its trial `trial`; the oldest, which counts, is first.
 
     There are two if two machines created them at the same time.
     """
-    conditions = {RUN: run_id, **({STAGE: place} if place else {})}
+    conditions = {RUN: run_id, **({STAGE: trial} if trial else {})}
     query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in conditions.items())
     runs = client.search_runs([experiment_id], query, max_results=_MOST)
-    found = [run for run in runs if run.data.tags.get(STAGE, "") == place]
+    found = [run for run in runs if run.data.tags.get(STAGE, "") == trial]
     found.sort(key=lambda run: (int(run.data.tags.get(CREATED, 0)), run.info.run_id))
     return [str(run.info.run_id) for run in found]
 
@@ -85,24 +85,24 @@ def open_run(
     client: MlflowClient,
     experiment_id: str,
     run_id: str,
-    place: str = "",
+    trial: str = "",
     started: float | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> str:
-    """Find or create the MLflow run of a run, or of its trial `place`; returns its id.
+    """Find or create the MLflow run of a run, or of its trial `trial`; returns its id.
 
     `started` is in seconds since the epoch (default: now).
     """
-    if found := find_runs(client, experiment_id, run_id, place):
+    if found := find_runs(client, experiment_id, run_id, trial):
         return found[0]
-    own = {RUN: run_id, **({STAGE: place} if place else {}), CREATED: str(time.time_ns())}
+    own = {RUN: run_id, **({STAGE: trial} if trial else {}), CREATED: str(time.time_ns())}
     client.create_run(
         experiment_id,
         start_time=None if started is None else int(started * 1000),
-        run_name=place or run_id,
+        run_name=trial or run_id,
         tags={**(tags or {}), **own},
     )
-    oldest, *others = find_runs(client, experiment_id, run_id, place)
+    oldest, *others = find_runs(client, experiment_id, run_id, trial)
     for other in others:  # whoever sends to one of them then finds the oldest
         with suppress(MlflowException):  # the other machine has deleted it
             client.delete_run(other)

@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.setup.environment import uv_environment
+from mlpo_kit.setup.environment import make_uv_environment
 
 FOLDER = ".venv-ui"  # holds one environment, named after the lock and the Python version
 LOCK = Path(__file__).with_name("requirements-ui.lock")
@@ -107,7 +107,7 @@ def _run_uv(folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "uv", "-q", *arguments],
         cwd=folder,
-        env=uv_environment(sys.executable),
+        env=make_uv_environment(sys.executable),
         capture_output=True,
         text=True,
         check=False,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlpo_kit.models.registry import Registry
 
 # Deletes the orchestrator's own data of runs. May be called again for a run.
-ForgetRuns = Callable[[BaseSettings, Collection[str]], None]
+DeleteRuns = Callable[[BaseSettings, Collection[str]], None]
 # Finds the runs that a user marked as kept in the orchestrator.
 FindKeptRuns = Callable[[BaseSettings], Collection[str]]
 
@@ -62,11 +62,11 @@ def may_drop(settings: BaseSettings) -> bool:
 
 
 def apply_plan(
-    settings: BaseSettings, forget_runs: ForgetRuns, find_kept_runs: FindKeptRuns
+    settings: BaseSettings, delete_runs: DeleteRuns, find_kept_runs: FindKeptRuns
 ) -> Plan:
     """Delete what the policy no longer keeps; returns the plan that was applied.
 
-    `forget_runs` deletes the orchestrator's own data of runs, `find_kept_runs` finds the runs that
+    `delete_runs` deletes the orchestrator's own data of runs, `find_kept_runs` finds the runs that
     are marked there. Raises PipelineError if the store, the registry or the orchestrator does not
     answer; the next call finishes what this one began.
     """
@@ -76,7 +76,7 @@ def apply_plan(
         facts = _add_versions(_add_marks(gather_facts(store), kept), registry, store)
         announced = announce(store, _decide(settings, facts).places)
         plan = _decide(settings, facts, {place for place, is_due in announced.items() if is_due})
-        to_forget = _write_tombstones(store, plan)
+        to_delete = _write_tombstones(store, plan)
         store.delete(plan.entries)
         _delete_snapshots(store, plan)
         if registry is not None:
@@ -84,11 +84,11 @@ def apply_plan(
     places = [f"runs/{run_id}/{stage}" for run_id, stage in sorted(plan.places)]
     for key in show_progress([*places, *plan.checkpoints]):
         store.delete_tree(key)
-    if to_forget:
-        forget_runs(settings, to_forget)
+    if to_delete:
+        delete_runs(settings, to_delete)
     if registry is not None:
         _delete_tracked_runs(settings, registry, store, plan)
-    _clean_up(store, plan, to_forget)
+    _clean_up(store, plan, to_delete)
     waiting = {"/".join(place) for place, is_due in announced.items() if not is_due}
     write_held(store, _find_candidates(settings, store) - waiting)
     return plan
@@ -147,7 +147,7 @@ def _delete_tracked_runs(
 
 
 def _write_tombstones(store: Store, plan: Plan) -> list[str]:
-    """Write the tombstones of newly pruned runs; returns the runs for the orchestrator to forget.
+    """Write the tombstones of newly pruned runs; returns the runs to delete.
 
     Deletes the tombstones of runs that are kept again, because they were marked or restarted.
     """
@@ -164,7 +164,7 @@ def _write_tombstones(store: Store, plan: Plan) -> list[str]:
 def _clean_up(store: Store, plan: Plan, forgotten: list[str]) -> None:
     """Delete the records of runs of which nothing else is left, and last their tombstones.
 
-    Notes in the other tombstones which runs the orchestrator has `forgotten`.
+    Notes in the other tombstones which runs the orchestrator has deleted (`forgotten`).
     """
     vanished = [run.run_id for run in plan.runs if run.vanishes]
     for run_id in vanished:

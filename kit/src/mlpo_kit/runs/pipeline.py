@@ -45,7 +45,7 @@ class Stage(Generic[R]):
         self.cached, self.source = cached, source
         self.package = ""  # set by the pipeline
         self.function: Callable[..., R] | None = None  # replaces the function of its module
-        self.place = name  # its name in the run; different for a trial of a sweep
+        self.record_name = name  # its name in the run; different for a trial of a sweep
 
     @property
     def module(self) -> str:
@@ -67,11 +67,11 @@ class Stage(Generic[R]):
         function: Callable[..., R] = getattr(import_module(self.module), self.name)
         return function
 
-    def at(self, place: str) -> Stage[R]:
+    def recorded_as(self, record_name: str) -> Stage[R]:
         """Return a copy with another name in the run, for a trial of a sweep."""
-        return self._changed(place=place)
+        return self._changed(record_name=record_name)
 
-    def running(self, function: Callable[..., R]) -> Stage[R]:
+    def with_function(self, function: Callable[..., R]) -> Stage[R]:
         """Return a copy that runs another function."""
         return self._changed(function=function)
 

@@ -41,7 +41,7 @@ class Trial:
     stage: str = "train"
 
     @property
-    def place(self) -> str:
+    def record_name(self) -> str:
         """Its name in the run, used for its record and the folder of its payloads."""
         return f"{self.stage}-{self.number}"
 

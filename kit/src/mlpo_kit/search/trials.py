@@ -43,21 +43,23 @@ def run_trial(run: Run, trial: Trial, **inputs: Any) -> Record:
     log.info("trial %d: %s", trial.number, trial)
     changed_run = replace(run, settings=apply_changes(run.settings, trial.changes))
     try:
-        run_stage(changed_run, run.pipeline[trial.stage].at(trial.place), **inputs)
+        run_stage(changed_run, run.pipeline[trial.stage].recorded_as(trial.record_name), **inputs)
     except PipelineError as error:
         log.info("trial %d failed: %s", trial.number, error)
     except Exception:  # a bug, or out of memory: the traceback helps
         log.exception("trial %d failed", trial.number)
     except BaseException as error:
-        record = read_record(run.store, run.id, trial.place)
+        record = read_record(run.store, run.id, trial.record_name)
         state = record.state if record is not None and record.is_failure else "failed"
-        stopped = _make_failure(run, f"stopped in {trial.place}: {error!r}", state)
+        stopped = _make_failure(run, f"stopped in {trial.record_name}: {error!r}", state)
         save_record(run.store, run.pipeline, stopped)
         wait_for_end(run)
         raise
-    record = read_record(run.store, run.id, trial.place)
+    record = read_record(run.store, run.id, trial.record_name)
     if record is None:
-        raise PipelineError(f"the record of {trial.place} can't be read: is the store damaged?")
+        raise PipelineError(
+            f"the record of {trial.record_name} can't be read: is the store damaged?"
+        )
     return record
 
 
@@ -78,9 +80,11 @@ def choose_trial(
             take_over(store, run.resumes, run.id, earlier, stage.name)
     records = {record.stage: record for record in outcomes}
     for trial in trials:  # the orchestrator passes no outcome of a trial that was killed
-        record = records.get(trial.place) or read_record(store, run.id, trial.place)
-        records[trial.place] = record or replace(_make_failure(run, KILLED), stage=trial.place)
-    done = {t.number: records[t.place] for t in trials if records[t.place].is_success}
+        record = records.get(trial.record_name) or read_record(store, run.id, trial.record_name)
+        records[trial.record_name] = record or replace(
+            _make_failure(run, KILLED), stage=trial.record_name
+        )
+    done = {t.number: records[t.record_name] for t in trials if records[t.record_name].is_success}
     metrics = {number: read_metric(sweep.metric, record.values) for number, record in done.items()}
     best = pick_best(sweep, {n: value for n, value in metrics.items() if value is not None})
     store.write_json(
@@ -93,13 +97,16 @@ def choose_trial(
             "metric": sweep.metric,
             "best": "highest" if sweep.takes_highest else "lowest",
             "space": sweep.space,
-            "trials": [_describe_trial(trial, records[trial.place]) for trial in trials],
-            "chosen": None if best is None else trials[best - 1].place,
+            "trials": [_describe_trial(trial, records[trial.record_name]) for trial in trials],
+            "chosen": None if best is None else trials[best - 1].record_name,
         },
     )
     if best is None:
         no_metric = f"it returned no number {sweep.metric}"
-        reasons = [f"\n  {t.place} ({t}): {records[t.place].reason or no_metric}" for t in trials]
+        reasons = [
+            f"\n  {t.record_name} ({t}): {records[t.record_name].reason or no_metric}"
+            for t in trials
+        ]
         error = "every trial failed:" + "".join(reasons)
         save_record(store, pipeline, _make_failure(run, error))
         wait_for_end(run)
@@ -132,7 +139,7 @@ def _make_failure(run: Run, reason: str, state: State = "failed") -> Record:
 def _describe_trial(trial: Trial, record: Record) -> dict[str, Any]:
     """Describe a trial for the sweep's file: a resumed run does not have the trial's record."""
     return {
-        "name": trial.place,
+        "name": trial.record_name,
         "changes": dict(trial.changes),
         "state": record.state,
         "cache": record.cache,

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from . import vendored
-from .environment import SetupError, say
+from .environment import SetupError, write_message
 from .install import check_project
 
 
@@ -27,13 +27,15 @@ def eject() -> None:
     wheel = vendored.find_checked_wheel(project)
     with tempfile.TemporaryDirectory(prefix=".mlpo-kit-", dir=wheel.parent) as folder:
         sources = Path(folder) / "sources"
-        for name, content in sources_in(wheel).items():
+        for name, content in read_wheel_sources(wheel).items():
             path = sources / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         sources.rename(project / vendored.SOURCES)
-    set_up_again(project)
-    say(f"the kit's sources are in {vendored.SOURCES}, yours to edit: now run `make setup`")
+    repeat_setup(project)
+    write_message(
+        f"the kit's sources are in {vendored.SOURCES}, yours to edit: now run `make setup`"
+    )
 
 
 def restore(discard: bool = False) -> None:
@@ -46,7 +48,7 @@ def restore(discard: bool = False) -> None:
     if sources is None:
         raise SetupError("the kit's sources were not ejected: there is nothing to restore")
     wheel = vendored.find_checked_wheel(project)
-    edited = files_that_differ(sources, wheel)
+    edited = find_differing_files(sources, wheel)
     if edited and not discard:
         rest = f" and {len(edited) - 5} more" if len(edited) > 5 else ""
         raise SetupError(
@@ -55,11 +57,11 @@ def restore(discard: bool = False) -> None:
         )
     with tempfile.TemporaryDirectory(prefix=".mlpo-kit-", dir=wheel.parent) as folder:
         sources.rename(Path(folder) / "sources")  # removes it at once; deleting takes longer
-    set_up_again(project)
-    say(f"the kit is {wheel.name} again: now run `make setup`")
+    repeat_setup(project)
+    write_message(f"the kit is {wheel.name} again: now run `make setup`")
 
 
-def sources_in(wheel: Path) -> dict[str, bytes]:
+def read_wheel_sources(wheel: Path) -> dict[str, bytes]:
     """Read the sources in a wheel of the kit, by path; building them gives the same wheel again."""
     sources = {}
     with zipfile.ZipFile(wheel) as archive:
@@ -75,9 +77,9 @@ def sources_in(wheel: Path) -> dict[str, bytes]:
     return sources
 
 
-def files_that_differ(sources: Path, wheel: Path) -> list[str]:
+def find_differing_files(sources: Path, wheel: Path) -> list[str]:
     """List the ejected files that were edited, added or removed; ignores caches."""
-    original = sources_in(wheel)
+    original = read_wheel_sources(wheel)
     current = {
         path.relative_to(sources).as_posix(): path.read_bytes()
         for path in sources.rglob("*")
@@ -88,6 +90,6 @@ def files_that_differ(sources: Path, wheel: Path) -> list[str]:
     )
 
 
-def set_up_again(project: Path) -> None:
+def repeat_setup(project: Path) -> None:
     """Make the next `make` run the setup, because the installed kit is no longer current."""
     (project / ".venv" / "ready").unlink(missing_ok=True)

@@ -19,16 +19,16 @@ class SetupError(Exception):
     """The setup stopped; the message tells the user what is wrong and how to fix it."""
 
 
-def python_of(project: Path) -> Path:
+def locate_python(project: Path) -> Path:
     """Return the path of Python in the project's .venv, which may not exist yet."""
     return project / ".venv" / "bin" / "python"
 
 
 def create_environment(project: Path) -> None:
     """Create .venv if it does not exist, and install the pinned uv in it."""
-    venv, python = project / ".venv", python_of(project)
+    venv, python = project / ".venv", locate_python(project)
     if not python.exists():
-        say(f"creating .venv with Python {platform.python_version()}")
+        write_message(f"creating .venv with Python {platform.python_version()}")
         done = subprocess.run(
             [sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True, check=False
         )
@@ -44,16 +44,16 @@ def create_environment(project: Path) -> None:
         lock.write_bytes(pkgutil.get_data("mlpo_kit.setup", "uv.lock") or b"")
         # Without -q: the output is only shown on failure, and a quiet pip omits the reason.
         pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-        run([*pip, "--require-hashes", "-r", str(lock)], project)
+        run_command([*pip, "--require-hashes", "-r", str(lock)], project)
 
 
-def uv_install(project: Path) -> list[str]:
+def make_install_command(project: Path) -> list[str]:
     """Return the start of a command that installs packages into .venv."""
-    python = str(python_of(project))
+    python = str(locate_python(project))
     return [python, "-m", "uv", "pip", "install", "--python", python, "-q"]
 
 
-def uv_environment(python: str | Path) -> dict[str, str]:
+def make_uv_environment(python: str | Path) -> dict[str, str]:
     """Return the environment variables for uv, so that it uses the indexes configured for pip."""
     environment = dict(os.environ)
     listed = subprocess.run(
@@ -74,7 +74,7 @@ def uv_environment(python: str | Path) -> dict[str, str]:
     return environment
 
 
-def run(
+def run_command(
     command: Sequence[str],
     project: Path,
     environment: Mapping[str, str] | None = None,
@@ -91,6 +91,6 @@ def run(
         raise SetupError(f"`{words} ...` failed:\n{output}\n{hint}".strip())
 
 
-def say(text: str) -> None:
+def write_message(text: str) -> None:
     """Print one line of progress."""
     print(f"setup: {text}", flush=True)

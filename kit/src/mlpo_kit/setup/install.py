@@ -24,11 +24,11 @@ from . import vendored
 from .environment import (
     SetupError,
     create_environment,
-    python_of,
-    run,
-    say,
-    uv_environment,
-    uv_install,
+    locate_python,
+    make_install_command,
+    make_uv_environment,
+    run_command,
+    write_message,
 )
 
 # Measured for the CPU; the CUDA libraries need several times as much.
@@ -40,7 +40,7 @@ COMPILE_KIT = (
 )
 
 
-def everything() -> None:
+def install_all() -> None:
     """Create or update the environment: packages, development tools, the kit, the project."""
     project = Path.cwd()
     check_project(project)
@@ -48,19 +48,21 @@ def everything() -> None:
         vendored.find_checked_wheel(project)  # fail before the installation takes minutes
     environment = install_packages(project, "-r", "requirements-dev.lock")
     install_kit(project)
-    run(
-        [*uv_install(project), "--no-deps", "--no-build-isolation", "-e", "."], project, environment
+    run_command(
+        [*make_install_command(project), "--no-deps", "--no-build-isolation", "-e", "."],
+        project,
+        environment,
     )
     (project / ".venv" / "ready").touch()
-    say("ready: try `make run`")
+    write_message("ready: try `make run`")
 
 
-def packages_only() -> None:
+def install_packages_only() -> None:
     """Create .venv with only the packages that stages need, for a container image."""
     install_packages(Path.cwd())
 
 
-def kit_only() -> None:
+def install_kit_only() -> None:
     """Install the kit into an existing .venv, for a container image."""
     install_kit(Path.cwd())
 
@@ -80,19 +82,21 @@ def install_packages(project: Path, *extra_arguments: str) -> dict[str, str]:
     device = os.environ.get("DEVICE") or ("cuda" if has_nvidia() else "cpu")
     if device not in GIB_NEEDED:
         raise SetupError(f"DEVICE={device} is unknown: use cpu or cuda")
-    if not python_of(project).exists():
+    if not locate_python(project).exists():
         check_space(project, device)
     create_environment(project)
-    environment = uv_environment(python_of(project))
-    say(f"installing the locked packages ({device})")
+    environment = make_uv_environment(locate_python(project))
+    write_message(f"installing the locked packages ({device})")
     full, small = project / "requirements-cuda.lock", project / "requirements.lock"
     pin = re.search(r"^torch==(\S+)", full.read_text(encoding="utf-8"), re.MULTILINE)
     if pin is None:
         raise SetupError(f"{full.name} does not contain torch: recreate it with `make lock`")
     on_mac = platform.system() == "Darwin"  # PyPI's build for macOS has no CUDA parts
     lock = full if device == "cuda" or on_mac else small
-    install = [*uv_install(project), "--compile-bytecode"]  # for fast imports
-    run([*install, "--require-hashes", "-r", str(lock), *extra_arguments], project, environment)
+    install = [*make_install_command(project), "--compile-bytecode"]  # for fast imports
+    run_command(
+        [*install, "--require-hashes", "-r", str(lock), *extra_arguments], project, environment
+    )
     if lock is small:
         install_cpu_torch([*install, "--no-deps"], pin.group(1), project, environment)
     return environment
@@ -104,11 +108,11 @@ def install_cpu_torch(
     """Install PyTorch's CPU build from the first index that has it."""
     index = os.environ.get("TORCH_INDEX")
     if index:
-        run([*install, "--default-index", index, f"torch=={version}"], project, environment)
+        run_command([*install, "--default-index", index, f"torch=={version}"], project, environment)
         return
     configured = [*install, f"torch=={version}+cpu"]
     if subprocess.run(configured, env=environment, capture_output=True, check=False).returncode:
-        run(
+        run_command(
             [*install, "--torch-backend", "cpu", f"torch=={version}"],
             project,
             environment,
@@ -122,17 +126,17 @@ def install_kit(project: Path) -> None:
 
     Uses no package index. Always reinstalls, because ejected sources may have the wheel's version.
     """
-    install = [*uv_install(project), "--no-index", "--no-deps", "--no-cache"]
+    install = [*make_install_command(project), "--no-index", "--no-deps", "--no-cache"]
     install += ["--reinstall-package", "mlpo-kit"]
     if vendored.find_sources(project) is not None:
-        say(f"installing the kit from its sources, {vendored.SOURCES}")
-        run([*install, "--no-build-isolation", "-e", vendored.SOURCES], project)
+        write_message(f"installing the kit from its sources, {vendored.SOURCES}")
+        run_command([*install, "--no-build-isolation", "-e", vendored.SOURCES], project)
         return
     wheel = vendored.find_checked_wheel(project)
-    say(f"installing mlpo-kit {vendored.version_of(wheel)}")
+    write_message(f"installing mlpo-kit {vendored.read_version(wheel)}")
     lock = ["--find-links", vendored.VENDOR, "--require-hashes", "-r", vendored.LOCK]
-    run([*install, *lock], project)
-    run([str(python_of(project)), "-c", COMPILE_KIT], project)
+    run_command([*install, *lock], project)
+    run_command([str(locate_python(project)), "-c", COMPILE_KIT], project)
 
 
 def has_nvidia() -> bool:

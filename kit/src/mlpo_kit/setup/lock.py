@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from . import vendored
-from .environment import SetupError, create_environment, python_of, uv_environment
+from .environment import SetupError, create_environment, locate_python, make_uv_environment
 from .install import check_project
 
 KIT = re.compile(r"mlpo-kit==")
@@ -24,27 +24,27 @@ CUDA_ONLY = re.compile(r"(torch|triton|nvidia-(?!ml-py)[a-z0-9-]+|cuda-[a-z0-9-]
 WHOLE, SMALL, DEV = "requirements-cuda.lock", "requirements.lock", "requirements-dev.lock"
 
 
-def main() -> None:
+def update_locks() -> None:
     """Write all four lock files; if one fails, raises SetupError and leaves all unchanged."""
     project = Path.cwd()
     check_project(project)
     wheel = vendored.find_wheel(project)
     create_environment(project)
-    python = python_of(project)
+    python = locate_python(project)
     with tempfile.TemporaryDirectory(prefix=".locks-", dir=project) as name:
         folder = Path(name)
         for old in (WHOLE, DEV):
             if (project / old).exists():
                 shutil.copyfile(project / old, folder / old)  # to keep its pins
         # The pin is exact: no index has a version with a `+`, so no other kit can be installed.
-        kit = f"mlpo-kit=={vendored.version_of(wheel)}\n"
+        kit = f"mlpo-kit=={vendored.read_version(wheel)}\n"
         compile_lock(python, project, folder / WHOLE, "pyproject.toml", "-", stdin=kit)
-        whole = without(KIT, (folder / WHOLE).read_text(encoding="utf-8"))
+        whole = remove_packages(KIT, (folder / WHOLE).read_text(encoding="utf-8"))
         (folder / WHOLE).write_text(whole, encoding="utf-8")
         tools = ("--group", "pyproject.toml:dev", "-c", str(folder / WHOLE))
         compile_lock(python, project, folder / DEV, *tools)
-        (folder / SMALL).write_text(without(CUDA_ONLY, whole), encoding="utf-8")
-        (folder / vendored.LOCK).write_text(vendored.pin_of(wheel), encoding="utf-8")
+        (folder / SMALL).write_text(remove_packages(CUDA_ONLY, whole), encoding="utf-8")
+        (folder / vendored.LOCK).write_text(vendored.make_pin(wheel), encoding="utf-8")
         for lock in (WHOLE, SMALL, DEV, vendored.LOCK):
             os.replace(folder / lock, project / lock)
 
@@ -52,7 +52,7 @@ def main() -> None:
 def compile_lock(python: Path, project: Path, output: Path, *sources: str, stdin: str = "") -> None:
     """Write a universal lock with hashes and without index URLs; raises SetupError."""
     flags = "--universal --python-version 3.10 --generate-hashes --no-annotate --no-header -q"
-    environment = uv_environment(python)
+    environment = make_uv_environment(python)
     links = [vendored.VENDOR, *environment.get("UV_FIND_LINKS", "").split(",")]
     environment["UV_FIND_LINKS"] = ",".join(filter(None, links))
     command = [str(python), "-m", "uv", "pip", "compile", *flags.split(), *sources]
@@ -64,7 +64,7 @@ def compile_lock(python: Path, project: Path, output: Path, *sources: str, stdin
         raise SetupError(f"{output.name} could not be resolved; no file was changed")
 
 
-def without(packages: re.Pattern[str], lock: str) -> str:
+def remove_packages(packages: re.Pattern[str], lock: str) -> str:
     """Return the text of a lock without the entries of some packages."""
     blocks = re.split(r"^(?=[a-zA-Z0-9])", lock, flags=re.MULTILINE)
     return "".join(block for block in blocks if not packages.match(block))

@@ -47,12 +47,12 @@ def find_checked_wheel(project: Path) -> Path:
     if pinned is None:
         raise SetupError(f"{LOCK} does not pin mlpo-kit: pin vendor/{wheel.name} with `make lock`")
     version, digest = pinned.groups()
-    if version != version_of(wheel):
+    if version != read_version(wheel):
         raise SetupError(
-            f"{LOCK} pins mlpo-kit {version}, but vendor/ has {version_of(wheel)}: pin the wheel "
+            f"{LOCK} pins mlpo-kit {version}, but vendor/ has {read_version(wheel)}: pin the wheel "
             "in vendor/ with `make lock`, or restore the other one with `git checkout -- vendor`"
         )
-    if digest != digest_of(wheel):
+    if digest != compute_digest(wheel):
         raise SetupError(
             f"vendor/{wheel.name} is not the file in {LOCK}: its SHA-256 differs. Restore both "
             f"with `git checkout -- vendor {LOCK}`; another kit needs another version"
@@ -60,16 +60,16 @@ def find_checked_wheel(project: Path) -> Path:
     return wheel
 
 
-def pin_of(wheel: Path) -> str:
+def make_pin(wheel: Path) -> str:
     """Return the lock entry that pins exactly this wheel."""
-    return f"mlpo-kit=={version_of(wheel)} \\\n    --hash=sha256:{digest_of(wheel)}\n"
+    return f"mlpo-kit=={read_version(wheel)} \\\n    --hash=sha256:{compute_digest(wheel)}\n"
 
 
-def version_of(wheel: Path) -> str:
+def read_version(wheel: Path) -> str:
     """Read the version from the name of a wheel."""
     return wheel.name.split("-")[1]
 
 
-def digest_of(wheel: Path) -> str:
+def compute_digest(wheel: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     return hashlib.sha256(wheel.read_bytes()).hexdigest()

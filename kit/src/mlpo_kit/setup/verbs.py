@@ -10,10 +10,16 @@ from . import eject, install, lock
 from .environment import SetupError
 
 VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "all": (install.everything, "create the whole environment, .venv; `make setup` runs this"),
-    "packages": (install.packages_only, "install the locked packages without tools, for an image"),
-    "kit": (install.kit_only, "install the kit into an existing .venv"),
-    "lock": (lock.main, "resolve pyproject.toml into the lock files; `make lock` runs this"),
+    "all": (install.install_all, "create the whole environment, .venv; `make setup` runs this"),
+    "packages": (
+        install.install_packages_only,
+        "install the locked packages without tools, for an image",
+    ),
+    "kit": (install.install_kit_only, "install the kit into an existing .venv"),
+    "lock": (
+        lock.update_locks,
+        "resolve pyproject.toml into the lock files; `make lock` runs this",
+    ),
     "eject": (eject.eject, "write the kit's sources to vendor/mlpo-kit, for you to edit"),
     "restore": (eject.restore, "return to the kit's wheel; --discard deletes your edits"),
 }

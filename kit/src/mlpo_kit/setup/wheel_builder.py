@@ -40,7 +40,7 @@ def write_wheel(root: Path, folder: Path) -> Path:
         for name, content in sources.items()
         if name.startswith("src/")
     }
-    return pack(sources, package, folder)
+    return pack_wheel(sources, package, folder)
 
 
 def read_sources(root: Path) -> dict[str, bytes]:
@@ -54,7 +54,7 @@ def read_sources(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
-def version_of(sources: Mapping[str, bytes]) -> str:
+def compute_version(sources: Mapping[str, bytes]) -> str:
     """Return the version; a development version ends in `+h` and 8 digits of the sources' hash."""
     base = str(read_toml(sources)["tool"]["wheel_builder"]["version"])
     digest = hashlib.sha256()
@@ -69,13 +69,13 @@ def read_toml(sources: Mapping[str, bytes]) -> dict[str, Any]:
     return tomllib.loads(sources["pyproject.toml"].decode())
 
 
-def pack(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Path) -> Path:
+def pack_wheel(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Path) -> Path:
     """Write a wheel with the files of `package` and the metadata of `sources`."""
-    version = version_of(sources)
+    version = compute_version(sources)
     about = f"mlpo_kit-{version}.dist-info"
     files = {
         **package,
-        f"{about}/METADATA": metadata(sources, version).encode(),
+        f"{about}/METADATA": format_metadata(sources, version).encode(),
         f"{about}/WHEEL": WHEEL.encode(),
         f"{about}/licenses/LICENSE": sources["LICENSE"],
         f"{about}/pyproject.toml": sources["pyproject.toml"],  # for `eject`
@@ -83,17 +83,17 @@ def pack(sources: Mapping[str, bytes], package: Mapping[str, bytes], folder: Pat
     if scripts := read_toml(sources)["project"].get("scripts"):
         lines = "".join(f"{name} = {target}\n" for name, target in sorted(scripts.items()))
         files[f"{about}/entry_points.txt"] = f"[console_scripts]\n{lines}".encode()
-    files[f"{about}/RECORD"] = record(files, f"{about}/RECORD").encode()
+    files[f"{about}/RECORD"] = format_record(files, f"{about}/RECORD").encode()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as wheel:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             wheel.writestr(entry, content)
-    return write_whole(folder / f"mlpo_kit-{version}-py3-none-any.whl", archive.getvalue())
+    return write_file(folder / f"mlpo_kit-{version}-py3-none-any.whl", archive.getvalue())
 
 
-def metadata(sources: Mapping[str, bytes], version: str) -> str:
+def format_metadata(sources: Mapping[str, bytes], version: str) -> str:
     """Make the file METADATA from pyproject.toml, with README.md as the description."""
     project = read_toml(sources)["project"]
     lines = [
@@ -106,14 +106,14 @@ def metadata(sources: Mapping[str, bytes], version: str) -> str:
         f"License-Expression: {project['license']}",
         *(f"License-File: {name}" for name in project["license-files"]),
         f"Requires-Python: {project['requires-python']}",
-        *(f"Requires-Dist: {requirement}" for requirement in requirements(project)),
+        *(f"Requires-Dist: {requirement}" for requirement in list_requirements(project)),
         *(f"Provides-Extra: {extra}" for extra in project["optional-dependencies"]),
         "Description-Content-Type: text/markdown",
     ]
     return "\n".join(lines) + "\n\n" + sources["README.md"].decode()
 
 
-def requirements(project: Mapping[str, Any]) -> Iterator[str]:
+def list_requirements(project: Mapping[str, Any]) -> Iterator[str]:
     """List the kit's requirements; those of extras have a marker."""
     yield from project["dependencies"]
     for extra, extra_requirements in project["optional-dependencies"].items():
@@ -122,7 +122,7 @@ def requirements(project: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} ; {f'({marker}) and ' if marker else ''}extra == '{extra}'"
 
 
-def record(files: Mapping[str, bytes], own: str) -> str:
+def format_record(files: Mapping[str, bytes], own: str) -> str:
     """Make the file RECORD, which lists each file with hash and size; its own line has neither."""
     lines = []
     for name, content in files.items():
@@ -131,7 +131,7 @@ def record(files: Mapping[str, bytes], own: str) -> str:
     return "".join(lines) + f"{own},,\n"
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
     """Write a file atomically, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -151,19 +151,22 @@ def build_editable(folder: str, settings: Any = None, prepared: Any = None) -> s
     """Build a wheel that points to the sources; returns its name."""
     root = Path.cwd()
     link = {"_mlpo_kit.pth": f"{root / 'src'}\n".encode()}
-    return pack(read_sources(root), link, Path(folder)).name
+    return pack_wheel(read_sources(root), link, Path(folder)).name
 
 
 def build_sdist(folder: str, settings: Any = None) -> str:
     """Build the source archive; returns its name."""
     sources = read_sources(Path.cwd())
-    version = version_of(sources)
+    version = compute_version(sources)
     stem = f"mlpo_kit-{version}"
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, content in {**sources, "PKG-INFO": metadata(sources, version).encode()}.items():
+        for name, content in {
+            **sources,
+            "PKG-INFO": format_metadata(sources, version).encode(),
+        }.items():
             entry = tarfile.TarInfo(f"{stem}/{name}")
             entry.size, entry.mode = len(content), 0o644
             tar.addfile(entry, io.BytesIO(content))
     compressed = gzip.compress(archive.getvalue(), mtime=0)
-    return write_whole(Path(folder) / f"{stem}.tar.gz", compressed).name
+    return write_file(Path(folder) / f"{stem}.tar.gz", compressed).name

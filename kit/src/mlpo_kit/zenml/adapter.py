@@ -30,8 +30,8 @@ def run(options: Any) -> int:
     """
     from mlpo_kit.zenml.launch import make_request, run_request
 
-    if options.more:
-        unknown = " ".join(options.more)
+    if options.extra_arguments:
+        unknown = " ".join(options.extra_arguments)
         print(
             f"error: unknown arguments: {unknown}; to change a setting: --set train.epochs=5",
             file=sys.stderr,
@@ -55,11 +55,11 @@ def find_kept_runs(settings: Any) -> Collection[str]:
     return find_kept_runs(settings)
 
 
-def forget_runs(settings: Any, run_ids: Collection[str]) -> None:
+def delete_runs(settings: Any, run_ids: Collection[str]) -> None:
     """Delete what ZenML stores for these runs; a run that is deleted already is no error."""
-    from mlpo_kit.zenml.prune import forget_runs
+    from mlpo_kit.zenml.prune import delete_runs
 
-    forget_runs(settings, run_ids)
+    delete_runs(settings, run_ids)
 
 
 def render_manifests(settings: Any, document: dict[str, Any]) -> dict[str, list[Manifest]]:

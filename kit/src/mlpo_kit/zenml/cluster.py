@@ -127,7 +127,7 @@ def describe_stack(cluster: Cluster, context: str | None, artifact_store: Docume
 
 def name_account(cluster: Cluster, settings: BaseSettings) -> str:
     """Return the service account of the pods; its role lets the parent pod create jobs."""
-    return cluster.service_account or f"{pods.object_name(settings.project)}-zenml"
+    return cluster.service_account or f"{pods.make_object_name(settings.project)}-zenml"
 
 
 def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
@@ -144,7 +144,7 @@ def configure_run(cluster: Cluster, settings: BaseSettings) -> Document:
         "orchestrator": {
             "service_account_name": account,
             "step_pod_service_account_name": account,
-            "job_name_prefix": pods.object_name(settings.project),
+            "job_name_prefix": pods.make_object_name(settings.project),
             "ttl_seconds_after_finished": cluster.ttl_seconds,
             "active_deadline_seconds": round(settings.retention.max_run_hours * 3600),
             "orchestrator_pod_settings": describe_pod(
@@ -159,7 +159,7 @@ def configure_step(
 ) -> Document:
     """Return ZenML's settings for a step: its pod, and how long it may take."""
     pod = describe_pod(cluster, settings, stage, requested)
-    if labels := pods.queue_labels(cluster):
+    if labels := pods.make_queue_labels(cluster):
         pod["labels"] = labels  # ZenML adds them to the job as well
     configuration: Document = {"pod_settings": pod, "pod_failure_policy": FAILURES}
     if requested.timeout_hours is not None:
@@ -179,9 +179,9 @@ def describe_pod(
     `stage` is "" for pods that belong to no stage; they get the patch for `steps`. Raises
     PipelineError for a patch that ZenML has no field for.
     """
-    container = pods.container("main", [], cluster, settings, requested)
+    container = pods.make_container("main", [], cluster, settings, requested)
     container["env"].append({"name": image.VERSION_VARIABLE, "value": find_kit_version()})
-    original = pods.pod_spec(container, cluster, settings, requested, calls_api)
+    original = pods.make_pod_spec(container, cluster, settings, requested, calls_api)
     spec = patch_pod(original, stage or "steps")
     container = _check_patch(original, spec, stage or "steps")
     pod_settings = {

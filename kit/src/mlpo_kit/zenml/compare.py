@@ -26,7 +26,9 @@ def compare_pipeline() -> list[str]:
         invocations = draw(load_training().copy())
     except PipelineError as error:
         return [str(error)]
-    stages = {name: step for name, step in invocations.items() if hasattr(step.step, "place")}
+    stages = {
+        name: step for name, step in invocations.items() if hasattr(step.step, "resource_stage")
+    }
     return list(_find_differences(pipeline, stages, _list_artifacts(pipeline)))
 
 
@@ -37,9 +39,9 @@ def _find_differences(
         if name not in invocations:
             yield f"{name}: {FILE} has no step for this stage"
     for name, invocation in invocations.items():
-        place = getattr(invocation.step, "place", "")
-        if place and name != place:
-            yield f"{place}: {FILE} calls its step more than once"
+        stage = getattr(invocation.step, "resource_stage", "")
+        if stage and name != stage:
+            yield f"{stage}: {FILE} calls its step more than once"
     called = [name for name in invocations if name in pipeline.names]
     for before, name in pairwise(called):
         if pipeline.names.index(before) > pipeline.names.index(name):

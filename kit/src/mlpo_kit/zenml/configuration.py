@@ -19,7 +19,7 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.zenml.cluster import ZenmlCluster, configure_run, configure_step
-from mlpo_kit.zenml.drawing import find_place
+from mlpo_kit.zenml.drawing import find_resource_stage
 
 if TYPE_CHECKING:
     from zenml.pipelines.pipeline_definition import Pipeline
@@ -52,9 +52,9 @@ def build_options(
             f"{stage}.processes to the number of GPUs there. To train on several machines, use "
             "Metaflow or Kubeflow"
         )
-    places = {name: find_place(invocation) for name, invocation in invocations.items()}
-    known = {place for place in places.values() if place} | {stage}
-    derived = derive_configuration(settings, set(places.values()), cluster, parallelism)
+    stages = {name: find_resource_stage(invocation) for name, invocation in invocations.items()}
+    known = {name for name in stages.values() if name} | {stage}
+    derived = derive_configuration(settings, set(stages.values()), cluster, parallelism)
     file = find_file(settings)
     from_file: Document = {}
     if file.is_file():
@@ -64,8 +64,8 @@ def build_options(
         from_file = yaml.safe_load(file.read_text(encoding="utf-8"))
     retries = _find_retries(settings, training, invocations, from_file)
     merged = merge(merge({"steps": retries}, from_file), derived)
-    by_place = merged.pop("steps", {})
-    steps = {name: by_place[place] for name, place in places.items() if place in by_place}
+    by_stage = merged.pop("steps", {})
+    steps = {name: by_stage[stage] for name, stage in stages.items() if stage in by_stage}
     if "retry" in merged:
         merged["retry"] = StepRetryConfig(**merged["retry"])
     return {**merged, "steps": steps}
@@ -78,21 +78,21 @@ def find_file(settings: BaseSettings) -> Path:
 
 def derive_configuration(
     settings: BaseSettings,
-    places: set[str],
+    stages: set[str],
     cluster: ZenmlCluster | None,
     parallelism: int | None = None,
 ) -> Document:
     """Derive the configuration of run and steps from the profile's resources and the cluster.
 
-    `places` are the stages whose resources the steps get; the steps in the result are by place.
+    `stages` are the stages whose resources the steps get; the steps in the result are by stage.
     """
     steps: Document = {}
-    for place in places if cluster else places & settings.resources.keys():
-        requested = settings.resources.get(place, Resources())
+    for stage in stages if cluster else stages & settings.resources.keys():
+        requested = settings.resources.get(stage, Resources())
         step_settings = {"resources": describe_resources(requested)}
         if cluster is not None:
-            step_settings["orchestrator"] = configure_step(cluster, settings, place, requested)
-        steps[place] = {"settings": step_settings}
+            step_settings["orchestrator"] = configure_step(cluster, settings, stage, requested)
+        steps[stage] = {"settings": step_settings}
     if cluster is None:
         return {"steps": steps}
     run = configure_run(cluster, settings)
@@ -113,12 +113,12 @@ def _find_retries(
     """Find the retries in the profile, unless the pipeline file or the YAML sets its own."""
     if training.configuration.retry or "retry" in from_file:
         return {}
-    by_place: Document = {}
+    by_stage: Document = {}
     for invocation in invocations.values():
-        place = find_place(invocation)
-        retries = settings.resources.get(place, Resources()).retries
+        stage = find_resource_stage(invocation)
+        retries = settings.resources.get(stage, Resources()).retries
         if retries is None:
-            retries = 1 if place == load_pipeline().training_stage else 0
+            retries = 1 if stage == load_pipeline().training_stage else 0
         if retries and not invocation.step.configuration.retry:
-            by_place[place] = {"retry": {"max_retries": retries}}
-    return by_place
+            by_stage[stage] = {"retry": {"max_retries": retries}}
+    return by_stage

@@ -56,7 +56,7 @@ def draw(pipeline: Pipeline, trials: int = 0) -> Mapping[str, StepInvocation]:
     return pipeline.invocations
 
 
-def find_place(invocation: StepInvocation) -> str:
+def find_resource_stage(invocation: StepInvocation) -> str:
     """Return the stage whose resources a step gets, or its own name; "" gets the minimum."""
-    place: Any = getattr(invocation.step, "place", invocation.step.name)
-    return str(place)
+    name: Any = getattr(invocation.step, "resource_stage", invocation.step.name)
+    return str(name)

@@ -39,7 +39,7 @@ class StageStep(_DecoratedStep):
 
     pipeline: Pipeline
     stage: Stage[Any]
-    place: str  # the stage whose resources it gets; "" gets the minimum
+    resource_stage: str  # the stage whose resources it gets; "" gets the minimum
 
     def __call__(self, *args: Any, id: str | None = None, after: Any = None, **kwargs: Any) -> Any:
         """Add the step to the pipeline that is being compiled, after the steps it must wait for."""
@@ -96,7 +96,7 @@ class Recipe:
     work: Work
     inputs: dict[str, Any]
     returns: list[Any]  # annotated types
-    place: str = ""  # the stage whose resources it gets; "" gets the minimum
+    resource_stage: str = ""  # the stage whose resources it gets; "" gets the minimum
     kind: Any = StageStep  # the step's base class
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -120,7 +120,7 @@ def make_step(pipeline: Pipeline, name: str, module: str) -> StageStep:
             "__module__": module,
             "pipeline": pipeline,
             "stage": stage,
-            "place": recipe.place,
+            "resource_stage": recipe.resource_stage,
         },
     )
     step: StageStep = class_(name=name, **recipe.options)
@@ -135,12 +135,12 @@ def _find_recipe(pipeline: Pipeline, stage: Stage[Any], part: str) -> Recipe:
     if part == TRIAL:
         inputs["number"] = int
         outcome = Annotated[dict[str, Any], "outcome"]
-        return Recipe(work.try_trial, inputs, [outcome], place=stage.name)
+        return Recipe(work.try_trial, inputs, [outcome], resource_stage=stage.name)
     if part == CHOOSE:
         inputs = {"settings": Settings, "outcomes": list[dict[str, Any]]}
         return Recipe(work.choose_best, inputs, returns)
     if stage.name != pipeline.training_stage:
-        return Recipe(work.perform_stage, inputs, returns, place=stage.name)
+        return Recipe(work.perform_stage, inputs, returns, resource_stage=stage.name)
     inputs[LOOKUP] = str
     caching = {"enable_cache": True, "cache_policy": CachePolicy(include_step_parameters=False)}
     return Recipe(work.perform_stage, inputs, returns, stage.name, TrainingStep, caching)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from mlpo_kit.cluster.pods import object_name
+from mlpo_kit.cluster.pods import make_object_name
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.zenml.environment import FOLDER, use_local_store
@@ -30,7 +30,7 @@ def find_kept_runs(settings: BaseSettings) -> Collection[str]:
         return {run.name for run in list_all(client.list_pipeline_runs, tags=[KEEP])}
 
 
-def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
+def delete_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     """Delete ZenML's records of runs, then the artifacts that nothing uses any more.
 
     Artifacts linked to a model version stay: each is one line that identifies the weights. Versions
@@ -77,7 +77,7 @@ def _find_own_store(client: Any, settings: BaseSettings) -> dict[str, Any]:
 
     if settings.compute == "local":
         return {}
-    kind, name = StackComponentType.ARTIFACT_STORE, object_name(settings.project)
+    kind, name = StackComponentType.ARTIFACT_STORE, make_object_name(settings.project)
     try:
         store = client.get_stack_component(kind, name, allow_name_prefix_match=False)
     except KeyError:  # created by the first run, so there are no artifacts yet

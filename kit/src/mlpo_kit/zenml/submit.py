@@ -57,7 +57,7 @@ def run_on_cluster(request: Request) -> None:
         start = prepare_start(request, cluster)
         if obstacles := find_all_obstacles(settings, cluster, request.skip):
             raise PipelineError("\n  - ".join(["nothing could run there:", *obstacles]))
-        name = pods.object_name(settings.project)
+        name = pods.make_object_name(settings.project)
         parts = describe_stack(cluster, find_context(), describe_artifact_store(cluster))
         change = activate_stack(name, parts)
         print(f"the stack {name} of ZenML's server: {change}", flush=True)

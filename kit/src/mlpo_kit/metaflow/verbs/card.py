@@ -27,4 +27,4 @@ def run(chosen: argparse.Namespace) -> int:
     prepare(settings, "card")
     check_port("127.0.0.1", chosen.port, "make card ARGS='--port {}'")
     server = ["card", "server", "--port", str(chosen.port)]
-    return start_flow([*server, *chosen.more], choose_variant(settings, wanted))
+    return start_flow([*server, *chosen.extra_arguments], choose_variant(settings, wanted))

@@ -20,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the Metaflow command."""
-    if not chosen.more:
+    if not chosen.extra_arguments:
         raise PipelineError("name a Metaflow command, such as flow show or flow kubernetes kill")
     settings = load_settings(chosen.profile)
     prepare(settings, "flow")
-    return start_flow(chosen.more, choose_variant(settings, chosen.variant), chosen.profile)
+    return start_flow(
+        chosen.extra_arguments, choose_variant(settings, chosen.variant), chosen.profile
+    )

@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser, profile: str = "local") -> None
         choices=(PLAIN, SWEEP, NODES),
         help="the variant of the flow; or set MLPO_KIT_VARIANT",
     )
-    parser.set_defaults(takes_more=True)
+    parser.set_defaults(accepts_extra_arguments=True)
 
 
 def add_skip(parser: argparse.ArgumentParser) -> None:

@@ -25,4 +25,6 @@ def run(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.profile)
     wanted = chosen.variant or os.environ.get(VARIANT) or find_newest_variant()
     prepare(settings, "resume", chosen.skip)
-    return start_run(settings, ["resume", *chosen.more], choose_variant(settings, wanted))
+    return start_run(
+        settings, ["resume", *chosen.extra_arguments], choose_variant(settings, wanted)
+    )

@@ -28,4 +28,6 @@ def run(chosen: argparse.Namespace) -> int:
     check_settings(apply_changes(document, chosen.set, [f"{load_pipeline().training_stage}.nodes"]))
     prepare(settings, "trigger")
     variant = choose_variant(settings, chosen.variant, compiles=True)
-    return start_flow([*command, *name_changes(chosen.set), *chosen.more], variant, chosen.profile)
+    return start_flow(
+        [*command, *name_changes(chosen.set), *chosen.extra_arguments], variant, chosen.profile
+    )

@@ -28,4 +28,6 @@ def run(chosen: argparse.Namespace) -> int:
         # Without Argo Events each run would log errors. With it: ARGS=--auto-emit-argo-events.
         command.append("--no-auto-emit-argo-events")
     prepare(settings, "create", chosen.skip)
-    return start_flow([*command, *name_changes(chosen.set), *chosen.more], variant, chosen.profile)
+    return start_flow(
+        [*command, *name_changes(chosen.set), *chosen.extra_arguments], variant, chosen.profile
+    )

@@ -23,4 +23,4 @@ def run(chosen: argparse.Namespace) -> int:
     command = name_workflow_command(settings, "delete")
     prepare(settings, "delete")
     variant = choose_variant(settings, chosen.variant, compiles=True)
-    return start_flow([*command, *chosen.more], variant, chosen.profile)
+    return start_flow([*command, *chosen.extra_arguments], variant, chosen.profile)

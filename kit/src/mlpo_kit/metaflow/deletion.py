@@ -34,7 +34,7 @@ def find_kept_runs(settings: BaseSettings) -> set[str]:
     return kept
 
 
-def forget_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
+def delete_runs(settings: BaseSettings, run_ids: Collection[str]) -> None:
     """Tag the runs `pruned`, and delete their cards and what Metaflow stores for their tasks.
 
     The artifacts stay: they are small, and other runs share them.
