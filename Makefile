@@ -3,7 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environments demo test test-fast test-kit test-full coverage lint format bench \
+.PHONY: help setup environments demo test test-fast test-fast-mlpo \
+	test-fast-kit test-kit test-full coverage lint format bench \
 	docs locks locks-check clean
 PY := .venv/bin/python
 READY := .venv/ready
@@ -36,8 +37,14 @@ test: $(READY) ## what a change must pass: sets up and runs generated projects, 
 	@$(PYTEST) -m "not full" $(ARGS)
 
 test-fast: $(READY) ## the tests that take seconds, for while you work
-	@$(PYTEST) -m "not slow" --hypothesis-profile quick $(ARGS)
-	@$(KIT) -m "not slow" --hypothesis-profile quick $(ARGS)
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 test-fast-mlpo test-fast-kit
+
+# One process for each: to import everything in two costs more than it gains.
+test-fast-mlpo: $(READY)
+	@$(PYTEST) -n 0 -m "not slow" --hypothesis-profile quick $(ARGS)
+
+test-fast-kit: $(READY)
+	@$(KIT) -n 0 -m "not slow" --hypothesis-profile quick $(ARGS)
 
 test-kit: $(READY) ## the tests of the library alone: ARGS='-k gate'
 	@$(KIT) -m "not full" $(ARGS)

@@ -147,6 +147,7 @@ def test_a_refused_candidate_is_an_outcome_unless_promotion_is_required(call: Ca
     assert call("run", "--require-promotion")[0] == 0
 
 
+@pytest.mark.slow
 def test_an_error_in_a_stage_is_not_an_internal_error(call: Call) -> None:
     code, out, err = call("run", "--set", "train.fail=true")
     assert code == 1

@@ -164,6 +164,7 @@ def test_each_check_reports_its_problem(broken: Broken, monkeypatch: pytest.Monk
     break_manifests(broken, monkeypatch)
 
 
+@pytest.mark.slow
 def test_manifests_that_a_workflow_creates_are_checked() -> None:
     files = make_manifests()
     created = files["argo"][0]["spec"]["templates"][2]["resource"]

@@ -33,6 +33,7 @@ def test_the_adapter_is_light(code: str, unwanted: tuple[str, ...]) -> None:
     assert done.stdout == "\n"
 
 
+@pytest.mark.slow
 def test_an_image_with_another_kit_says_so_and_what_to_do(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     done = run_flow(root, "show", MLPO_KIT_VERSION="0.0.1")

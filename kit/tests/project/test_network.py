@@ -7,6 +7,7 @@ import torch
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.slow
 def test_resnet_50_is_a_matter_of_settings() -> None:
     from pets.model import Classifier, ModelSpec
 

@@ -139,6 +139,7 @@ def test_a_failed_run_has_a_page(make_run: MakeRun) -> None:
     assert "the training has a defect" in page
 
 
+@pytest.mark.slow
 def test_a_projects_section_is_on_the_page(toy: Project, make_run: MakeRun) -> None:
     add_section(
         toy,
@@ -159,6 +160,7 @@ def test_a_projects_section_is_on_the_page(toy: Project, make_run: MakeRun) -> N
     assert "<tr><td>accuracy</td><td>0.9667</td></tr>" in page
 
 
+@pytest.mark.slow
 def test_a_section_that_fails_does_not_fail_the_run(toy: Project, make_run: MakeRun) -> None:
     add_section(toy, "def make_sections(results):\n    raise KeyError('<errors>')\n")
     run = make_run()

@@ -66,6 +66,7 @@ def test_a_step_never_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.slow
 def test_half_precision_learns_with_weights_in_float32(precision: str) -> None:
     learner, x, y = make_learner(precision=precision, learning_rate=0.01)
     x[y == 0] = 0
