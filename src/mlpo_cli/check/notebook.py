@@ -20,8 +20,12 @@ from mlpo_cli.check.source import (
 # Lines that IPython reads and Python does not. `%%NAME` makes another language of a whole cell,
 # except for these, which run it as Python.
 _PYTHON_CELLS = re.compile(r"%%(time|timeit|capture|prun|writefile\s+\S+\.py)\b")
-_COMMAND = re.compile(r"^([ \t]*)(?:%{1,2}[a-zA-Z]|[!?]).*$|^([ \t]*)[\w.]+\?\??[ \t]*$", re.M)
-_ASSIGNED_COMMAND = re.compile(r"^([ \t]*[\w., ]+=[ \t]*)(?:%[a-zA-Z]|!).*$", re.M)
+# A command goes on after a line that ends with a backslash.
+_REST = r"(?:[^\n]*\\\r?\n)*[^\n]*$"
+_COMMAND = re.compile(
+    rf"^([ \t]*)(?:%{{1,2}}[a-zA-Z]|[!?]){_REST}|^([ \t]*)[\w.]+\?\??[ \t]*$", re.M
+)
+_ASSIGNED_COMMAND = re.compile(rf"^([ \t]*[\w., ]+=[ \t]*)(?:%[a-zA-Z]|!){_REST}", re.M)
 MOST_MISSES = (
     20  # strings of code that are not found in the JSON, until the others are not looked for
 )
@@ -119,7 +123,7 @@ def mask_commands(cell: str) -> str:
 
 def _replace_command(match: re.Match[str]) -> str:
     kept = next((group for group in match.groups() if group is not None), "")
-    return (kept + "0").ljust(len(match[0]))[: len(match[0])]
+    return f"{kept}0{_blank(match[0][len(kept) + 1 :])}"
 
 
 def _blank(text: str) -> str:
