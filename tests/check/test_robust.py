@@ -151,6 +151,23 @@ def test_deep_and_long_code_in_a_notebook(name):
 
 
 @pytest.mark.parametrize(
+    ("line", "skipped"),
+    [
+        ("def {{ name }}_pipeline(): pass", "a template of Jinja"),
+        ("{%- if tune %}", "a template of Jinja"),
+        ("from steps import {{name}}_training", "a template of Jinja"),
+        ("print('{{ name }}' 1)", ""),
+        ("x = = 1  # {% if tune %}", ""),
+        ("x = = 1", ""),
+    ],
+)
+def test_a_template_is_skipped_and_a_broken_file_is_reported(line, skipped):
+    result = check_quickly(f"import zenml\n# {{% include 'x' %}}\n{line}\n".encode(), "python")
+    assert result.skipped == skipped
+    assert [finding.rule for finding in result.findings] == ([] if skipped else ["MLP900"])
+
+
+@pytest.mark.parametrize(
     ("kind", "size"), [("python", 600_000), ("notebook", 9_000_000), ("spec", 600_000)]
 )
 def test_what_is_too_large_is_skipped_with_the_reason(kind, size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -38,6 +39,7 @@ class Result:
 
 MOST_FINDINGS = 1_000  # of one rule in one file
 NOTHING = Result(is_relevant=False)
+JINJA = re.compile(r"""[^"'#]*\{[{%]""")  # on a line that is no Python
 
 
 def is_relevant(data: bytes, kind: str) -> bool:
@@ -84,10 +86,18 @@ def _check(
     sdks = sdk.find_sdks(module) if module else frozenset(Sdk)
     if not sdks:
         return NOTHING
+    if parsed.tree is None and parsed.refusal and is_template(source, parsed.refusal):
+        return Result(skipped="a template of Jinja")
     findings = [*_run_on_text(source, parsed.refusal, target)] if parsed.refusal else []
     if module is not None:
         findings += _run_on_module(module, sdks)
     return _finish(source, findings)
+
+
+def is_template(source: Source, refusal: Refusal) -> bool:
+    """Whether Python refuses a text at what Jinja puts something else for."""
+    line, _ = source.find_position(refusal.offset)
+    return JINJA.match(source.get_line(line)) is not None
 
 
 def _read(data: bytes, path: str, kind: str) -> Source:

@@ -26,6 +26,11 @@ _COMMAND = re.compile(
     rf"^([ \t]*)(?:%{{1,2}}[a-zA-Z]|[!?]){_REST}|^([ \t]*)[\w.]+\?\??[ \t]*$", re.M
 )
 _ASSIGNED_COMMAND = re.compile(rf"^([ \t]*[\w., ]+=[ \t]*)(?:%[a-zA-Z]|!){_REST}", re.M)
+# The only line of a cell may be a command without its `%`.
+_ONLY_COMMAND = re.compile(
+    r"\s*(?:cd|ls|pip|conda|cat|cp|mv|rm|mkdir|env|run|time|timeit|load_ext|matplotlib)"
+    r"[ \t]+(?!=|[^\w\s]=|in\b|is\b)[^\n]*\s*"
+)
 MOST_MISSES = (
     20  # strings of code that are not found in the JSON, until the others are not looked for
 )
@@ -114,6 +119,8 @@ class _Finder:
 def mask_commands(cell: str) -> str:
     """Replace IPython's commands in a cell by `0`, and other languages by nothing."""
     if cell.lstrip().startswith("%%") and not _PYTHON_CELLS.match(cell.lstrip()):
+        return _blank(cell)
+    if _ONLY_COMMAND.fullmatch(cell):
         return _blank(cell)
     if "%" not in cell and "!" not in cell and "?" not in cell:
         return cell
