@@ -34,6 +34,22 @@ def test_a_fixed_image_is_not_reported(text):
 
 
 @pytest.mark.parametrize(
+    "text", ["a/b", "a:latest", "a:latest-gpu", "a:latest-py3", "a:gpu-latest"]
+)
+def test_an_image_that_changes_is_reported(text):
+    assert describe(text)
+
+
+@pytest.mark.parametrize("tag", ["latest-2026-11-02", "latest-3", "2.1-gpu", "lateststable"])
+def test_a_tag_that_only_begins_like_latest_is_not(tag):
+    assert describe(f"a/b:{tag}") == ""
+
+
+def test_what_is_not_known_of_a_name_is_left_out_of_the_message():
+    assert describe("\0/a:latest") == "`.../a:latest` is another image after each push."
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "@kubernetes(image='a:latest')",

@@ -93,7 +93,7 @@ def _read_name(module: Module, scope: ast.AST, name: str, steps: int) -> Task:
             parent = module.get_parent(node)
             if isinstance(parent, ast.Attribute):
                 _collect_chain(module, parent, task)
-            elif not _pass_on(module, node, parent, task, steps):
+            elif not _pass_on(module, node, task, steps):
                 task.is_complete = False
     return module.memory[key]  # type: ignore[no-any-return]
 
@@ -110,20 +110,24 @@ def _collect_chain(module: Module, attribute: ast.Attribute, task: Task) -> None
         node = module.get_parent(call)
 
 
-def _pass_on(
-    module: Module, node: ast.Name, parent: ast.AST | None, task: Task, steps: int
-) -> bool:
+def _pass_on(module: Module, node: ast.Name, task: Task, steps: int) -> bool:
     """Add what a function sets on the task that is passed to it. False if it cannot be followed."""
-    if not isinstance(parent, ast.Call) or node not in parent.args[:MOST_ARGUMENTS]:
+    parent = module.get_parent(node)
+    keyword = parent if isinstance(parent, ast.keyword) else None
+    call = module.get_parent(keyword) if keyword else parent
+    if not isinstance(call, ast.Call) or node is call.func:
         return False
-    if isinstance(parent.func, ast.Attribute) and parent.func.attr == "after":
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "after":
         return True
-    if (module.resolve(parent.func) or "").startswith("kfp.kubernetes."):
+    if (module.resolve(call.func) or "").startswith("kfp.kubernetes."):
         return True  # none of these sets a resource
-    definition = module.find_definition(parent.func)
+    definition = module.find_definition(call.func)
     if definition is None or not isinstance(definition.node, FUNCTIONS) or steps <= 0:
         return False
-    parameter = _get_parameter(definition.node, parent.args.index(node))
+    if keyword:
+        parameter = _find_parameter(definition.node, keyword.arg)
+    else:
+        parameter = _get_parameter(definition.node, call.args[:MOST_ARGUMENTS], node)
     if parameter is None:
         return False
     inner = _read_name(definition.module, definition.node, parameter, steps - 1)
@@ -131,9 +135,16 @@ def _pass_on(
     return inner.is_complete
 
 
-def _get_parameter(function: FunctionNode, position: int) -> str | None:
+def _find_parameter(function: FunctionNode, name: str | None) -> str | None:
+    parameters = [*function.args.args, *function.args.kwonlyargs]
+    return name if any(parameter.arg == name for parameter in parameters) else None
+
+
+def _get_parameter(function: FunctionNode, given: list[ast.expr], node: ast.Name) -> str | None:
     parameters = [*function.args.posonlyargs, *function.args.args]
-    return parameters[position].arg if position < len(parameters) else None
+    if node not in given[: len(parameters)]:
+        return None
+    return parameters[given.index(node)].arg
 
 
 COMPONENT_DECORATORS = ("kfp.dsl.component", "kfp.v2.dsl.component")

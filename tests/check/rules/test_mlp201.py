@@ -21,6 +21,8 @@ def list_reported(body: str, before: str = "") -> list[str]:
         "t = train()\nt.set_accelerator_limit(1)\nkubernetes.use_secret(t)\nother(x=t.output)",
         "for i in range(2):\n    (\n        train()\n        .set_accelerator_limit(1)\n    )",
         "t = train()\nretry(t)\nt.set_accelerator_limit(1)",
+        "t = train()\nretry(task=t)\nt.set_accelerator_limit(1)",
+        "t = train()\nkubernetes.add_pod_label(task=t, label_key='a')\nt.set_accelerator_limit(1)",
     ],
 )
 def test_a_number_without_a_type_is_reported(body):
@@ -42,6 +44,11 @@ def test_a_number_without_a_type_is_reported(body):
         "tasks[0].set_accelerator_limit(1)",
         "return train().set_accelerator_limit(1)",
         "t = train()\nwith_gpu(t)\nt.set_accelerator_limit(1)",
+        "t = train()\nwith_gpu(task=t)\nt.set_accelerator_limit(1)",
+        "t = train()\nwith_gpu(other=t)\nt.set_accelerator_limit(1)",
+        "t = train()\nwith_gpu(**t)\nt.set_accelerator_limit(1)",
+        "t = train()\nwith_gpu(*t)\nt.set_accelerator_limit(1)",
+        "t = train()\nt(1)\nt.set_accelerator_limit(1)",
     ],
 )
 def test_a_task_with_a_type_or_with_an_unknown_one_is_not_reported(body):

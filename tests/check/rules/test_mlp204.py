@@ -37,6 +37,7 @@ def list_rules(body: str, gpu: int = 1) -> list[str]:
         "rows = self.load()",
         "rows = load_from_disk('rows')['train'].map(tokenize)",
         "rows = load_from_disk('rows'); part = rows['train']; part.map(tokenize, batched=True)",
+        "rows = Dataset.from_list(self.rows); rows.map(tokenize)",
         "torchvision.datasets.CIFAR10('data', download=True)",
         "pd.read_csv('https://example.com/rows.csv')",
     ],

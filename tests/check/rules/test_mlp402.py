@@ -115,6 +115,17 @@ def test_a_pipeline_in_the_package_of_pipelines_is_seen(tmp_path):
     assert len(list(mlp402.check(module))) == 1
 
 
+def test_a_run_file_that_sets_caching_makes_it_uncertain(tmp_path):
+    run = "from steps.prepare import run\nrun.with_options(config_path='run.yaml')()\n"
+    write_files(tmp_path, {"pyproject.toml": "", "run.py": run, "steps/__init__.py": ""})
+    file = tmp_path / "steps" / "prepare.py"
+    assert list(mlp402.check(make_module(make(), file))) == []
+    said = make(decorator="@step(enable_cache=True)")
+    assert len(list(mlp402.check(make_module(said, file)))) == 1
+    (tmp_path / "run.py").write_text(run.replace("with_options(config_path='run.yaml')", ""))
+    assert len(list(mlp402.check(make_module(make(), file)))) == 1
+
+
 POLICY = "cache_policy=CachePolicy(source_dependencies=[scale])"
 
 

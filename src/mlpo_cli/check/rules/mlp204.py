@@ -78,6 +78,10 @@ class TrainFlow(FlowSpec):
 )
 
 DATASETS = ("datasets.load_dataset", "datasets.load.load_dataset")
+MADE = tuple(
+    f"datasets.Dataset.from_{kind}"
+    for kind in ("csv", "dict", "generator", "json", "list", "pandas", "parquet", "text")
+)
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")  # a name with no slash can be a format of files
 PANDAS = ("pandas.read_csv", "pandas.read_parquet", "pandas.read_json", "pandas.read_excel")
 URLS = ("http://", "https://", "s3://", "gs://", "hf://")
@@ -135,6 +139,6 @@ def _is_dataset(module: Module, node: ast.expr, steps: int = 10) -> bool:
         streams = get_argument(node, "streaming")
         if name in DATASETS:
             return streams is None or find_constant(module, streams) is False
-        return name in ("datasets.load_from_disk", "datasets.Dataset.from_pandas")
+        return name == "datasets.load_from_disk" or name in MADE
     found = find_assigned(module, node)
     return found is not None and steps > 0 and _is_dataset(found[0], found[1], steps - 1)

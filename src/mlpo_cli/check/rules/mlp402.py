@@ -22,7 +22,8 @@ RULE = Rule(
     Reports a step of ZenML that uses what functions of the project return, has no cache policy, and
     is certainly cached: it says `enable_cache=True`, a pipeline that calls it says so, or a
     pipeline in the same file calls it and nothing there turns caching off. Pipelines are looked for
-    in the same file and in the package `pipelines`. What is only logged does not count.
+    in the same file and in the package `pipelines`. What is only logged does not count, and a
+    `run.py` that starts pipelines with other options makes it uncertain.
     """,
     why="""
     ZenML's cache knows the code of the step and not that of the functions it calls. After they have
@@ -95,7 +96,8 @@ def check(module: Module) -> Iterator[Finding]:
     steps = {step.function: step for step in list_steps(module) if is_cached(module, step)}
     if not steps or is_set_later(module):
         return
-    cached = list_cached(module)
+    run = module.find_local("run", 0)  # of the project: it may start a pipeline in another way
+    cached = set() if run is not None and is_set_later(run) else list_cached(module)
     helpers = list_helpers(module, steps)
     for function, step in steps.items():
         found = helpers.get(function, {})

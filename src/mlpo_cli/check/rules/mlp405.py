@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mlpo_cli.check.images import list_images, parse_image
 from mlpo_cli.check.model import EVERY_SDK, Example, Finding, Rule, Severity
 from mlpo_cli.check.module import Module
 from mlpo_cli.check.spec import Spec
+from mlpo_cli.check.values import UNKNOWN
 
 RULE = Rule(
     id="MLP405",
@@ -15,9 +17,10 @@ RULE = Rule(
     severity=Severity.WARNING,
     sdks=EVERY_SDK,
     what="""
-    Reports an image with the tag `latest` or with no tag, which means the same: of a component, a
-    container, a task, a step or Docker settings, and in compiled pipelines. An image whose tag is
-    made elsewhere, for example of a variable, is not reported.
+    Reports an image with the tag `latest`, with one of its kinds such as `latest-gpu`, or with no
+    tag, which means `latest`: of a component, a container, a task, a step or Docker settings, and
+    in compiled pipelines. An image whose tag is made elsewhere, for example of a variable, is not
+    reported.
     """,
     why="""
     The name stays while the content changes: another run gets other code. KFP's cache compares the
@@ -81,6 +84,7 @@ pipelineInfo:
     advice="Name a version of the image: a tag that is never used again, or its digest.",
 )
 
+LATEST = re.compile(r"latest(?:-[a-z][a-z0-9]*)*|[a-z0-9]+-latest")  # not `latest-2026-11-02`
 PLACEHOLDERS = ("argostub/",)  # which KFP's compiler puts where no image is used
 
 
@@ -105,6 +109,7 @@ def describe(text: str) -> str:
     image = parse_image(text)
     if image is None or image.digest or text.startswith(PLACEHOLDERS):
         return ""
+    shown = text.replace(UNKNOWN, "...")
     if not image.tag:
-        return f"`{text}` has no tag, so that it means `latest`."
-    return f"`{text}` is another image after each push." if image.tag == "latest" else ""
+        return f"`{shown}` has no tag, so that it means `latest`."
+    return f"`{shown}` is another image after each push." if LATEST.fullmatch(image.tag) else ""
