@@ -54,6 +54,15 @@ def test_paths_that_cannot_be_checked_are_all_named(tmp_path):
     assert [problem.where for problem in refused.value.problems] == ["no.py", "x.txt"]
 
 
+def test_of_large_files_only_those_that_may_matter_are_said_to_be_left_out(tmp_path):
+    large = "# a manifest\n" * 50_000
+    write_files(tmp_path, {"crd.yaml": large, "a.yaml": f"{large}pipelineInfo: {{}}\n"})
+    configs = Configs({})
+    results = {path.name: result for path, result in check_files(list_files([], configs), configs)}
+    assert results["crd.yaml"].skipped == ""
+    assert "KiB" in results["a.yaml"].skipped
+
+
 def test_the_nearest_configuration_counts(tmp_path):
     write_files(
         tmp_path,

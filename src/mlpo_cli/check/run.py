@@ -17,6 +17,7 @@ from mlpo_cli.check.walk import Configs, name_file
 
 PARALLEL_BYTES = 1_000_000  # for less, starting processes takes longer than they save
 MOST_PROCESSES = 8
+MOST_SEARCHED = 16 * 1024 * 1024  # bytes of a file that is too large, for whether it matters
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,17 @@ def read_job(path: Path, target: Version) -> Job | Result:
     """Read a file, or return the result for one that is not checked further."""
     kind = find_kind(path.name) or "python"
     try:
-        check_size(path.stat().st_size, kind)
+        size = path.stat().st_size
+        check_size(size if size > MOST_SEARCHED else 0, kind)
         data = path.read_bytes()
+        if not is_relevant(data, kind):
+            return NOTHING
+        check_size(size, kind)
     except TooLargeError as error:
         return Result(skipped=str(error))
     except OSError as error:
         return Result(skipped=f"not readable: {error.strerror}")
-    return Job(path, name_file(path), kind, data, target) if is_relevant(data, kind) else NOTHING
+    return Job(path, name_file(path), kind, data, target)
 
 
 def check_job(job: Job, tree: Tree) -> Done:
