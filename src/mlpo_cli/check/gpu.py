@@ -40,7 +40,8 @@ def list_gpu_steps(module: Module) -> list[GpuStep]:
     A number that the code does not say is left out: it may be 0.
     """
     if "gpu steps" not in module.memory:
-        module.memory["gpu steps"] = [*_list_decorated(module), *_list_tasks(module)]
+        found = [*_list_decorated(module), *_list_configured(module), *_list_tasks(module)]
+        module.memory["gpu steps"] = found
     return module.memory["gpu steps"]  # type: ignore[no-any-return]
 
 
@@ -70,6 +71,26 @@ def _list_decorated(module: Module) -> Iterator[GpuStep]:
                 packages = tuple(_list_packages(module, calls, settings))
                 yield GpuStep(Definition(module, function), request, image, packages)
                 break
+
+
+def _list_configured(module: Module) -> Iterator[GpuStep]:
+    """Yield the steps of ZenML for which `step.with_options(settings=...)` asks for GPUs."""
+    for call, attribute in module.list_method_calls("with_options", "configure"):
+        definition = module.find_definition(attribute.value)
+        settings = _read_settings(module, call)
+        resources = settings.get("resources")
+        if definition is None or not isinstance(definition.node, FUNCTIONS):
+            continue
+        if resources is None or module.resolve(resources.func) not in RESOURCES:
+            continue
+        names = {name for name, _, _ in definition.module.list_decorators(definition.node)}
+        request = get_argument(resources, "gpu_count")
+        if request is not None and "zenml.step" in names and _is_positive(module, request):
+            image, packages = (
+                _find_image(module, {}, settings),
+                _list_packages(module, {}, settings),
+            )
+            yield GpuStep(definition, request, image, tuple(packages))
 
 
 def _read_settings(module: Module, call: ast.Call | None) -> dict[str, ast.Call]:

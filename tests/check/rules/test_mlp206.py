@@ -92,3 +92,24 @@ def training():
 )
 def test_the_index_and_the_image_of_a_task_are_read(index, rest, count):
     assert [f.rule for f in find(KFP.format(index=index, rest=rest))] == ["MLP206"] * count
+
+
+@pytest.mark.parametrize("verb", ["with_options", "configure"])
+@pytest.mark.parametrize(("count", "rules"), [(1, ["MLP206"]), (0, [])])
+def test_the_settings_that_a_pipeline_of_zenml_gives_its_step_are_read(verb, count, rules):
+    text = f"""\
+from zenml import pipeline, step
+from zenml.config import DockerSettings, ResourceSettings
+
+DOCKER = DockerSettings(parent_image="tensorflow/tensorflow:2.20.0")
+
+@step
+def train(rows: str) -> str:
+    return run_training(rows)
+
+@pipeline(enable_cache=False)
+def training():
+    resources = ResourceSettings(gpu_count={count})
+    train.{verb}(settings={{"docker": DOCKER, "resources": resources}})("")
+"""
+    assert [finding.rule for finding in find(text)] == rules
