@@ -48,6 +48,8 @@ def test_a_number_without_a_type_is_reported(body):
         "t = train()\nwith_gpu(other=t)\nt.set_accelerator_limit(1)",
         "t = train()\nwith_gpu(**t)\nt.set_accelerator_limit(1)",
         "t = train()\nwith_gpu(*t)\nt.set_accelerator_limit(1)",
+        "t = PipelineTask(spec)\nt.set_accelerator_limit(1)",
+        "pipeline_task.PipelineTask(spec).set_accelerator_limit(1)",
         "t = train()\nt(1)\nt.set_accelerator_limit(1)",
     ],
 )
