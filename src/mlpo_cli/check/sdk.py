@@ -87,6 +87,7 @@ _V2_KEYWORDS = frozenset({
     "base_image", "packages_to_install", "target_image", "install_kfp_package",
     "kfp_package_path", "pip_index_urls", "output_component_file",
 })  # fmt: skip
+_PARAMETERS = tuple(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "str"))
 _PACKAGES = {"metaflow": Sdk.METAFLOW, "zenml": Sdk.ZENML}
 
 
@@ -140,9 +141,15 @@ def _has_prefix(name: str, known: frozenset[str]) -> bool:
 
 
 def _has_v2_component(module: Module) -> bool:
-    """Whether `kfp.dsl.component` is called with an argument that it had not in v1."""
+    """Whether `kfp.dsl.component` is used as in v2.
+
+    That of v1 decorates what returns a `ContainerOp`, and is given nothing else.
+    """
+    for call, _ in module.list_calls("kfp.dsl.component"):
+        if not call.args or any(keyword.arg in _V2_KEYWORDS for keyword in call.keywords):
+            return True
     return any(
-        keyword.arg in _V2_KEYWORDS
-        for call, _ in module.list_calls("kfp.dsl.component")
-        for keyword in call.keywords
+        function.returns is not None and module.resolve(function.returns) in _PARAMETERS
+        for function in module.functions
+        if "kfp.dsl.component" in {name for name, _, _ in module.list_decorators(function)}
     )
