@@ -117,7 +117,7 @@ def describe(module: Module, call: ast.Call) -> str:
         text = find_text(module, call.args[0] if call.args else None) or ""
         return "pandas downloads data" if text.startswith(URLS) else ""
     if isinstance(call.func, ast.Attribute) and call.func.attr == "map" and call.args:
-        return "rows are changed one by one" if _is_dataset(module, call.func.value) else ""
+        return "rows are changed by `map`" if _is_dataset(module, call.func.value) else ""
     return ""
 
 
