@@ -13,7 +13,7 @@ from mlpo_cli.check.catalog import list_rules
 from mlpo_cli.check.engine import Result, check_data
 from mlpo_cli.check.fix import apply_fixes, choose_fixes
 
-LONGEST = 5.0  # seconds; one is the promise, and the machine of the tests may be busy
+LONGEST = 3.0  # seconds of CPU; one is the promise, and the machine of the tests may be slow
 KINDS = {"python": "x.py", "notebook": "x.ipynb", "spec": "x.yaml"}
 EXAMPLES = [example for rule in list_rules() for example in rule.examples]
 CODE = [example.bad for example in EXAMPLES if example.file.endswith(".py")]
@@ -38,12 +38,12 @@ TOKENS = st.sampled_from(
 
 
 def check_quickly(data: bytes, kind: str) -> Result:
-    """Check data, apply all fixes, and hold the time against the limit."""
-    start = time.perf_counter()
+    """Check data, apply all fixes, and compare the CPU time with the limit."""
+    start = time.process_time()
     result = check_data(data, KINDS[kind], kind)
     if result.source is not None:
         apply_fixes(result.source, choose_fixes(result.findings, with_unsafe=True))
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST
     return result
 
 
