@@ -72,6 +72,7 @@ format: $(READY) ## format the code
 bench: $(READY) ## run the benchmarks; no test depends on the results
 	@$(PY) benchmarks/startup.py
 	@$(PY) benchmarks/new.py
+	@$(PY) benchmarks/check.py
 	@$(PY) benchmarks/first_run.py
 	@$(PY) benchmarks/first_run.py --orchestrator kubeflow
 	@$(PY) benchmarks/second_run.py
