@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,14 @@ from scaffold import MakeRun as MakeProjectRun
 import mlpo_kit
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
-from mlpo_kit.execution.inprocess import run_pipeline
+from mlpo_kit.execution.inprocess import collect_inputs, run_pipeline
 from mlpo_kit.models.classification import measure_classes
 from mlpo_kit.notebook.drawing import draw_history
 from mlpo_kit.notebook.models import BATCH
+from mlpo_kit.runs.pipeline import Pipeline, Stage
+from mlpo_kit.runs.workspace import Run, Workspace
+from mlpo_kit.search.sweep import plan_sweep
+from mlpo_kit.search.trials import choose_trial, run_trial
 
 ROOT = Path(mlpo_kit.__file__).parents[1]
 
@@ -67,6 +74,66 @@ def test_a_run_is_opened_with_all_that_it_recorded(make_run: MakeRun, registry: 
         with pytest.raises(PipelineError) as caught:
             run.read(name)
         assert str(caught.value) == words
+
+
+def watch_training(run: Run, action: Callable[[], Any]) -> Run:
+    """The run, with an action after each of its epochs."""
+
+    def train(settings: Any, work: Workspace, **inputs: Any) -> Any:
+        return original(settings, work, **inputs, on_epoch=lambda _: action())
+
+    stage = run.pipeline["train"]
+    original = stage.load()
+    train.__module__ = stage.module  # its code counts in the key
+    stages: dict[str, Stage[Any]] = {**run.pipeline, "train": stage.running(train)}
+    pipeline = Pipeline(*stages.values(), package=run.pipeline.package, gate=run.pipeline.gate)
+    return replace(run, pipeline=pipeline)
+
+
+def test_a_run_that_trains_has_its_curves_so_far(make_run: MakeRun) -> None:
+    seen: list[tuple[str, list[float], int]] = []
+
+    def look() -> None:
+        run = mlpo_kit.open_run()
+        epochs = [epoch["epoch"] for epoch in run.history]
+        seen.append((run.status, epochs, run.draw_history().html.count("<svg")))
+        if len(epochs) == 3:
+            raise PipelineError("the training has a defect")
+
+    with pytest.raises(PipelineError, match="has a defect"):
+        run_pipeline(watch_training(make_run(train={"epochs": 5}), look), last="train")
+    assert seen == [("running", [1], 2), ("running", [1, 2], 2), ("running", [1, 2, 3], 2)]
+    failed = mlpo_kit.open_run()
+    assert (failed.status, len(failed.history), failed.trials) == ("failed", 3, {})
+    assert failed.history[0].keys() == {"epoch", "train_loss", "val_loss", "val_accuracy"}
+
+
+def test_each_trial_of_a_running_sweep_has_its_curves(make_run: MakeRun) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        run = mlpo_kit.open_run()
+        trials = run.trials.values()
+        seen.append((run.history, *((t.name, t.status, len(t.history)) for t in trials)))
+
+    run = watch_training(make_run(train={"epochs": 2}), look)
+    results = run_pipeline(run, last="preprocess")
+    space = {"space": {"train.learning_rate": [0.2, 0.004]}}
+    sweep, trials = plan_sweep(space, run.settings)
+    inputs = collect_inputs(run.pipeline["train"], results)
+    outcomes = [run_trial(run, trial, **inputs) for trial in trials]
+    first = ("train-1", "completed", 2)
+    assert seen == [
+        ([], ("train-1", "running", 1)),
+        ([], ("train-1", "running", 2)),
+        ([], first, ("train-2", "running", 1)),
+        ([], first, ("train-2", "running", 2)),
+    ]
+    choose_trial(run, sweep, trials, outcomes)
+    opened = mlpo_kit.open_run()
+    assert opened.history == opened.trials["train-2"].history
+    assert opened.trials["train-1"].settings["learning_rate"] == 0.2
+    assert opened.trials["train-1"].draw_history().html.count("<svg") == 2
 
 
 @pytest.mark.slow

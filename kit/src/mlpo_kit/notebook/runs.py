@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from mlpo_kit.errors import IntegrityError, PipelineError, suggest
 from mlpo_kit.notebook.drawing import Drawing, draw_history
 from mlpo_kit.runs.identify import find_run
 from mlpo_kit.runs.pipeline import load_pipeline
-from mlpo_kit.runs.records import Record, read_existing_records
+from mlpo_kit.runs.progress import list_epochs
+from mlpo_kit.runs.records import Record, read_existing_records, read_trials
 from mlpo_kit.runs.summary import find_metrics, find_status
 from mlpo_kit.store import Ref, Store, open_store
 from mlpo_kit.store.arrays import map_arrays
@@ -61,14 +62,24 @@ class OpenedRun:
     def history(self) -> list[dict[str, float]]:
         """The training, a dictionary per epoch: for `pandas.DataFrame(run.history)`.
 
-        Empty before the training has ended.
+        These are the epochs so far while it trains, and also if it was stopped or failed. Empty
+        before its first epoch, and during a sweep: see `trials`.
         """
         training = load_pipeline().training_stage
-        record = self._records.get(training)
-        if record is None or "history" not in record.outputs:
-            return []
-        epochs: list[dict[str, float]] = self.read(f"{training}.history")
-        return epochs
+        return self._read_history(training, self._records.get(training))
+
+    @property
+    def trials(self) -> dict[str, OpenedTrial]:
+        """The trials of a sweep that have started, by name: `run.trials["train-1"].history`."""
+        return {
+            trial.stage: OpenedTrial(
+                trial.stage,
+                trial.state,
+                dict(trial.settings),
+                self._read_history(trial.stage, trial),
+            )
+            for trial in read_trials(self._store, self.id)
+        }
 
     @property
     def report(self) -> str:
@@ -128,6 +139,15 @@ class OpenedRun:
             return None if record is None else record.values.get(output)
         return self._open(record.outputs[output], name)
 
+    def _read_history(self, stage: str, record: Record | None) -> list[dict[str, float]]:
+        """Read the history that a stage or trial returned; without one, its epochs so far."""
+        if record is None or "history" not in record.outputs:
+            return list_epochs(self._store, self.id, stage)
+        epochs: list[dict[str, float]] = _read_file(
+            self._open(record.outputs["history"], f"{stage}.history")
+        )
+        return epochs
+
     def _open(self, ref: Ref, name: str) -> Path:
         """Open a file of the run; raises PipelineError that says what brings it back."""
         try:
@@ -137,6 +157,20 @@ class OpenedRun:
                 f"the file {name} of run {self.id} is gone ({error}): `make run` writes it again; "
                 "retention deletes the files of old runs, and an imported run has no data"
             ) from None
+
+
+@dataclass(frozen=True)
+class OpenedTrial:
+    """One training of a sweep, with its own settings, as it is at this moment."""
+
+    name: str  # such as `train-1`
+    status: str  # running, completed, reused, failed ...
+    settings: Mapping[str, Any]  # of the training stage
+    history: Sequence[Mapping[str, float]] = field(repr=False)  # a dictionary per epoch so far
+
+    def draw_history(self) -> Drawing:
+        """Draw the curves of this training, one chart per metric; a notebook shows them."""
+        return draw_history(self.history)
 
 
 def _read_file(path: Path) -> Any:

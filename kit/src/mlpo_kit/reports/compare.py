@@ -20,7 +20,7 @@ from mlpo_kit.runs.comparison import Difference
 from mlpo_kit.runs.listing import format_seconds, format_time, shorten_ids
 from mlpo_kit.runs.overview import RunOverview
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
-from mlpo_kit.runs.progress import read_progress
+from mlpo_kit.runs.progress import list_epochs
 from mlpo_kit.runs.records import read_records
 from mlpo_kit.store import Store
 
@@ -73,9 +73,7 @@ def read_epochs(store: Store, pipeline: Pipeline, run_id: str) -> Epochs:
     stage = pipeline.training_stage
     results = RunResults(store, read_records(store, run_id))
     epochs = [line for line in results.read_lines(f"{stage}.history") if isinstance(line, dict)]
-    return epochs or [
-        {"epoch": epoch.number, **epoch.metrics} for epoch in read_progress(store, run_id, stage)
-    ]
+    return epochs or list_epochs(store, run_id, stage)
 
 
 def _make_row(row: Difference) -> dict[str, Any]:

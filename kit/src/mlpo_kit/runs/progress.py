@@ -54,6 +54,13 @@ def read_progress(store: Store, run_id: str, stage: str) -> list[Epoch]:
     return list(epochs.values())
 
 
+def list_epochs(store: Store, run_id: str, stage: str) -> list[dict[str, float]]:
+    """List the epochs so far of a stage, also while it trains: `epoch`, and each metric."""
+    return [
+        {"epoch": epoch.number, **epoch.metrics} for epoch in read_progress(store, run_id, stage)
+    ]
+
+
 def parse_epoch(document: Any, position: int, when: float) -> Epoch:
     """Parse a line about an epoch; raises TypeError or ValueError if it is none.
 
