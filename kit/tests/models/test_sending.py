@@ -20,6 +20,7 @@ from mlpo_kit.execution.tracking import locate_state, read_mark, read_state
 from mlpo_kit.models.sending import send_run
 from mlpo_kit.models.tracked import RUN, STAGE
 from mlpo_kit.models.tracking import connect, ensure_experiment, find_runs, open_run
+from mlpo_kit.runs.pipeline import OTHER_FILES
 from mlpo_kit.runs.records import locate_record, read_record, write_record
 from mlpo_kit.runs.start import Start, locate_start
 from mlpo_kit.runs.workspace import Run, Workspace
@@ -200,6 +201,10 @@ def test_each_trial_is_an_mlflow_run_inside_that_of_the_sweep(make_run: MakeRun)
     assert found["train-1"].data.params["train.learning_rate"] == "0.1"
     assert "has a defect" in found["train-2"].data.tags["mlpo.reason"]
     assert found["train-3"].data.metrics["train.val_loss"] > 0
+
+    written = {path.name for path in (run.settings.local_root / "runs" / "1").iterdir()}
+    own = {name for name in written if any(stage in name for stage in run.pipeline)}
+    assert written - own <= {*OTHER_FILES.values()}  # no stage can be named like one of these
 
 
 def test_a_killed_run_is_closed_from_its_record_with_its_epochs(

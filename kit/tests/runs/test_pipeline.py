@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 
 from mlpo_kit import Gate, Pipeline, PipelineError, Ref, Stage, load_pipeline
 from mlpo_kit.config import Project
+from mlpo_kit.execution.tracking import locate_state
+from mlpo_kit.retention.marks import locate_mark
+from mlpo_kit.runs.imports import locate_import
+from mlpo_kit.runs.pipeline import OTHER_FILES
+from mlpo_kit.runs.records import locate_sweep
+from mlpo_kit.runs.start import locate_start
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,22 @@ def test_all_inconsistencies_are_reported_at_once() -> None:
         "gate: there is no earlier stage 'trian'; did you mean train?",
         "training_stage: there is no stage 'tarin'; did you mean train?",
     ]
+
+
+@pytest.mark.parametrize(("name", "file"), OTHER_FILES.items())
+def test_a_stage_that_would_overwrite_a_file_of_its_run_is_refused(name: str, file: str) -> None:
+    assert fail(Stage("train", Made), Stage(name, Made)) == [
+        f"{name}: a run has a file {file} of its own, which a stage of this name would overwrite: "
+        f"rename it, as in {name}_model"
+    ]
+
+
+def test_no_stage_can_have_the_name_of_a_file_of_its_run() -> None:
+    keys = [locate_start("1"), locate_sweep("1"), locate_import("1"), locate_mark("1")]
+    files = {key.removeprefix("runs/1/") for key in (*keys, locate_state("1"))}
+    assert files <= {*OTHER_FILES.values()}
+    others = ("runs", "latest", "snapshots", "progress")  # which are no files of a run's folder
+    Pipeline(Stage("train", Made), *(Stage(name, Made) for name in others), package="p")
 
 
 def test_a_misspelled_stage_gets_a_suggestion(toy: Project) -> None:

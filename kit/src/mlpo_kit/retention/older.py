@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from mlpo_kit.runs.pipeline import OTHER_FILES
 from mlpo_kit.runs.records import is_of_older_project
 from mlpo_kit.store import Ref, Store
 
 # Files of a run beside its records.
-NOTES = {"sweep.json", "run.json", "tracking.json", "import.json", ".tracking.settings.json"}
+NOTES = {*OTHER_FILES.values(), ".tracking.settings.json"}
 
 
 def has_older_records(store: Store, run_id: str, keys: Collection[str], readable: set[str]) -> bool:

@@ -16,6 +16,17 @@ from mlpo_kit.store.base import Ref
 
 R = TypeVar("R")
 
+# Files in a run's folder that no stage wrote, by the name of the stage whose record, lock or folder
+# would be the same file.
+OTHER_FILES = {
+    "run": "run.json",
+    "sweep": "sweep.json",
+    "import": "import.json",
+    "tracking": "tracking.json",
+    "sending": ".sending.lock",
+    "keep": "keep",
+}
+
 
 class Stage(Generic[R]):
     """A stage: the function `<name>` in `<package>/stages/<name>.py`.
@@ -185,6 +196,11 @@ class Pipeline(Mapping[str, Stage[Any]]):
         for stage in stages:
             if stage.name in earlier:
                 yield f"{stage.name}: there are two stages of this name"
+            if stage.name in OTHER_FILES:
+                yield (
+                    f"{stage.name}: a run has a file {OTHER_FILES[stage.name]} of its own, which a "
+                    f"stage of this name would overwrite: rename it, as in {stage.name}_model"
+                )
             if not is_dataclass(stage.result):
                 yield f"{stage.name}: its result is not a dataclass: {stage.result!r}"
             for name, source in stage.inputs.items():
