@@ -24,6 +24,7 @@ from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config import Project
 from mlpo_kit.execution import tracking
 from mlpo_kit.execution.inprocess import run_pipeline
+from mlpo_kit.models import following, sending
 from mlpo_kit.models.tracking import connect, ensure_experiment, find_runs
 from mlpo_kit.runs.workspace import Run
 
@@ -140,6 +141,46 @@ def test_nothing_is_tracked_if_it_is_switched_off(
     assert tracking.finish_tracking(run.settings, "1") is None
     assert not list((run.settings.local_root / "runs" / "1").glob(".tracking*"))
     assert tracked("1") is None
+
+
+@pytest.mark.usefixtures("tracked")
+def test_the_log_of_the_commands_that_send_what_is_left_stays_small(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    tracking.write_mark(run.store, "1")
+    log = run.settings.local_root / tracking.UNSENT / ".tracking.log"
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    log.write_bytes(b"an error\n")
+    tracking.send_in_background(run.settings)
+    assert log.read_bytes() == b"an error\n"
+    log.write_bytes(b"x" * (tracking.LOG_BYTES + 1))
+    tracking.send_in_background(run.settings)
+    assert log.read_bytes() == b""
+
+
+def test_a_server_that_is_away_for_days_is_logged_once(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = []
+
+    def fail(*_: Any) -> None:
+        tries.append(1)
+        raise ConnectionError("no answer")
+
+    def look(*_: Any) -> following.Look:
+        return following.Look(len(tries), ("train",), has_ended=len(tries) > 3, exists=True)
+
+    monkeypatch.setattr(sending, "send_run", fail)
+    monkeypatch.setattr(following, "look_at", look)
+    monkeypatch.setattr(following, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(following, "POLL_SECONDS", 0)
+    run = make_run()
+    tracking.write_mark(run.store, "1")
+    following.follow_run(run.settings, "1", None)
+    assert len(tries) > 3
+    assert caplog.text.count("run 1 could not be sent") == 1
+    assert "no answer" in tracking.read_state(run.store, "1")["problem"]
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,10 @@ def stores(draw, status=states):
     written = {f"checkpoints/{n}": NOW - draw(ages) * DAY for n in range(draw(st.integers(0, 2)))}
     kept = {key: NOW - draw(ages) * DAY for key in draw(st.sets(snapshots)) if key}
     older = [OlderRun("older", draw(st.integers(0, 9)) * GIB, 0)] if draw(st.booleans()) else []
-    return Facts(runs, versions, entries, written, dict.fromkeys(written, GIB), kept, older)
+    marks = draw(st.sets(st.sampled_from([*ids, "gone", "older"])))
+    unsent = {run_id: NOW - draw(ages) * DAY for run_id in sorted(marks)}
+    sizes = dict.fromkeys(written, GIB)
+    return Facts(runs, versions, entries, written, sizes, kept, unsent, older)
 
 
 policies = st.builds(
@@ -169,6 +172,8 @@ def after(facts, plan):
             key: size for key, size in facts.checkpoint_sizes.items() if key not in plan.checkpoints
         },
         snapshots={k: t for k, t in facts.snapshots.items() if k not in plan.snapshots},
+        unsent={k: t for k, t in facts.unsent.items() if k not in plan.unsent},
+        older=facts.older,
     )
 
 
@@ -224,6 +229,21 @@ def test_snapshots_stay_as_long_as_the_records_of_their_runs(facts, policy):
     assert not set(plan.snapshots) & left
     old = {key for key, written in facts.snapshots.items() if written < NOW - DAY / 24}
     assert set(plan.snapshots) == old - left
+
+
+@pytest.mark.slow
+@EXAMPLES
+@given(stores(), policies)
+def test_what_was_not_sent_can_be_sent_as_long_as_its_run_has_records(facts, policy):
+    plan = make_plan(facts, policy)
+    vanished = {run.run_id for run in plan.runs if run.vanishes}
+    ids = {run.id for run in (*facts.runs, *facts.older)}
+    young = {key for key, written in facts.unsent.items() if written >= NOW - DAY / 24}
+    assert set(plan.unsent) == facts.unsent.keys() - (ids | young) | (
+        facts.unsent.keys() & vanished
+    )
+    told = {run.run_id for run in plan.runs if "not all of it was sent" in run.reason}
+    assert told == facts.unsent.keys() & vanished
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from mlpo_kit.config.project import Project
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.execution.tracking import UNSENT, list_unsent, write_mark
 from mlpo_kit.models import deletion
 from mlpo_kit.models.deletion import delete_tracked_runs
 from mlpo_kit.models.tracking import connect
@@ -26,7 +27,8 @@ from mlpo_kit.models.ui_environment import FOLDER, install_ui
 from mlpo_kit.models.ui_server import serving_ui
 from mlpo_kit.retention.inventory import gather_facts
 from mlpo_kit.retention.marks import read_tombstones
-from mlpo_kit.retention.prune import _delete_snapshots, apply_plan, plan_prune
+from mlpo_kit.retention.prune import _delete_snapshots, apply_plan, may_drop, plan_prune
+from mlpo_kit.retention.view import summarize_plan, to_document
 from mlpo_kit.runs.workspace import Run
 from mlpo_kit.store.files import write_json
 
@@ -182,6 +184,30 @@ def test_snapshots_are_deleted_with_the_last_run_that_names_them(make_run: MakeR
     os.utime(folder / "young.zip", (time.time() - HOUR - 60,) * 2)
     prune(run)
     assert {path.stem for path in folder.iterdir()} == {"shared"}
+
+
+def test_what_was_not_sent_is_told_and_goes_with_its_run(make_run: MakeRun) -> None:
+    run = make_run()
+    for run_id in ("old", "marked", "gone", "young"):
+        write_mark(run.store, run_id)
+    for run_id in ("old", "marked"):
+        add_old_run(run, run_id)
+    (run.settings.local_root / "runs" / "marked" / "keep").touch()
+    folder = run.settings.local_root / UNSENT
+    make_old(*(folder / f"{run_id}.json" for run_id in ("old", "marked", "gone")))
+    plan = plan_prune(run.settings, lambda _: ())
+    reasons = {verdict.run_id: verdict.reason for verdict in plan.runs}
+    assert reasons == {
+        "old": "has no readable record; not all of it was sent to MLflow",
+        "marked": "marked keep",
+    }
+    assert "2 runs not fully sent to MLflow" in summarize_plan(plan, is_applied=False)
+    assert to_document(plan, is_applied=False)["unsent"] == ["gone", "old"]
+    assert list_unsent(run.store) == ["gone", "marked", "old", "young"]
+    assert may_drop(run.settings)
+    assert prune(run).unsent == ("gone", "old")
+    assert list_unsent(run.store) == ["marked", "young"]
+    assert not may_drop(run.settings)
 
 
 def test_a_run_that_is_starting_keeps_its_files(make_run: MakeRun) -> None:

@@ -33,6 +33,7 @@ from mlpo_kit.store.files import write_json
 VARIABLE = "MLPO_KIT_TRACKING"  # `off`: no process is started, and nothing is marked
 UNSENT = "registry/unsent"  # the marks of runs that are not completely in MLflow
 PATIENCE = 15.0  # seconds to wait for the process after a run
+LOG_BYTES = 1_000_000  # after which the log of the process begins anew
 STARTUP = 3.0  # seconds after which a process that was started must have its lock
 
 log = logging.getLogger(__name__)
@@ -107,10 +108,15 @@ def list_unsent(store: Store) -> list[str]:
     return [name.removesuffix(".json") for name in store.children(UNSENT)]
 
 
+def locate_unsent(run_id: str) -> str:
+    """Return the key of the mark of a run that is not completely in MLflow."""
+    return f"{UNSENT}/{run_id}.json"
+
+
 def read_mark(store: Store, run_id: str) -> Mark | None:
     """Read the mark of a run; None if everything was sent."""
     try:
-        return Mark(**store.read_json(_locate_mark(run_id)))
+        return Mark(**store.read_json(locate_unsent(run_id)))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):  # damaged
@@ -119,7 +125,7 @@ def read_mark(store: Store, run_id: str) -> Mark | None:
 
 def write_mark(store: Store, run_id: str, is_over: bool = False) -> None:
     """Mark a run as not completely in MLflow."""
-    store.write_json(_locate_mark(run_id), asdict(Mark(time.time(), is_over)))
+    store.write_json(locate_unsent(run_id), asdict(Mark(time.time(), is_over)))
 
 
 def clear_mark(store: Store, run_id: str, mark: Mark) -> bool:
@@ -127,7 +133,7 @@ def clear_mark(store: Store, run_id: str, mark: Mark) -> bool:
     with store.guard():
         if read_mark(store, run_id) not in (mark, None):
             return False
-        store.delete([_locate_mark(run_id)])
+        store.delete([locate_unsent(run_id)])
         return True
 
 
@@ -162,10 +168,6 @@ def read_state(store: Store, run_id: str) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _locate_mark(run_id: str) -> str:
-    return f"{UNSENT}/{run_id}.json"
-
-
 def _follow_in_background(settings: Any, store: Store, run_id: str) -> None:
     if not is_followed(store, run_id):
         folder = store.machine_path(f"runs/{run_id}")
@@ -183,7 +185,9 @@ def _start_process(settings: Any, folder: Path, arguments: Sequence[str]) -> Non
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # what this process can import
     }
     command = [sys.executable, "-m", "mlpo_kit.cli", "track", "--settings", str(document)]
-    with (folder / ".tracking.log").open("ab") as output:
+    path = folder / ".tracking.log"
+    is_long = path.exists() and path.stat().st_size > LOG_BYTES
+    with path.open("wb" if is_long else "ab") as output:
         process = subprocess.Popen(
             [*command, *arguments],
             cwd=root,

@@ -67,7 +67,7 @@ def _follow(settings: BaseSettings, store: Store, run_id: str, make_report: Any)
     from mlpo_kit.models.sending import explain_problem, note_problem, send_run  # imports MLflow
 
     sent, next_try, quiet_since, next_copy = None, 0.0, time.monotonic(), time.monotonic()
-    mark = read_mark(store, run_id)
+    mark, problem = read_mark(store, run_id), ""
     while mark is not None:
         look, now = look_at(store, run_id), time.monotonic()
         if not look.exists:
@@ -83,8 +83,11 @@ def _follow(settings: BaseSettings, store: Store, run_id: str, make_report: Any)
                 if result is not None and result.is_closed and clear_mark(store, run_id, mark):
                     return mark
             except Exception as error:
-                log.exception("run %s could not be sent", run_id)
-                note_problem(store, run_id, explain_problem(error, settings))
+                words = explain_problem(error, settings)
+                if words != problem:  # each try may fail for days
+                    log.exception("run %s could not be sent", run_id)
+                problem = words
+                note_problem(store, run_id, problem)
                 next_try, failed = time.monotonic() + RETRY_SECONDS, True
         if now >= next_copy:
             for stage in look.running:

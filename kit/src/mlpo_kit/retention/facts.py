@@ -69,6 +69,8 @@ class Facts:
     checkpoints: Mapping[str, float] = field(default_factory=dict)  # last write, by folder
     checkpoint_sizes: Mapping[str, int] = field(default_factory=dict)
     snapshots: Mapping[str, float] = field(default_factory=dict)  # last write, by key
+    # When the mark was written that a run is not completely in MLflow, by the run's id.
+    unsent: Mapping[str, float] = field(default_factory=dict)
     older: Sequence[OlderRun] = ()
 
 
@@ -99,6 +101,7 @@ class Plan:
     problems: tuple[str, ...]
     older: tuple[OlderRun, ...] = ()
     snapshots: tuple[str, ...] = ()  # keys of the snapshots to delete
+    unsent: tuple[str, ...] = ()  # ids of the runs that are not sent to MLflow any more
 
     @property
     def newly_pruned(self) -> tuple[str, ...]:
@@ -119,5 +122,5 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         has_runs, has_marks = self.newly_pruned or self.losing_files, self.versions or self.restored
-        has_files = self.entries or self.checkpoints or self.snapshots
+        has_files = self.entries or self.checkpoints or self.snapshots or self.unsent
         return not (has_runs or has_marks or has_files)

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from mlpo_kit.caching.entries import SCHEMA_VERSION, read_entries
+from mlpo_kit.execution.tracking import UNSENT
 from mlpo_kit.retention.facts import EntryFacts, Facts, OlderRun, Place, RunFacts
 from mlpo_kit.retention.marks import Tombstones, locate_mark, read_tombstones
 from mlpo_kit.retention.older import are_older_checkpoints, find_named_runs, has_older_records
@@ -23,7 +25,7 @@ SNAPSHOTS = "snapshots"
 
 
 def gather_facts(store: Store) -> Facts:
-    """Gather the facts about the store's runs, cache entries, checkpoints and snapshots.
+    """Gather the facts about the store's runs, cache entries, checkpoints, snapshots and marks.
 
     Runs of older projects are listed separately. The registry is not read: `gather_versions` does
     that.
@@ -51,6 +53,7 @@ def gather_facts(store: Store) -> Facts:
         checkpoints=written,
         checkpoint_sizes=sizes,
         snapshots=snapshots,
+        unsent={PurePosixPath(item.key).stem: item.modified for item in store.files(UNSENT)},
         older=[_describe_older(run_id, by_run[run_id]) for run_id in sorted(older)],
     )
 

@@ -5,7 +5,8 @@ of other runs; a registered version reaches the place of its weights. A place st
 kept run or a held version reaches it.
 
 The records of a run and its tracked run stay as long as one of its places, or a version with
-weights that names it. A snapshot stays as long as the records of a run that started from it.
+weights that names it. A snapshot stays as long as the records of a run that started from it, and
+what was not sent to MLflow yet can be sent as long as the records of its run stay.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ def make_plan(
         for version in facts.versions
         if version in held or (version.whole and version.place not in gone)
     }
-    verdicts = [_make_verdict(run, decisions[run.id], needed, named) for run in facts.runs]
+    verdicts = [
+        _make_verdict(run, decisions[run.id], needed, named, run.id in facts.unsent)
+        for run in facts.runs
+    ]
     return Plan(
         runs=tuple(verdicts),
         entries=tuple(
@@ -91,6 +95,7 @@ def make_plan(
         problems=(*_find_lost_weights(held), *problems),
         older=tuple(facts.older),
         snapshots=tuple(_find_unneeded_snapshots(facts, verdicts, now)),
+        unsent=tuple(_find_unsendable(facts, verdicts, now)),
     )
 
 
@@ -225,11 +230,16 @@ def _find_unneeded(
 
 
 def _make_verdict(
-    run: RunFacts, decision: _Decision, needed: Counter[Place], named: Collection[str]
+    run: RunFacts,
+    decision: _Decision,
+    needed: Counter[Place],
+    named: Collection[str],
+    is_unsent: bool,
 ) -> Verdict:
     """State the decision about a run, and which of its own places are deleted.
 
-    `named` are the runs that versions with weights name.
+    `named` are the runs that versions with weights name. `is_unsent` is whether the run is not
+    completely in MLflow.
     """
     kept = decision.kept
     gone = () if kept else tuple(stage for stage in run.sizes if not needed[run.id, stage])
@@ -237,6 +247,8 @@ def _make_verdict(
     rest = ""
     if not kept and (left or run.id in named):
         rest = "; the rest is still in use" if left else "; a version names it"
+    elif not kept and is_unsent:
+        rest = "; not all of it was sent to MLflow"
     return Verdict(
         run_id=run.id,
         status=run.status,
@@ -258,6 +270,18 @@ def _find_unneeded_snapshots(facts: Facts, verdicts: Sequence[Verdict], now: flo
         key
         for key, modified in facts.snapshots.items()
         if key not in named and modified < now - YOUNG
+    )
+
+
+def _find_unsendable(facts: Facts, verdicts: Sequence[Verdict], now: float) -> list[str]:
+    """Find the marked runs whose records are deleted, or gone; without those just marked."""
+    staying = {verdict.run_id for verdict in verdicts if not verdict.vanishes}
+    vanishing = {verdict.run_id for verdict in verdicts if verdict.vanishes}
+    others = {run.id for run in facts.older} | staying
+    return sorted(
+        run_id
+        for run_id, written in facts.unsent.items()
+        if run_id in vanishing or (run_id not in others and written < now - YOUNG)
     )
 
 

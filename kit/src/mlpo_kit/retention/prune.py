@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlpo_kit.config.settings import BaseSettings
+from mlpo_kit.execution.tracking import locate_unsent
 from mlpo_kit.retention.facts import Facts, Place, Plan
 from mlpo_kit.retention.inventory import find_snapshot, gather_facts
 from mlpo_kit.retention.marks import locate_tombstone, read_tombstones
@@ -162,7 +163,7 @@ def _write_tombstones(store: Store, plan: Plan) -> list[str]:
 
 
 def _clean_up(store: Store, plan: Plan, forgotten: list[str]) -> None:
-    """Delete the records of runs of which nothing else is left, and last their tombstones.
+    """Delete the records of runs of which nothing else is left, then their tombstones and marks.
 
     Notes in the other tombstones which runs the orchestrator has deleted (`forgotten`).
     """
@@ -176,6 +177,8 @@ def _clean_up(store: Store, plan: Plan, forgotten: list[str]) -> None:
             if run_id in forgotten and run_id not in vanished:
                 store.write_json(locate_tombstone(run_id), {**tombstone, "forgotten": True})
         store.delete(locate_tombstone(run_id) for run_id in vanished)
+        known = store.children("runs") if plan.unsent else []
+        store.delete(locate_unsent(run_id) for run_id in plan.unsent if run_id not in known)
 
 
 def _find_candidates(settings: BaseSettings, store: Store) -> set[str]:
@@ -183,5 +186,5 @@ def _find_candidates(settings: BaseSettings, store: Store) -> set[str]:
     plan = _decide(settings, gather_facts(store))
     places = {"/".join(place) for place in plan.places}
     vanishing = {run.run_id for run in plan.runs if run.vanishes}
-    files = {*plan.entries, *plan.checkpoints, *plan.snapshots}
+    files = {*plan.entries, *plan.checkpoints, *plan.snapshots, *map(locate_unsent, plan.unsent)}
     return places | vanishing | files | {*plan.newly_pruned}

@@ -25,6 +25,7 @@ def to_document(plan: Plan, is_applied: bool) -> dict[str, Any]:
         "versions": [{"model": v.model, "version": v.number} for v in plan.versions],
         "checkpoints": list(plan.checkpoints),
         "snapshots": list(plan.snapshots),
+        "unsent": list(plan.unsent),
         "freed": sum(run.freed for run in plan.runs),
         "problems": list(plan.problems),
         "older": [{**asdict(run), "reason": OLDER} for run in plan.older],
@@ -66,6 +67,7 @@ def summarize_plan(plan: Plan, is_applied: bool) -> str:
         _count(len(plan.entries), "cache entry", "cache entries"),
         _count(len(plan.checkpoints), "checkpoint"),
         _count(len(plan.snapshots), "snapshot"),
+        _count(len(plan.unsent), "run not fully sent to MLflow", "runs not fully sent to MLflow"),
         f"the weights of {', '.join(weights)} (their entries stay)" if weights else "",
     ]
     what = ", ".join(filter(None, counts)) or "nothing"
