@@ -24,7 +24,7 @@ State = Literal[
     "refused",  # by the gate: an outcome, not an error
     "preempted",  # stopped by its machine; it may resume
     "stopped",  # by a budget, a deadline or a watchdog
-    "interrupted",  # by a person
+    "interrupted",  # by Ctrl-C, or by a signal whose sender gave no reason
     "out of memory",
     "killed",
     "failed",

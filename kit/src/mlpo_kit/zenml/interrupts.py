@@ -2,6 +2,9 @@
 
 ZenML 0.98 tries a step again that an interrupt has ended, as often as its retries say. Only its own
 error for a stopped run ends the run.
+
+A kill (signal 9) of a step ends this very process. Unlike with Metaflow and KFP, no other process
+is left that could record the signal, so the record says that it ended without reporting an error.
 """
 
 from __future__ import annotations
