@@ -8,6 +8,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import kubernetes
@@ -17,6 +19,7 @@ from kfp_kubernetes import FakeKubernetes, serve_kubernetes
 from kfp_project import KIT, KUBEFLOW
 from kubernetes import client
 from scaffold import Inputs, prepare_inputs
+from stopping import find_processes
 
 from mlpo_kit.config.project import Project
 from mlpo_kit.config.settings import load_settings
@@ -215,6 +218,44 @@ def test_the_error_of_a_process_is_that_of_the_task(
 ) -> None:
     with pytest.raises(PipelineError, match=r"TrainJob failed: .*the training has a defect"):
         train(prepare(make_run("2", train={"nodes": 2, "fail": True})))
+    assert cluster.jobs == {}
+
+
+def list_trained(root: Path) -> list[int]:
+    """List the processes that train, which torchrun starts with `python -u`."""
+    found = []
+    for number in find_processes(root):
+        with suppress(FileNotFoundError):
+            command = Path(f"/proc/{number}/cmdline").read_bytes()
+            found += [number] if b"\0-u\0-m\0mlpo_kit.training.worker\0" in command else []
+    return found
+
+
+@pytest.mark.full
+def test_a_process_that_is_killed_is_named_with_its_signal(
+    cluster: FakeKubernetes, make_run: MakeRun, toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "find_limit", lambda _: 60)
+    victims: list[int] = []
+
+    def kill_one() -> None:
+        while len(victims) < 2:  # both machines train
+            time.sleep(0.2)
+            victims[:] = list_trained(toy.root)
+        time.sleep(1)
+        os.kill(victims[0], signal.SIGKILL)
+
+    slow = make_run("Run_1", train={"nodes": 2, "sleep_seconds": 600})
+    prepared = prepare(slow)
+    threading.Thread(target=kill_one, daemon=True).start()
+    try:
+        words = r"the TrainJob failed: process [01] was killed by signal 9 \(SIGKILL\)$"
+        with pytest.raises(PipelineError, match=words):
+            train(prepared)
+    finally:
+        for process in set(find_processes(toy.root)) - {os.getpid()}:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
     assert cluster.jobs == {}
 
 

@@ -32,7 +32,8 @@ def render_trainjob(settings: Any, cluster: KubeflowCluster) -> Manifest:
     name = load_pipeline().training_stage
     train, requested = getattr(settings, name), settings.resources.get(name, Resources())
     timeout = math.ceil(train.timeout_seconds)
-    torchrun = ["python", "-m", "torch.distributed.run", f"--rdzv-conf=timeout={timeout}"]
+    # It names a process that was killed, and otherwise does what torch.distributed.run does.
+    torchrun = ["python", "-m", "mlpo_kit.training.torchrun", f"--rdzv-conf=timeout={timeout}"]
     threads = {"name": "OMP_NUM_THREADS", "value": str(train.threads)}  # of each process
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
