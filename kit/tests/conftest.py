@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from s3 import serve_bucket
 
 from mlpo_kit.config.documents import merge
 from mlpo_kit.config.project import Project
@@ -127,3 +128,13 @@ def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry(toy: Project, registry_template: Path) -> Path:
     """The small project's registry, still empty: for tests in which runs get that far."""
     return Path(shutil.copytree(registry_template, toy.root / "registry"))
+
+
+@pytest.fixture
+def s3_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a bucket on a real S3 server."""
+    (tmp_path / "server").mkdir()
+    with serve_bucket(tmp_path / "server", "models") as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield "s3://models/team/project"

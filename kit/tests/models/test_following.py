@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import requests
 from conftest import MakeRun
+from editing import use_copy
 
 import mlpo_kit
 from mlpo_kit.cli.__main__ import main
@@ -26,6 +27,9 @@ from mlpo_kit.execution import tracking
 from mlpo_kit.execution.inprocess import run_pipeline
 from mlpo_kit.models import following, sending
 from mlpo_kit.models.tracking import connect, ensure_experiment, find_runs
+from mlpo_kit.runs.progress import read_progress
+from mlpo_kit.runs.snapshot import list_members, read_snapshot
+from mlpo_kit.runs.start import read_start
 from mlpo_kit.runs.workspace import Run
 
 pytestmark = pytest.mark.slow
@@ -115,6 +119,37 @@ def test_what_a_machine_left_that_died_is_sent_by_the_next_command(
         tracking.write_mark(store, "1", is_over=True)
     assert main(["report"]) == 0
     wait_until(lambda: not tracking.list_unsent(store), "the command sends it")
+
+
+@pytest.mark.full
+def test_a_run_in_a_bucket_is_tracked_and_its_sources_are_kept(
+    s3_url: str,
+    toy: Project,
+    make_run: MakeRun,
+    tracked: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = make_run(storage_root=s3_url)
+    with monkeypatch.context() as patch:
+        copy = use_copy(patch, toy)
+        run_pipeline(run)
+        assert tracking.finish_tracking(run.settings, "1") is None
+    found = tracked("1")
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics["val_loss"] > 0
+    assert tracking.list_unsent(run.store) == []
+    assert not (toy.root / "runs").exists()
+
+    start = read_start(run.store, "1")
+    assert start is not None
+    assert start.snapshot is not None
+    assert found.data.tags["mlpo.snapshot"] == start.snapshot
+    assert run.store.children("snapshots") == [f"{start.snapshot}.zip"]
+    members = list_members(read_snapshot(run.store, start.snapshot).archive)
+    assert {member.name for member in members} >= {"src/toy/pipeline.py", "pipeline/flow.py"}
+    assert all((copy / member.name).read_bytes() == member.content for member in members)
+    assert [epoch.number for epoch in read_progress(run.store, "1", "train")] == [1, 2, 3]
+    assert run.store.read("runs/1/train/progress.jsonl")
 
 
 def test_a_tracker_that_does_not_start_fails_no_run(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MakeRun
-from s3 import serve_bucket
 
 from mlpo_kit.config.project import Project
 from mlpo_kit.execution.inprocess import run_pipeline
@@ -28,16 +26,6 @@ STRICT = {
 def memory_url(tmp_path: Path) -> str:
     """The URL of a bucket in memory, which needs no server."""
     return f"memory://{tmp_path.name}/bucket"
-
-
-@pytest.fixture
-def s3_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a bucket on a real S3 server."""
-    (tmp_path / "server").mkdir()
-    with serve_bucket(tmp_path / "server", "models") as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield "s3://models/team/project"
 
 
 @pytest.fixture(params=["memory_url", pytest.param("s3_url", marks=pytest.mark.slow)])
