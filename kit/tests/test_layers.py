@@ -27,6 +27,7 @@ LAYERS = (
     "notebook",
     "handover",
     "cluster",
+    "consistency",
     "testing",
     "adapters",
     "cli",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
 class PipelineError(Exception):
     """The pipeline stopped; the message tells a person what is wrong and how to fix it."""
+
+    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
+        """Keep the message, and the `problems` that it lists below a heading, if it does."""
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
 
 
 class IntegrityError(PipelineError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import inprocess_adapter
 import pytest
+from conftest import forget_toy
 
 from mlpo_kit.cli.__main__ import main
 from mlpo_kit.config.project import Project
@@ -255,7 +257,7 @@ def test_verbs_with_an_answer_print_one_document(
     assert read(call("rollback", "--json"))["champion"]["number"] == 1
     assert "has no champion before version 1" in call("rollback")[2]
     assert read(call("check", "--json")) == {"schema_version": 1, "problems": []}
-    assert call("check")[1] == "the pipeline file matches PIPELINE\n"
+    assert call("check")[1] == "the pipeline file, settings, cluster and locks match\n"
     image = read(call("image", "--name", "--json"))["image"]
     assert image.startswith("registry.example.org/team/toy:")
 
@@ -265,7 +267,59 @@ def test_check_lists_the_differences(call: Call) -> None:
     assert read(call("check", "--json"), code=1)["problems"] == ["train takes other inputs"]
     code, out, err = call("check")
     assert (code, out) == (1, "")
-    assert "the pipeline file does not match PIPELINE:\n  train takes other inputs\n" in err
+    assert err == "error: the parts of this project do not match:\n  train takes other inputs\n"
+
+
+def test_check_lists_the_problems_of_all_parts_in_one_pass(call: Call, toy: Project) -> None:
+    inprocess_adapter.PROBLEMS.append("train takes other inputs")
+    (toy.configs / "gpu.yaml").write_text("train: {epoch: 1}\n")
+    shutil.copytree(render_to(toy, call), toy.root / "deploy" / "manifests")
+    description = toy.root / "deploy" / "cluster.yaml"
+    description.write_text(description.read_text() + "replicas: 3\nqeue: a\n")
+    (toy.root / "requirements.lock").write_text("")
+    problems = read(call("check", "--json"), code=1)["problems"]
+    assert [problem.partition(" ")[0] for problem in problems] == [
+        "train",  # of the adapter
+        "configs/gpu.yaml:1:",
+        "deploy/cluster.yaml:4:",  # no manifests can be rendered from it, so none are compared
+        *["pyproject.toml:"] * 3,
+    ]
+    description.write_text(description.read_text().replace("qeue: a\n", ""))
+    problems = read(call("check", "--json"), code=1)["problems"]
+    assert [problem.partition(":")[0] for problem in problems[2:3]] == [
+        "deploy/manifests/serving.yaml"
+    ]
+
+
+def test_check_goes_on_after_an_error_in_the_projects_code(
+    call: Call, toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLPO_KIT_DEBUG", "1")
+    (toy.root / "src" / "toy" / "settings.py").write_text("\nundefined\n")
+    forget_toy()
+    (toy.root / "requirements.lock").write_text("")
+    answer = call("check", "--json")
+    problems = read(answer, code=1)["problems"]
+    assert problems[0] == "src/toy/settings.py:2: NameError: name 'undefined' is not defined"
+    assert len(problems) == 4
+    assert "Traceback" in answer[2]
+
+
+def test_an_error_of_the_kit_is_no_problem_of_the_project(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_kit.cli.check.CHECKS", (lambda: 1 // 0,))
+    code, _, err = call("check")
+    assert (code, err.partition(" (")[0]) == (
+        3,
+        "internal error: ZeroDivisionError: integer division or modulo by zero",
+    )
+
+
+def render_to(toy: Project, call: Call) -> Path:
+    """Write the manifests; returns their folder."""
+    assert call("manifests")[0] == 0
+    return toy.root / "build" / "manifests"
 
 
 def test_with_json_an_error_is_a_document(call: Call) -> None:

@@ -53,7 +53,7 @@ def test_another_wiring_is_found_under_conditions_too(
 ) -> None:
     edit_pipeline(toy, old, new)
     (problem,) = compare_pipeline()
-    assert problem.startswith(words)
+    assert problem.startswith(f"pipeline/training.py: {words}")
 
 
 def test_a_component_of_the_users_own_in_between_is_named(toy: Project) -> None:
@@ -71,7 +71,10 @@ def test_a_component_of_the_users_own_in_between_is_named(toy: Project) -> None:
         "    checked = validate(dataset=rows['dataset'], splits=own.outputs['new'],",
     )
     (problem,) = compare_pipeline()
-    assert problem == "validate gets splits = clean.new, but PIPELINE says preprocess.splits"
+    assert problem == (
+        "pipeline/training.py: validate gets splits = clean.new, but PIPELINE says "
+        "preprocess.splits"
+    )
 
 
 STAGE = """

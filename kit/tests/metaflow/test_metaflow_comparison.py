@@ -87,7 +87,7 @@ def test_the_results_of_stages_with_one_type_are_kept_apart(toy: Project) -> Non
     more = '    Stage("augment", Preprocessed, dataset="preprocess.splits"),\n'
     path.write_text(path.read_text().replace(line, more + line))
     found = load_adapter().compare_pipeline()
-    assert "no step runs the stage augment" in found
+    assert "pipeline/flow.py: no step runs the stage augment" in found
     assert any('self.preprocess_result = self.run_stage("preprocess")' in one for one in found)
 
 
@@ -116,4 +116,7 @@ def test_a_mistake_in_the_file_is_named_with_its_line(
 ) -> None:
     (toy.root / "pipeline" / "flow.py").write_text("\nimport nothing_of_that_name\n")
     assert main(["check"]) == 1
-    assert capsys.readouterr().err.startswith("error: pipeline/flow.py:2: ModuleNotFoundError: ")
+    title, *lines = capsys.readouterr().err.splitlines()
+    assert title == "error: the parts of this project do not match:"
+    assert lines[0].startswith("  pipeline/flow.py:2: ModuleNotFoundError: ")
+    assert lines[1:] == ["  deploy/cluster.yaml: metaflow: Field required"]  # all checks run

@@ -68,6 +68,8 @@ def test_an_eighth_stage_runs_is_recorded_and_reused(tmp_path: Path) -> None:
             "    validate: ValidateSettings"
         },
     )
+    with (root / "deploy" / "cluster.yaml").open("a") as description:
+        description.write("metaflow: {datastore: s3://bucket/metaflow}\n")
     done = run_kit(root, "check")
     assert done.returncode == 1
     assert "no step runs the stage augment" in done.stderr

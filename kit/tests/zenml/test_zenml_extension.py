@@ -125,7 +125,10 @@ def test_two_more_stages_and_an_own_step_take_a_few_lines(tmp_path: Path) -> Non
     """Run the file; then a refused candidate stops the stages behind the gate."""
     zen = Zen(tmp_path)
     add_stages(zen)
-    assert zen.kit("check").stdout == "the pipeline file matches PIPELINE\n"
+    with (zen.root / "deploy" / "cluster.yaml").open("a") as description:
+        description.write("zenml: {server: 'http://zenml', artifact_store: 's3://bucket/zenml'}\n")
+    done = zen.kit("check")
+    assert done.stdout == "the pipeline file, settings, cluster and locks match\n", done.stderr
 
     done = zen.python("pipeline/training.py", *set_values("augment.times=3"))
     assert done.returncode == 0, done.stdout + done.stderr

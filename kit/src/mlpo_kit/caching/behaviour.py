@@ -83,6 +83,7 @@ CARRIERS = (
     "cli",
     "cluster",
     "config",
+    "consistency",
     "errors",
     "execution",
     "handover",

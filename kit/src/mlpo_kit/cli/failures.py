@@ -23,14 +23,19 @@ def report_failure(error: Exception, wants_json: bool = False) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of the pipe stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    if os.environ.get(DEBUG_VARIABLE) == "1":
-        traceback.print_exception(error)
+    show_traceback(error)
     sentence = explain_failure(error)
     code, message = (FAILED, f"error: {sentence}") if sentence else (DEFECT, _name_defect(error))
     write_message(message)
     if wants_json:
         write_line(to_json({"schema_version": 1, "error": message.partition(": ")[2]}).rstrip())
     return code
+
+
+def show_traceback(error: Exception) -> None:
+    """Write the traceback of a failure to stderr if MLPO_KIT_DEBUG asks for it."""
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        traceback.print_exception(error)
 
 
 def explain_failure(error: Exception) -> str | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import AfterValidator, Field, PositiveInt, TypeAdapter, ValidationError
 
 from mlpo_kit.cluster.mistakes import describe_mistakes
+from mlpo_kit.config.documents import parse_yaml
 from mlpo_kit.config.project import find_project
 from mlpo_kit.config.sections import Resources, section
 from mlpo_kit.config.settings import REGISTRY_VARIABLE, BaseSettings
@@ -127,12 +127,10 @@ def read_cluster(
     """
     try:
         text = (find_project().root / FILE).read_text(encoding="utf-8")
-        document = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
         raise PipelineError(f"{FILE} can't be read: {error}") from None
-    if not isinstance(document, dict):
-        raise PipelineError(f"{FILE} must hold `name: value` lines")
-    problems, cluster = [], None
+    document = parse_yaml(text, FILE)
+    paragraphs, mistakes, cluster = [], list[str](), None
     if device is not None:
         document["device"] = device
     if ignore_unknown:
@@ -142,15 +140,16 @@ def read_cluster(
         cluster = TypeAdapter(kind).validate_python(document)
     except ValidationError as error:
         mistakes = describe_mistakes(error, kind, text, FILE)
-        problems += ["\n  ".join([f"{FILE} is wrong:", *mistakes])]
-    if settings is not None and (misfits := _find_misfits(settings, document.get("volume_claim"))):
-        problems += ["\n  ".join(["this profile does not fit a cluster:", *misfits])]
-    if cluster is None or problems:
-        raise PipelineError("\n".join(problems))
+        paragraphs += ["\n  ".join([f"{FILE} is wrong:", *mistakes])]
+    misfits = [] if settings is None else find_misfits(settings, document.get("volume_claim"))
+    if misfits:
+        paragraphs += ["\n  ".join(["this profile does not fit a cluster:", *misfits])]
+    if cluster is None or paragraphs:
+        raise PipelineError("\n".join(paragraphs), [*mistakes, *misfits])
     return cluster
 
 
-def _find_misfits(settings: BaseSettings, volume_claim: object) -> list[str]:
+def find_misfits(settings: BaseSettings, volume_claim: object) -> list[str]:
     """Find the settings that can't work on a cluster, where stages share no local disk."""
     misfits = []
     if settings.compute == "local":

@@ -67,16 +67,21 @@ def write_manifests(files: Files, comments: dict[str, str]) -> list[Path]:
     suffix, are written above the manifests.
     """
     folder = find_project().root / FOLDER
-    texts = {
-        folder / f"{stem}.yaml": HEADER + comments.get(stem, "") + to_yaml(documents)
-        for stem, documents in sorted(files.items())
-    }
+    texts = {folder / name: text for name, text in format_files(files, comments).items()}
     for path, text in texts.items():
         write_text(path, text)
     for path in folder.glob("*.yaml"):
         if path not in texts and path.read_text(encoding="utf-8").startswith(HEADER):
             path.unlink()
     return list(texts)
+
+
+def format_files(files: Files, comments: dict[str, str]) -> dict[str, str]:
+    """Return the text of each file, by its name; `comments` are written above the manifests."""
+    return {
+        f"{stem}.yaml": HEADER + comments.get(stem, "") + to_yaml(documents)
+        for stem, documents in sorted(files.items())
+    }
 
 
 def drop_nulls(value: Any) -> Any:

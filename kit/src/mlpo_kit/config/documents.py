@@ -30,7 +30,7 @@ def parse_yaml(text: str, name: str = "a file in configs/") -> Document:
     if not isinstance(document, dict):
         raise PipelineError(f"{name} must hold `name: value` lines")
     if problems := list(_find_repeated(node, name)):
-        raise PipelineError("\n  ".join(problems))
+        raise PipelineError("\n  ".join(problems), problems)
     return document
 
 

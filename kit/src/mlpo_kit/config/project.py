@@ -94,6 +94,20 @@ def read_requirements() -> tuple[str, ...]:
     return tuple(document.get("project", {}).get("dependencies", ()))
 
 
+def read_group(name: str) -> tuple[str, ...]:
+    """Read a group of requirements: `[dependency-groups]` of pyproject.toml, with those in it."""
+    groups = _read_toml(find_project().source / "pyproject.toml").get("dependency-groups", {})
+    requirements: list[str] = []
+    waiting = [name]
+    for group in waiting:  # grows by the groups that are included
+        for item in groups.get(group, ()):
+            if isinstance(item, str):
+                requirements.append(item)
+            elif (included := item.get("include-group")) not in (None, *waiting):
+                waiting.append(included)
+    return tuple(requirements)
+
+
 @cache
 def _find(start: Path) -> Project:
     for folder in (start, *start.parents):

@@ -205,7 +205,7 @@ def _check(document: Document, layers: Sequence[Layer]) -> Any:
             f"{locate(name, line or None)}: {text}" if name else text
             for name, line, text in located
         ]
-        raise PipelineError("\n  ".join(["these settings are wrong:", *lines]))
+        raise PipelineError("\n  ".join(["these settings are wrong:", *lines]), lines)
     return checked
 
 

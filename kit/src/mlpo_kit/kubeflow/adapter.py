@@ -67,4 +67,4 @@ def compare_pipeline() -> list[str]:
     """Compare the pipeline file with PIPELINE; return a sentence for each difference."""
     from mlpo_kit.kubeflow import compiling
 
-    return compiling.compare_pipeline()
+    return [f"{compiling.FILE}: {sentence}" for sentence in compiling.compare_pipeline()]

@@ -64,5 +64,6 @@ def find_manifest_problems(settings: BaseSettings, document: dict[str, Any]) -> 
 def compare_pipeline() -> list[str]:
     """Compare the flow with PIPELINE; return a sentence for each difference."""
     from mlpo_kit.metaflow.comparison import find_disagreements, load_flow
+    from mlpo_kit.metaflow.variants import FLOW_FILE
 
-    return find_disagreements(load_flow())
+    return [f"{FLOW_FILE}: {sentence}" for sentence in find_disagreements(load_flow())]
