@@ -285,10 +285,10 @@ def test_check_lists_the_problems_of_all_parts_in_one_pass(call: Call, toy: Proj
         *["pyproject.toml:"] * 3,
     ]
     description.write_text(description.read_text().replace("qeue: a\n", ""))
+    (toy.configs / "gpu.yaml").unlink()
     problems = read(call("check", "--json"), code=1)["problems"]
-    assert [problem.partition(":")[0] for problem in problems[2:3]] == [
-        "deploy/manifests/serving.yaml"
-    ]
+    assert problems[1].partition(":")[0] == "deploy/manifests/serving.yaml"
+    assert len(problems) == 5
 
 
 def test_check_goes_on_after_an_error_in_the_projects_code(

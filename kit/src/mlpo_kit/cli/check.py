@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from mlpo_kit.cli.adapter import load_adapter
 from mlpo_kit.cli.exit_codes import DONE, FAILED
 from mlpo_kit.cli.failures import explain_failure, show_traceback
-from mlpo_kit.cli.manifests import render_files
 from mlpo_kit.cli.output import add_json, divert_output, write_answer, write_message
-from mlpo_kit.cluster.manifests import format_files
 from mlpo_kit.consistency import cluster, locks, manifests, profiles
 from mlpo_kit.errors import PipelineError
 
@@ -56,9 +54,11 @@ def _check_cluster() -> list[str]:
 
 
 def _check_manifests() -> list[str]:
-    found = profiles.load_cluster_profiles().items()
-    names = [name for name, settings in found if settings.compute == "kubernetes"]
-    return manifests.find_problems(names, lambda name: format_files(*render_files(name)))
+    """Compare copies of manifests, unless nothing can be rendered to compare them with."""
+    if profiles.find_problems() or _check_cluster():  # reported already
+        return []
+    adapter, found = load_adapter(), profiles.load_cluster_profiles()
+    return manifests.find_problems(adapter.CLUSTER, adapter.PRUNE_COMMAND, found)
 
 
 CHECKS = (profiles.find_problems, _check_cluster, _check_manifests, locks.find_problems)

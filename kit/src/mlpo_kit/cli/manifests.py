@@ -32,17 +32,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 def render_all(profile: str) -> tuple[Files, dict[str, str], list[str]]:
     """Render all manifests of a profile; returns the files, their comments and the problems."""
-    files, comments = render_files(profile)
-    document = read_profile(profile)
-    problems = load_adapter().find_manifest_problems(check_settings(document), document)
-    return files, comments, problems
-
-
-def render_files(profile: str) -> tuple[Files, dict[str, str]]:
-    """Render all manifests of a profile; returns the files and their comments."""
     adapter, document = load_adapter(), read_profile(profile)
     settings = check_settings(document)
     cluster = read_cluster(adapter.CLUSTER, settings)
     adapter_files = adapter.render_manifests(settings, document)
     files = render_manifests(settings, cluster, profile, adapter_files, adapter.PRUNE_COMMAND)
-    return files, describe_files(settings, cluster)
+    problems = adapter.find_manifest_problems(settings, document)
+    return files, describe_files(settings, cluster), problems

@@ -1,17 +1,23 @@
 """Check manifests that were copied into deploy/ and committed: they may be out of date.
 
-`make manifests` writes to build/manifests/, which git ignores. Only a copy can become stale.
+`make manifests` writes to build/manifests/, which git ignores: only a copy can become stale. Looks
+at the files of the model server and of the nightly prune. Does not look at those of the
+orchestrator: most of them only show what it creates itself, and Metaflow's workflow contains the
+user's name, the time and a hash of the code.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from mlpo_kit.cluster.manifests import FOLDER, HEADER
+from mlpo_kit.cluster.description import Cluster, read_cluster
+from mlpo_kit.cluster.manifests import FOLDER, HEADER, format_files, render_manifests
+from mlpo_kit.cluster.workloads import NOTES, describe_files
 from mlpo_kit.config.project import find_project
+from mlpo_kit.config.settings import BaseSettings
 
 COPIES = "deploy"  # in the project
 # The tag of the project's image: every change of the code changes it.
@@ -20,16 +26,23 @@ _TAG = re.compile(r"(?<=:)[0-9a-f]{16}(?=-(?:cpu|cuda)\b)")
 Texts = Mapping[str, str]  # of files, by name
 
 
-def find_problems(profiles: Iterable[str], render: Callable[[str], Texts]) -> list[str]:
+def find_problems(
+    kind: type[Cluster], prune: Sequence[str] | None, profiles: Mapping[str, BaseSettings]
+) -> list[str]:
     """Find the copies that `make manifests` would write otherwise; each begins with its place.
 
-    `render` renders the files of one of the `profiles`. It is only called if there are copies.
+    `kind` and `prune` are the orchestrator's CLUSTER and PRUNE_COMMAND, `profiles` the settings of
+    those for a cluster, by name. Raises PipelineError if deploy/cluster.yaml does not fit them.
     """
-    root = find_project().root
-    copies = _read_copies(root)
+    copies = _read_copies(find_project().root)
     if not copies:
         return []
-    return compare_copies(copies, {profile: render(profile) for profile in profiles})
+    rendered = {}
+    for profile, settings in profiles.items():
+        cluster = read_cluster(kind, settings)
+        files = render_manifests(settings, cluster, profile, {}, prune)
+        rendered[profile] = format_files(files, describe_files(settings, cluster))
+    return compare_copies(copies, rendered)
 
 
 def compare_copies(copies: Texts, rendered: Mapping[str, Texts]) -> list[str]:
@@ -65,7 +78,7 @@ def _read_copies(root: Path) -> dict[str, str]:
     copies = {}
     for path in sorted((root / COPIES).rglob("*.yaml")):
         text = path.read_text(encoding="utf-8", errors="replace")
-        if text.startswith(HEADER):
+        if path.stem in NOTES and text.startswith(HEADER):
             copies[path.relative_to(root).as_posix()] = text
     return copies
 
