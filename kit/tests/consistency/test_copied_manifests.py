@@ -31,7 +31,7 @@ def test_only_copies_of_what_every_project_has_are_compared(toy: Project) -> Non
     (toy.root / "deploy" / "workflow.yaml").write_text(HEADER)
     assert find() == []
     (toy.root / "deploy" / "cluster.yaml").write_text("image: [\n")
-    assert find() == []  # nothing is rendered
+    assert find() == []  # nothing is rendered without copies
 
 
 def test_a_copy_is_up_to_date_until_the_description_or_the_settings_change(toy: Project) -> None:

@@ -62,6 +62,13 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
 
 
 @zenml
+def test_settings_that_are_wrong_hide_no_difference(project: Project) -> None:
+    (project.configs / "local.yaml").write_text("train: {epochs: none}\n")
+    edit(project, (VALIDATE, ""))
+    assert compare_pipeline() == [f"validate: {TRAINING} has no step for this stage"]
+
+
+@zenml
 @pytest.mark.parametrize(
     ("changes", "problems"),
     [

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mlpo_kit.config.project import find_project
-from mlpo_kit.config.settings import load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
 from mlpo_kit.zenml.drawing import FILE, draw, load_training
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 def compare_pipeline() -> list[str]:
     """Return a sentence for each difference between file and PIPELINE, without opening a store."""
-    use_local_store(load_settings().local_root, find_project().root)
+    root = find_project().root
+    use_local_store(root, root)  # reads no settings: wrong ones would hide the differences
     pipeline = load_pipeline()
     try:
         invocations = draw(load_training().copy())
