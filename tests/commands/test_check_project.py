@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from checking import write_files
 from environments import borrow, environment
-from projects import generate
+from projects import MINIMAL, generate
 
 from mlpo_cli.commands import check as command
 from mlpo_cli.errors import UserError
+from mlpo_cli.scaffold import list_scaffolds
 
 PROJECT = '[tool.mlpo]\npackage = "houses"\norchestrator = "metaflow"\n'
 FLOW = "x = 1\n"
@@ -67,6 +69,9 @@ def test_problems_of_the_kit_are_findings_of_their_own_kind(check, project):
         "pipeline/flow.py:1: NameError: no y",
         "pipeline/flow.py, line 9: NameError: no z",
         "src/houses/stages.py has no stage train",
+        "requirements.lock:3: it pins numpy 1: run `make lock`",
+        "pyproject.toml: there is no requirements.lock: run `make lock`",
+        "train.epochs: there is no such setting",
     ]
     answer(project, {"schema_version": 1, "problems": problems}, 1)
     code, out = check(project, project=True, format="json")
@@ -77,6 +82,9 @@ def test_problems_of_the_kit_are_findings_of_their_own_kind(check, project):
         ("mlpo-kit", "pipeline/flow.py", 1, "NameError: no y"),
         ("mlpo-kit", "pipeline/flow.py", 9, "NameError: no z"),
         ("mlpo-kit", "pipeline/flow.py", 1, "src/houses/stages.py has no stage train"),
+        ("mlpo-kit", "requirements.lock", 3, "It pins numpy 1: run `make lock`"),
+        ("mlpo-kit", "pyproject.toml", 1, "There is no requirements.lock: run `make lock`"),
+        ("mlpo-kit", "pipeline/flow.py", 1, "train.epochs: there is no such setting"),
     ]
     assert (project / "ran").read_text() == f"{project} check --json"
 
@@ -119,17 +127,54 @@ def test_what_cannot_be_run_is_one_sentence(check, project, tmp_path):
         check(project, project=True, diff=True)
 
 
+@pytest.mark.slow
+def test_make_check_calls_mlpo_where_it_is_installed(tmp_path):
+    made = generate(tmp_path, *MINIMAL)
+    tools = tmp_path / "bin"
+    names = {"mlpo": tools, "python": made.path / ".venv" / "bin"}
+    for name, folder in names.items():
+        folder.mkdir(parents=True)
+        (folder / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        (folder / name).chmod(0o755)
+    (made.path / ".venv" / "ready").touch()
+    only = os.pathsep.join(["/usr/bin", "/bin"])
+    done = made.make("check", PATH=f"{tools}{os.pathsep}{only}")
+    assert (done.stdout, done.stderr) == ("mlpo check --project src pipeline tests\n", "")
+    done = made.make("check", "ARGS=--json", PATH=only)
+    assert done.stdout == "python -m mlpo_kit.cli check --json\n"
+    assert done.stderr == "mlpo is not installed: its rules for pipelines are left out\n"
+
+
 @pytest.mark.full
 @pytest.mark.slow
+@pytest.mark.parametrize("orchestrator", list_scaffolds())
 def test_the_real_kit_of_a_generated_project_answers(
-    check, tmp_path, tmp_path_factory, monkeypatch
+    check, tmp_path, tmp_path_factory, monkeypatch, orchestrator
 ):
-    made = generate(tmp_path, orchestrator="metaflow")
-    for name, value in borrow(made, environment("metaflow", tmp_path_factory)).items():
+    made = generate(tmp_path, *MINIMAL, orchestrator=orchestrator)
+    for name, value in borrow(made, environment(orchestrator, tmp_path_factory)).items():
         monkeypatch.setenv(name, value)
     assert check(made.path, project=True)[0] == 0
-    flow = made.path / "pipeline" / "flow.py"
-    flow.write_text(flow.read_text() + "\nundefined\n")
-    code, out = check(made.path, project=True)
+    (pipeline,) = (made.path / "pipeline").glob("*.py")
+    places = [
+        break_file(pipeline, r"\Z", "undefined\n"),
+        break_file(made.path / "configs" / "base.yaml", "epochs: 20", "epochs: none"),
+        break_file(made.path / "configs" / "cluster.yaml", "  deploy: {", "  depoy: {"),
+        break_file(made.path / "deploy" / "cluster.yaml", "replicas: 2", "replicas: two"),
+        break_file(made.path / "requirements-cuda.lock", r"(?m)^pydantic==\S+", "pydantic==1.0"),
+    ]
+    code, out = check(made.path, project=True, format="json")
+    found = [(finding["file"], finding["line"]) for finding in json.loads(out)["findings"]]
     assert code == 1
+    assert set(places) <= set(found), out
     assert "NameError" in out
+
+
+def break_file(path: Path, pattern: str, text: str) -> tuple[str, int]:
+    """Replace what a pattern finds first; returns the file and the line of that."""
+    old = path.read_text()
+    match = re.search(pattern, old)
+    assert match is not None, pattern
+    path.write_text(old[: match.start()] + text + old[match.end() :])
+    folder = "" if path.suffix == ".lock" else f"{path.parent.name}/"
+    return f"{folder}{path.name}", old[: match.start()].count("\n") + 1
