@@ -53,7 +53,7 @@ def test_it_sets_up_checks_tests_runs_and_builds(project, workflow):
     ]
     known = set(re.findall(r"^([a-z-]+):", (project.path / "Makefile").read_text(), re.MULTILINE))
     assert {word for word in targets if "=" not in word} <= known
-    for wanted in ("setup", "lint", "test", "run", "image", "validate"):
+    for wanted in ("setup", "lint", "check", "test", "run", "image", "validate"):
         assert wanted in targets
     assert "make run ARGS=--require-promotion" in commands(workflow)
     samples = "digits" not in (project.path / "configs" / "base.yaml").read_text()
