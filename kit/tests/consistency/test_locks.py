@@ -57,7 +57,7 @@ def locked(toy: Project, wheel: Path) -> Project:
     (root / "vendor").mkdir()
     (root / "vendor" / wheel.name).write_bytes(wheel.read_bytes())
     small = (
-        f"numpy==2.1.0 ; python_full_version < '3.4'{HASH}numpy==2.3.0{HASH}"
+        f"numpy==1.1.0 ; python_full_version < '3.4'{HASH}numpy==2.3.0{HASH}"
         f"s3fs==2026.1{HASH}scikit-learn==1.7.0{HASH}"
     )
     write(toy, "requirements.lock", small)

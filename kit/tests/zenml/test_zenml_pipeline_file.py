@@ -62,6 +62,19 @@ def test_the_file_does_what_pipeline_says_and_opens_no_store(project: Project) -
 
 
 @zenml
+def test_run_configurations_are_checked_with_the_names_of_the_steps(project: Project) -> None:
+    folder = project.configs / "zenml"
+    folder.mkdir()
+    (folder / "local.yaml").write_text("steps: {train: {retry: {max_retries: 2}}}\n")
+    assert compare_pipeline() == []
+    (folder / "kubernetes.yaml").write_text("steps: {trian: {}}\ntag: a\n")
+    assert compare_pipeline() == [
+        "configs/zenml/kubernetes.yaml: tag: not known; did you mean tags?",
+        "configs/zenml/kubernetes.yaml: steps.trian: there is no such step; did you mean train?",
+    ]
+
+
+@zenml
 def test_settings_that_are_wrong_hide_no_difference(project: Project) -> None:
     (project.configs / "local.yaml").write_text("train: {epochs: none}\n")
     edit(project, (VALIDATE, ""))

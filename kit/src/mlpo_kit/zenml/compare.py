@@ -1,15 +1,18 @@
-"""Compare pipeline/training.py with PIPELINE: the steps, their order, and their inputs."""
+"""Compare pipeline/training.py with PIPELINE: the steps, their order, and their inputs.
+
+Also checks ZenML's run configurations in configs/zenml/, which name these steps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mlpo_kit.config.project import find_project
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline
-from mlpo_kit.zenml.drawing import FILE, draw, load_training
+from mlpo_kit.zenml.drawing import FILE, draw, find_resource_stage, load_training
 from mlpo_kit.zenml.environment import use_local_store
 from mlpo_kit.zenml.interface import list_outputs
 
@@ -26,10 +29,21 @@ def compare_pipeline() -> list[str]:
         invocations = draw(load_training().copy())
     except PipelineError as error:
         return [str(error)]
-    stages = {
+    steps = {
         name: step for name, step in invocations.items() if hasattr(step.step, "resource_stage")
     }
-    return list(_find_differences(pipeline, stages, _list_artifacts(pipeline)))
+    differences = _find_differences(pipeline, steps, _list_artifacts(pipeline))
+    stages = {find_resource_stage(invocation) for invocation in invocations.values()}
+    return [*differences, *_check_configurations({*stages, pipeline.training_stage} - {""})]
+
+
+def _check_configurations(known: Collection[str]) -> Iterator[str]:
+    """Find what ZenML would ignore in its run configurations; `known` are the steps in them."""
+    from mlpo_kit.zenml.configuration_checks import find_problems
+
+    for file in sorted((find_project().configs / "zenml").glob("*.yaml")):
+        for problem in find_problems(file, known):
+            yield f"configs/zenml/{file.name}: {problem}"
 
 
 def _find_differences(
