@@ -289,6 +289,13 @@ def test_check_lists_the_problems_of_all_parts_in_one_pass(call: Call, toy: Proj
     problems = read(call("check", "--json"), code=1)["problems"]
     assert problems[1].partition(":")[0] == "deploy/manifests/serving.yaml"
     assert len(problems) == 5
+    profile = toy.configs / "cluster.yaml"
+    profile.write_text(profile.read_text().replace("deploy:", "depoy:"))
+    problems = read(call("check", "--json"), code=1)["problems"]
+    assert problems[1].startswith(
+        "configs/cluster.yaml:12: resources.depoy: there is no such stage"
+    )
+    assert len(problems) == 5  # nothing about manifests that this profile would give
 
 
 def test_check_goes_on_after_an_error_in_the_projects_code(
