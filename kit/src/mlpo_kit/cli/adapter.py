@@ -64,7 +64,10 @@ class Adapter(Protocol):
         """Find the problems of the cluster's manifests that only this orchestrator can check."""
 
     def compare_pipeline(self) -> list[str]:
-        """Compare the pipeline file with PIPELINE; returns a sentence per difference."""
+        """Compare the pipeline file with PIPELINE; returns a sentence per difference.
+
+        A sentence begins with the file, or names it.
+        """
 
 
 def list_adapters() -> list[str]:
