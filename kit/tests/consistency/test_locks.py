@@ -63,7 +63,7 @@ def locked(toy: Project, wheel: Path) -> Project:
     write(toy, "requirements.lock", small)
     write(toy, "requirements-cuda.lock", f"{small}torch==2.13.0{HASH}")
     write(toy, "requirements-dev.lock", DEV)
-    write(toy, "requirements-kit.lock", vendored.pin_of(wheel))
+    write(toy, "requirements-kit.lock", vendored.make_pin(wheel))
     return toy
 
 

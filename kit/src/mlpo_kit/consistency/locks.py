@@ -19,7 +19,7 @@ from mlpo_kit.caching.distributions import KIT, normalize
 from mlpo_kit.config.project import find_project, read_group, read_requirements
 from mlpo_kit.setup import vendored
 from mlpo_kit.setup.environment import SetupError
-from mlpo_kit.setup.lock import CUDA_ONLY, DEV, SMALL, WHOLE, without
+from mlpo_kit.setup.lock import CUDA_ONLY, DEV, SMALL, WHOLE, remove_packages
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -124,7 +124,7 @@ def parse_lock(text: str) -> Iterator[Pin]:
 
 def compare_parts(whole: str, small: str) -> Iterator[str]:
     """Find the first line of requirements.lock that is not that of the full lock without CUDA."""
-    expected, found = without(CUDA_ONLY, whole).splitlines(), small.splitlines()
+    expected, found = remove_packages(CUDA_ONLY, whole).splitlines(), small.splitlines()
     for number in range(max(len(expected), len(found))):
         if expected[number : number + 1] != found[number : number + 1]:
             yield (

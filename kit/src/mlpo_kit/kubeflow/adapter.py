@@ -65,6 +65,6 @@ def find_manifest_problems(settings: Any, document: dict[str, Any]) -> list[str]
 
 def compare_pipeline() -> list[str]:
     """Compare the pipeline file with PIPELINE; return a sentence for each difference."""
-    from mlpo_kit.kubeflow import compiling
+    from mlpo_kit.kubeflow import compiling, pipeline_file
 
-    return [f"{compiling.FILE}: {sentence}" for sentence in compiling.compare_pipeline()]
+    return [f"{pipeline_file.FILE}: {sentence}" for sentence in compiling.compare_pipeline()]
