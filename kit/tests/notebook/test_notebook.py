@@ -85,7 +85,7 @@ def watch_training(run: Run, action: Callable[[], Any]) -> Run:
     stage = run.pipeline["train"]
     original = stage.load()
     train.__module__ = stage.module  # its code counts in the key
-    stages: dict[str, Stage[Any]] = {**run.pipeline, "train": stage.running(train)}
+    stages: dict[str, Stage[Any]] = {**run.pipeline, "train": stage.with_function(train)}
     pipeline = Pipeline(*stages.values(), package=run.pipeline.package, gate=run.pipeline.gate)
     return replace(run, pipeline=pipeline)
 
