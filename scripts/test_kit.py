@@ -1,11 +1,11 @@
 """Test the library in the environments of generated projects: `make test-kit`.
 
-    python scripts/test_kit.py [--types] [PYTEST OPTION ...]
+    python scripts/test_kit.py [--types] [--only ORCHESTRATOR] [PYTEST OPTION ...]
 
 The tests of the core and of the Metaflow adapter run in Metaflow's locked environment, those of the
 other adapters in theirs; the tests of `setup` run with mlpo's own. With --types, mypy checks the
-same parts in the same environments instead. The options go to each pytest. All parts run, and the
-exit code is 1 if one of them failed.
+same parts in the same environments instead. The options go to each pytest. All parts run, or that
+of one orchestrator, and the exit code is 1 if one of them failed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ def main(*arguments: str) -> int:
         with ThreadPoolExecutor(2) as pool:  # each mypy uses one core
             results = list(pool.map(check_types, ADAPTERS))
     else:
-        results = [run_tests(orchestrator, arguments) for orchestrator in ADAPTERS]
+        options = list(arguments)
+        parts: Sequence[str] = ADAPTERS
+        if "--only" in options:
+            at = options.index("--only")
+            parts, options[at : at + 2] = options[at + 1 : at + 2], []
+        results = [run_tests(orchestrator, options) for orchestrator in parts]
     return 1 if any(results) else 0
 
 

@@ -108,6 +108,7 @@ def test_a_wheel_of_the_sdist_is_a_wheel_of_the_checkout(built, checkout, tmp_pa
     assert direct.read_bytes() == built[0].read_bytes()
 
 
+@pytest.mark.slow
 def test_the_sdist_holds_what_its_tests_need(built, checkout):
     with tarfile.open(built[1]) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}

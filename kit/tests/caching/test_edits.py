@@ -72,6 +72,7 @@ def plan(*changes: str, use_cache: bool = True) -> tuple[str, str]:
     return " ".join(step.verdict for step in steps[:5]), next(iter(reasons), "")
 
 
+@pytest.mark.slow
 def test_a_plan_knows_the_values_of_a_reused_stage(
     toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +307,7 @@ def test_a_run_may_switch_the_cache_off(ran: Project) -> None:
     assert plan(use_cache=False) == (ALL, "the cache is off for this run")
 
 
+@pytest.mark.slow
 def test_a_run_does_what_was_planned(ran: Project) -> None:
     replace("numbers_.py", "= 1", "= 2")(ran)
     run = run_cached_stages()

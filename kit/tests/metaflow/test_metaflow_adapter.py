@@ -44,6 +44,7 @@ def test_an_image_with_another_kit_says_so_and_what_to_do(tmp_path: Path) -> Non
     assert "make setup image push" in line
 
 
+@pytest.mark.slow
 def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     done = run_flow(root, "show", MLPO_KIT_VARIANT="sweeps")

@@ -115,6 +115,7 @@ def test_every_state_except_success_has_a_description() -> None:
     assert "refused" in ENDED
 
 
+@pytest.mark.slow
 def test_the_page_says_why_a_candidate_was_refused(make_run: MakeRun) -> None:
     run = make_run(register={"min_accuracy": 0.999})
     run_pipeline(run)

@@ -53,6 +53,7 @@ def make_learner(rows: int = 64, **settings: Any) -> tuple[Learner[Network], Ten
     return learner, x, torch.arange(rows) % 2
 
 
+@pytest.mark.slow
 def test_a_step_never_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     learner, x, y = make_learner()
     learner.step(x, y, seed=(0,))
