@@ -45,25 +45,11 @@ class Use:
 
 
 def list_moments(module: Module) -> Iterator[tuple[ast.Call, str]]:
-    """Yield the calls that give a value of the moment, with their full names.
-
-    Those below `if __name__ == "__main__"` are left out.
-    """
+    """Yield the calls that give a value of the moment, with their full names."""
     for call, name in module.list_calls(*RANDOM, *TIMES, *IDS):
         count = len(call.args) + len(call.keywords)
-        if count < TIMES.get(name, count + 1) and not _is_in_main(module, call):
+        if count < TIMES.get(name, count + 1):
             yield call, name
-
-
-def _is_in_main(module: Module, node: ast.AST) -> bool:
-    parent = module.get_parent(node)
-    while parent is not None:
-        if isinstance(parent, ast.If) and isinstance(parent.test, ast.Compare):
-            left = parent.test.left
-            if isinstance(left, ast.Name) and left.id == "__name__":
-                return True
-        parent = module.get_parent(parent)
-    return False
 
 
 def list_uses(module: Module, node: ast.expr) -> Iterator[Use]:

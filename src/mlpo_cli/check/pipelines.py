@@ -17,12 +17,6 @@ from mlpo_cli.check.zenml import STEPS, list_returned
 
 KFP_PIPELINES = frozenset({"kfp.dsl.pipeline", "kfp.v2.dsl.pipeline"})
 ZENML_PIPELINES = frozenset({"zenml.pipeline", "zenml.pipelines.pipeline"})
-COMPONENTS = frozenset({
-    *COMPONENT_DECORATORS, *KFP_PIPELINES, "kfp.dsl.container_component",
-    "kfp.dsl.notebook_component", "kfp.components.create_component_from_func",
-})  # fmt: skip
-# What makes a task by itself, and what makes a function that does.
-TASKS = frozenset({"kfp.dsl.ContainerOp", "kfp.dsl.importer", "kfp.v2.dsl.importer"})
 LOADERS = frozenset(
     f"kfp.components.{name}"
     for name in (
@@ -30,6 +24,15 @@ LOADERS = frozenset(
         *("load_component_from_text", "create_component_from_func", "func_to_container_op"),
     )
 )
+COMPONENTS = frozenset({
+    *COMPONENT_DECORATORS, *KFP_PIPELINES, *LOADERS, "kfp.dsl.container_component",
+    "kfp.dsl.notebook_component",
+})  # fmt: skip
+# What makes a task by itself.
+TASKS = frozenset({
+    *(f"kfp.dsl.{name}" for name in ("ContainerOp", "ResourceOp", "VolumeOp", "importer")),
+    "kfp.v2.dsl.importer",
+})  # fmt: skip
 PACKAGE_OF_COMPONENTS = "google_cloud_pipeline_components."
 LOOPS = frozenset({"kfp.dsl.ParallelFor", "kfp.v2.dsl.ParallelFor"})
 MOST_STEPS = 20  # from an expression to what it is

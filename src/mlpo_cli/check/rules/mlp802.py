@@ -54,10 +54,11 @@ RULE = Rule(
     sdks=(*ANY_KFP, Sdk.METAFLOW, Sdk.ZENML),
     what="""
     Reports the current time, a new id or a random number that goes from a pipeline function into a
-    task, or is the default of a parameter of it or of a component; the same as the default of a
-    `Parameter` of a flow with `@schedule`, `@trigger` or `@project`, and in pipelines of ZenML in a
-    file with a `Schedule`. Not reported are names that are only shown, random numbers after
-    `seed(...)`, and pipelines of KFP that the same file compiles and starts, but not on a schedule.
+    task, or is the default of a parameter of it or of a component. In KFP that is where the same
+    file compiles the pipeline or uploads it, and does not only start it at once; in ZenML where it
+    has a `Schedule`. Reports them too as the default of a `Parameter` of a flow with `@schedule`,
+    `@trigger`, `@trigger_on_finish` or `@project`. Not reported are names that are only shown,
+    random numbers after `seed(...)`, and what a script gives to a run as an argument.
     """,
     why="""
     The value is taken when the pipeline is compiled, or the flow is deployed. Every run of it has
@@ -96,6 +97,10 @@ STARTS = ("create_run_from_pipeline_func", "create_run_from_pipeline_package", "
 VERTEX = (
     "google.cloud.aiplatform.PipelineJob",
     "google.cloud.aiplatform.pipeline_jobs.PipelineJob",
+)
+COMPILERS = (
+    *("kfp.compiler.Compiler", "kfp.compiler.compiler.Compiler", "kfp.Compiler"),
+    *("kfp.v2.compiler.Compiler", "kfp.v2.compiler.compiler.Compiler"),
 )
 KEEPS = (
     *("create_recurring_run", "create_schedule", "create_schedule_from_job_spec"),
@@ -146,7 +151,7 @@ def find_moment(module: Module, use: Use) -> str | None:
             return None
     if is_zenml:
         return "the pipeline is scheduled" if any(module.list_calls(*SCHEDULES)) else None
-    return None if is_started_here(module) else "the pipeline is compiled"
+    return "the pipeline is compiled" if is_kept(module) else None
 
 
 def is_set_on_task(call: ast.Call) -> bool:
@@ -161,7 +166,9 @@ def is_deployed(module: Module, call: ast.Call) -> bool:
     return any(name in DEPLOYED for name, _, _ in decorators)
 
 
-def is_started_here(module: Module) -> bool:
-    """Whether a module compiles a pipeline of KFP for each run, and keeps none for later runs."""
+def is_kept(module: Module) -> bool:
+    """Whether a module compiles a pipeline of KFP for later runs, and not just for one."""
+    if any(module.list_method_calls(*KEEPS)):
+        return True
     starts = any(module.list_method_calls(*STARTS)) or any(module.list_calls(*VERTEX))
-    return starts and not any(module.list_method_calls(*KEEPS))
+    return not starts and any(module.list_calls(*COMPILERS))
