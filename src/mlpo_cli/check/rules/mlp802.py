@@ -120,8 +120,9 @@ DEPLOYED = frozenset(
 
 def check(module: Module) -> Iterator[Finding]:
     """Find the values of the moment in a module that all runs share."""
+    is_seeded = any(module.list_calls(*SEEDS))
     for call, name in list_moments(module):
-        if name in RANDOM and any(module.list_calls(*SEEDS)):
+        if name in RANDOM and is_seeded:
             continue
         moments = (find_moment(module, use) for use in list_uses(module, call))
         moment = next((moment for moment in moments if moment), None)
@@ -150,7 +151,7 @@ def find_moment(module: Module, use: Use) -> str | None:
         if not is_zenml and names.isdisjoint((*KFP_PIPELINES, *COMPONENT_DECORATORS)):
             return None
     if is_zenml:
-        return "the pipeline is scheduled" if any(module.list_calls(*SCHEDULES)) else None
+        return "the pipeline is scheduled" if is_scheduled(module) else None
     return "the pipeline is compiled" if is_kept(module) else None
 
 
@@ -166,9 +167,17 @@ def is_deployed(module: Module, call: ast.Call) -> bool:
     return any(name in DEPLOYED for name, _, _ in decorators)
 
 
+def is_scheduled(module: Module) -> bool:
+    """Whether a module makes a schedule of ZenML."""
+    if "is scheduled" not in module.memory:
+        module.memory["is scheduled"] = any(module.list_calls(*SCHEDULES))
+    return module.memory["is scheduled"]  # type: ignore[no-any-return]
+
+
 def is_kept(module: Module) -> bool:
     """Whether a module compiles a pipeline of KFP for later runs, and not just for one."""
-    if any(module.list_method_calls(*KEEPS)):
-        return True
-    starts = any(module.list_method_calls(*STARTS)) or any(module.list_calls(*VERTEX))
-    return not starts and any(module.list_calls(*COMPILERS))
+    if "is kept" not in module.memory:
+        starts = any(module.list_method_calls(*STARTS)) or any(module.list_calls(*VERTEX))
+        is_compiled = any(module.list_calls(*COMPILERS)) and not starts
+        module.memory["is kept"] = is_compiled or any(module.list_method_calls(*KEEPS))
+    return module.memory["is kept"]  # type: ignore[no-any-return]
