@@ -75,11 +75,15 @@ def _as_copier_sees_it(folder: Path) -> tuple[Path, Path, str]:
 
     template, answers, made = folder / "template", folder / "answers.yml", folder / "made"
     original = copier.run_copy
+    digests = []
 
     def spy(source: str, target: Any, data: dict[str, Any], **options: Any) -> object:
         shutil.copytree(source, template)
         answers.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        return original(source, target, data=data, **options)
+        result = original(source, target, data=data, **options)
+        # Now, as mlpo adds the library's wheel and a record of what it has generated.
+        digests.append(hash_tree(Path(target), list_files(Path(target))))
+        return result
 
     copier.run_copy = spy  # type: ignore[assignment]  # before mlpo imports it
     from mlpo_cli.answers.project import ProjectSettings
@@ -87,7 +91,7 @@ def _as_copier_sees_it(folder: Path) -> tuple[Path, Path, str]:
 
     settings = ProjectSettings("team-a", "team_a", "metaflow")
     generate(settings, made, "", Provenance("", "", {}, {}))
-    return template, answers, hash_tree(made, list_files(made))
+    return template, answers, digests[0]
 
 
 def _take_turns(
