@@ -86,11 +86,9 @@ def _list_configured(module: Module) -> Iterator[GpuStep]:
         names = {name for name, _, _ in definition.module.list_decorators(definition.node)}
         request = get_argument(resources, "gpu_count")
         if request is not None and "zenml.step" in names and _is_positive(module, request):
-            image, packages = (
-                _find_image(module, {}, settings),
-                _list_packages(module, {}, settings),
-            )
-            yield GpuStep(definition, request, image, tuple(packages))
+            image = _find_image(module, {}, settings)
+            packages = tuple(_list_packages(module, {}, settings))
+            yield GpuStep(definition, request, image, packages)
 
 
 def _read_settings(module: Module, call: ast.Call | None) -> dict[str, ast.Call]:

@@ -71,7 +71,8 @@ def read_job(path: Path, target: Version) -> Job | Result:
     kind = find_kind(path.name) or "python"
     try:
         size = path.stat().st_size
-        check_size(size if size > MOST_SEARCHED else 0, kind)
+        if size > MOST_SEARCHED:
+            check_size(size, kind)
         data = path.read_bytes()
         if not is_relevant(data, kind):
             return NOTHING

@@ -47,10 +47,8 @@ def render_manifests(settings: BaseSettings, document: dict[str, Any]) -> dict[s
 
 def render_role(settings: BaseSettings, cluster: ZenmlCluster) -> list[Manifest]:
     """Render the role of the pods' account, and the account if deploy/cluster.yaml names none."""
-    name, role_name = (
-        name_account(cluster, settings),
-        f"{pods.make_object_name(settings.project)}-zenml",
-    )
+    name = name_account(cluster, settings)
+    role_name = f"{pods.make_object_name(settings.project)}-zenml"
     metadata = pods.make_metadata(cluster, settings, "steps", role_name)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**metadata, "name": name}}
     role = pods.make_role(metadata, RULES, name)
