@@ -147,6 +147,27 @@ def test_diff_names_both_runs_and_what_differs(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [([], ["1003", "1004"]), (["1001"], ["1001", "1004"]), (["latest", "01"], ["1004", "1001"])],
+)
+def test_diff_takes_the_newest_runs_for_those_not_named(
+    call: Call, arguments: list[str], expected: list[str]
+) -> None:
+    document = read(call("diff", *arguments, "--json"))
+    assert [run["run_id"] for run in document["runs"]] == expected
+
+
+def test_diff_needs_two_runs(call: Call) -> None:
+    assert "there are no runs yet" in call("diff")[2]
+    write_run(open_store(load_settings()), "1001", started=time.time())
+    code, out, err = call("diff")
+    assert (code, out) == (1, "")
+    assert "there is only one run, but diff compares two: `make run` starts one" in err
+    assert "diff compares two runs" in call("diff", "1001", "1001", "1001")[2]
+
+
+@pytest.mark.usefixtures("runs")
 @pytest.mark.parametrize("verb", [["diff"], ["report", "--compare"]])
 def test_an_id_that_fits_no_run_or_several_is_told(call: Call, verb: list[str]) -> None:
     code, out, err = call(*verb, "1001", "2000")
