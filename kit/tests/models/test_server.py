@@ -73,9 +73,9 @@ def test_a_model_without_classes_can_be_served(
 def test_a_server_that_stops_is_reported_with_its_output(tmp_path: Path) -> None:
     with (
         pytest.raises(PipelineError, match="the model server stopped"),
-        serving(tmp_path / "missing.safetensors", tmp_path / "log", 60),
+        serving(tmp_path / "missing.safetensors", tmp_path / "log", 60) as server,
     ):
-        pass
+        server.predict([1])
 
 
 def test_the_champion_predicts_test_rows(make_project_run: MakeRun) -> None:

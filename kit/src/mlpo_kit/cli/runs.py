@@ -14,7 +14,7 @@ from mlpo_kit.cli.output import add_json, write_answer
 from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.tracking import send_in_background
-from mlpo_kit.models.champion import find_champion_number
+from mlpo_kit.models.champion import read_champion
 from mlpo_kit.runs.listing import WIDTH, Listing, describe_runs, format_runs
 from mlpo_kit.runs.overview import RunOverview, read_overviews
 from mlpo_kit.runs.pipeline import Pipeline, load_pipeline, read_setting
@@ -137,11 +137,14 @@ def _find_champions(
 ) -> frozenset[str] | None:
     """Find the runs whose version is the champion; None if only a server knows it."""
     name = str(read_setting(settings, pipeline.model_name))
-    number = find_champion_number(name, settings.local_root)
-    if number is None:
+    try:
+        champion = read_champion(name, settings.local_root)
+    except LookupError:
         return None
     return frozenset(
         run.run_id
         for run in runs
-        if run.version == number and run.settings.get(pipeline.model_name, name) == name
+        if champion is not None
+        and run.version == champion.number
+        and run.settings.get(pipeline.model_name, name) == name
     )

@@ -13,13 +13,14 @@ from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import IntegrityError, PipelineError
 from mlpo_kit.handover.archive import write_archive
 from mlpo_kit.handover.manifest import FILES, PAGE, RECORDS, SNAPSHOT, START, SWEEP, Manifest
+from mlpo_kit.models.champion import CHAMPION
 from mlpo_kit.models.choosing import (
     find_run_of_version,
     find_version,
     is_number,
     open_weights,
 )
-from mlpo_kit.models.registry import CHAMPION, Version
+from mlpo_kit.models.registry import Version
 from mlpo_kit.reports.page import build_report_or_reason
 from mlpo_kit.runs.identify import find_run
 from mlpo_kit.runs.imports import read_import

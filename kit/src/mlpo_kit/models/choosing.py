@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mlpo_kit.config.settings import BaseSettings, check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
-from mlpo_kit.models.registry import CHAMPION, Version, open_registry
+from mlpo_kit.models.champion import CHAMPION
+from mlpo_kit.models.registry import Version, open_registry
 from mlpo_kit.runs.identify import find_run
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.runs.records import read_existing_records, read_records

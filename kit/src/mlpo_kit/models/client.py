@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,23 @@ from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.parents import name_parents
 
 
-@dataclass(frozen=True)
 class Client:
-    """A client of a running model server."""
+    """A client of a model server."""
 
-    url: str
+    def __init__(self, find_url: Callable[[], str]) -> None:
+        """Take the function that waits until the server answers and returns its URL."""
+        self._find_url = find_url
+
+    @cached_property
+    def url(self) -> str:
+        """The server's URL. Waits until the server answers."""
+        return self._find_url()
 
     def predict(self, rows: Any) -> dict[str, list[Any]]:
         """Predict raw samples [n, ...], an array or a list; returns lists of n values, by name.
 
-        Raises PipelineError if the server does not answer or refuses the samples.
+        Waits until the server answers. Raises PipelineError if it does not, stops, or refuses the
+        samples.
         """
         rows = rows.tolist() if hasattr(rows, "tolist") else rows
         answer = _request("POST", f"{self.url}/predict", {"rows": rows})
@@ -44,8 +51,8 @@ class Client:
 def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
     """Serve a model file on a free loopback port for the duration of a `with` block.
 
-    The server's output goes to `log`. Raises PipelineError if the server stops, or does not answer
-    within `startup_seconds`.
+    The block starts at once, so that it can prepare requests meanwhile; the client waits for the
+    server, at most `startup_seconds`. The server's output goes to `log`.
     """
     with tempfile.TemporaryDirectory() as folder, log.open("wb") as output:
         ready = Path(folder) / "url"
@@ -59,7 +66,7 @@ def serving(model: Path, log: Path, startup_seconds: float) -> Iterator[Client]:
             env={**os.environ, **name_parents()},
         )
         try:
-            yield Client(_wait_until_ready(process, ready, log, startup_seconds))
+            yield Client(partial(_wait_until_ready, process, ready, log, startup_seconds))
         finally:
             process.terminate()
             try:

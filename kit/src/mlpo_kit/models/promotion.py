@@ -1,25 +1,36 @@
-"""Take a trained candidate to champion: judge it, register it, compare it, promote it."""
+"""Take a trained candidate to champion: judge it, register it, compare its predictions."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlpo_kit.config.documents import flatten
 from mlpo_kit.errors import PipelineError
 from mlpo_kit.execution.tracking import is_tracking_on
-from mlpo_kit.models.registry import Registry, Version, open_registry
-from mlpo_kit.models.tracking import Lineage
+from mlpo_kit.models.champion import Champion, read_champion
 from mlpo_kit.runs.gate import Verdict
 from mlpo_kit.runs.pipeline import read_setting
 from mlpo_kit.runs.records import read_records
 from mlpo_kit.runs.workspace import Run, Workspace
 from mlpo_kit.store import Ref
 
+if TYPE_CHECKING:
+    from mlpo_kit.models.registry import Registry, Version
+    from mlpo_kit.models.tracking import Lineage
+
 log = logging.getLogger(__name__)
+
+
+def connect_registry(run: Run) -> Registry:
+    """Open the model registry of a run. Imports MLflow, which takes seconds."""
+    from mlpo_kit.models.registry import open_registry
+
+    return open_registry(run.settings)
 
 
 def judge_candidate(run: Run, metrics: Mapping[str, float]) -> Verdict:
@@ -35,7 +46,7 @@ def judge_candidate(run: Run, metrics: Mapping[str, float]) -> Verdict:
             f"the gate in PIPELINE needs the metric {gate.name!r}; the candidate has: "
             + ", ".join(metrics)
         )
-    champion = open_registry(run.settings).champion()
+    champion = _find_champion(run)
     comparable = champion is not None and champion.metric == gate.name
     return gate.judge(
         metrics[gate.name],
@@ -63,7 +74,7 @@ def register_candidate(
     gate = work.run.pipeline.gate
     if gate is None:
         raise PipelineError("PIPELINE has no gate, which names the metric to compare versions by")
-    registry = open_registry(work.run.settings)
+    registry = connect_registry(work.run)
     with work.store.guard():  # so that two runs with the same weights register one version
         registered = registry.find(model.sha256)
         if registered is None:
@@ -106,12 +117,12 @@ def compare_predictions(served: np.ndarray, offline: np.ndarray, tolerance: floa
     return largest
 
 
-def promote_version(run: Run, number: int) -> Registry:
-    """Make a version the champion; returns the registry."""
-    registry = open_registry(run.settings)
-    registry.promote(number)
-    log.info("version %d is the champion of %s", number, registry.name)
-    return registry
+def _find_champion(run: Run) -> Champion | Version | None:
+    name: str = read_setting(run.settings, run.pipeline.model_name)
+    try:
+        return read_champion(name, run.settings.local_root)
+    except LookupError:
+        return connect_registry(run).champion()
 
 
 def _track(run: Run) -> str | None:
@@ -132,6 +143,8 @@ def _collect_lineage(
     work: Workspace, metrics: Mapping[str, float], dataset_version: str, history: Ref | None
 ) -> Lineage:
     """Collect the settings up to training, the code, the metrics and the history of a model."""
+    from mlpo_kit.models.tracking import Lineage
+
     run = work.run
     records = read_records(work.store, run.id)
     training = records.get(run.pipeline.training_stage)

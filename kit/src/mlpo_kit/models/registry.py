@@ -6,6 +6,7 @@ MLFLOW_TRACKING_URI. The weights stay in the store; a version holds a reference 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,13 +18,14 @@ from mlflow.exceptions import MlflowException
 
 from mlpo_kit.config.settings import BaseSettings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.models.champion import CHAMPION, SCHEMA_VERSION
 from mlpo_kit.models.tracking import Lineage, connect, find_server, log_run
 from mlpo_kit.runs.pipeline import load_pipeline, read_setting
 from mlpo_kit.store.base import Ref, Store
 
-CHAMPION = "champion"
+log = logging.getLogger(__name__)
+
 KEEP = "keep"  # a tag of versions whose weights are never deleted
-SCHEMA_VERSION = "2"  # a tag; versions without it come from an older project or another tool
 _WEIGHTS, _PRUNED = "weights", "pruned"
 _HISTORY = "champion_history"  # version numbers, oldest first, as a tag of the registered model
 
@@ -172,6 +174,7 @@ class Registry:
             # Write the history before the alias: `rollback` works after a crash in between.
             self._write_history([*history, number])
         self._client.set_registered_model_alias(self.name, CHAMPION, str(number))
+        log.info("version %d is the champion of %s", number, self.name)
 
     def rollback(self, store: Store) -> Version:
         """Make the previous champion the champion again.

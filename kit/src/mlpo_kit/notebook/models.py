@@ -9,9 +9,10 @@ from typing import Any
 
 from mlpo_kit.config.settings import BaseSettings, load_settings
 from mlpo_kit.errors import PipelineError
+from mlpo_kit.models.champion import CHAMPION
 from mlpo_kit.models.choosing import find_run_of_version, find_version, is_number, open_weights
 from mlpo_kit.models.predictor import Predictions, Predictor, load_predictor
-from mlpo_kit.models.registry import CHAMPION, Version
+from mlpo_kit.models.registry import Version
 from mlpo_kit.notebook.runs import OpenedRun, open_run
 from mlpo_kit.runs.pipeline import load_pipeline
 from mlpo_kit.store import open_store

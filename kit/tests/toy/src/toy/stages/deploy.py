@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpo_kit import Ref, Workspace
-from mlpo_kit.models.promotion import promote_version
+from mlpo_kit.models.promotion import connect_registry
 
 from ..settings import DeploySettings
 from . import Deployed
@@ -20,5 +20,5 @@ def deploy(
 ) -> Deployed:
     """Make it the champion."""
     work.open(model)
-    promote_version(work.run, version)
+    connect_registry(work.run).promote(version)
     return Deployed("champion", version)
