@@ -19,7 +19,7 @@ from mlpo_cli.errors import Problem
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 20
-MAX_VALUES = 50_000
+MAX_VALUES = 25_000  # the largest file that mlpo ships has 600
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,3})?")

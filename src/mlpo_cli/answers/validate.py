@@ -105,15 +105,14 @@ class _Checker:
             fix = f"write keys and values: {', '.join(known[:4])}, ..."
             self.add(path, f"{what} must be a mapping, not {quote(value)}", fix)
             return {}
+        accepted = frozenset(known)
+        listed = f"use one of: {', '.join(known)}"
         for key in value:
-            if key not in known:
-                self.add((*path, key), f"unknown key {quote(key)}", self._suggest(key, known))
+            if key in accepted:
+                continue
+            fix = suggest(key, known) if len(self.problems) < _MOST_SUGGESTIONS else listed
+            self.add((*path, key), f"unknown key {quote(key)}", fix)
         return {key: value[key] for key in known if key in value}
-
-    def _suggest(self, key: object, known: Sequence[str]) -> str:
-        if len(self.problems) < _MOST_SUGGESTIONS:
-            return suggest(key, known)
-        return f"use one of: {', '.join(known)}"
 
 
 def _validate_mapping(
