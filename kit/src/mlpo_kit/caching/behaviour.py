@@ -35,6 +35,7 @@ PARTS = {
     ALWAYS: Part(
         1,
         (
+            "execution.lookup",
             "execution.results",
             "execution.runner",
             "runs.gate",

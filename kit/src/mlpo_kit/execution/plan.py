@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlpo_kit.caching.entries import find_reason_to_run
-from mlpo_kit.execution.runner import Lookup, find_oldest_usable, identify, look_up
+from mlpo_kit.execution.lookup import Lookup, find_oldest_usable, identify, look_up
 from mlpo_kit.runs.pipeline import Stage
 from mlpo_kit.runs.workspace import Run, Workspace
 

@@ -12,16 +12,10 @@ from pydantic_core import to_jsonable_python
 
 from mlpo_kit.caching import entries
 from mlpo_kit.caching.entries import Entry
-from mlpo_kit.caching.key import (
-    Parts,
-    collect_parts,
-    hash_parts,
-    hash_project_code,
-    was_edited,
-)
-from mlpo_kit.config.project import find_project
+from mlpo_kit.caching.key import Parts, hash_parts, hash_project_code, was_edited
 from mlpo_kit.config.settings import check_registry_is_shared
 from mlpo_kit.errors import IntegrityError, PipelineError
+from mlpo_kit.execution.lookup import collect_stage_parts, look_up
 from mlpo_kit.execution.observers import Observer
 from mlpo_kit.execution.results import make_result, split_result
 from mlpo_kit.execution.states import describe_error, explain_error
@@ -54,21 +48,6 @@ class Hit(Generic[R]):
 
     result: R
     origin: str
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """The cache's answer for a stage that is about to run."""
-
-    state: str  # hit | miss | off
-    reason: str
-    parts: Parts | None = None  # None if the result must not be saved for later runs
-    entry: Entry | None = None
-
-    @property
-    def key(self) -> str | None:
-        """The stage's cache key, if it has one."""
-        return hash_parts(self.parts) if self.parts else None
 
 
 def run_stage(run: Run, stage: Stage[R], *, observers: Sequence[Observer] = (), **inputs: Any) -> R:
@@ -198,52 +177,6 @@ def read_result(store: Store, stage: Stage[R], run_id: str) -> R:
     return make_result(stage, record.outputs, record.values)
 
 
-def look_up(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
-    """Look up the stage's result in the cache, with the reason for a hit or miss."""
-    lookup = identify(run, stage, inputs)
-    if lookup.state == "off" or lookup.parts is None or lookup.key is None:
-        return lookup
-    match = entries.find_entry(
-        run.store, stage.name, lookup.key, lookup.parts, find_oldest_usable(run)
-    )
-    state = "hit" if match.entry else "miss"
-    return replace(lookup, state=state, reason=match.reason, entry=match.entry)
-
-
-def find_oldest_usable(run: Run) -> float:
-    """Return the earliest creation time of a result that may be reused, in epoch seconds."""
-    age: float = run.settings.caching.max_age_days * entries.DAY
-    return time.time() - age
-
-
-def identify(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Lookup:
-    """Collect what the stage depends on, as a miss, or return why the cache is off for it."""
-    caching = run.settings.caching
-    if not stage.cached:
-        return Lookup("off", "always runs")
-    if not caching.enabled:
-        return Lookup("off", "caching.enabled is false")
-    if stage.name in caching.always_run:
-        return Lookup("off", "caching.always_run names it")
-    parts = _collect_parts(run, stage, inputs)
-    if parts is None:
-        return Lookup("off", "only a run can tell what data its source has")
-    if not run.use_cache:
-        return Lookup("off", "the cache is off for this run", parts)
-    return Lookup("miss", "", parts)
-
-
-def _collect_parts(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Parts | None:
-    """Collect what the result depends on; None if the state of its source is not known."""
-    section = getattr(run.settings, stage.name)
-    parts = collect_parts(stage.module, section, inputs, run.settings)
-    if stage.source is None:
-        return parts
-    module, _, function = stage.source.partition(":")
-    fingerprint: str | None = getattr(find_project().import_module(module), function)(section)
-    return None if fingerprint is None else {**parts, "source": fingerprint}
-
-
 def _start(run: Run, stage: Stage[Any], inputs: dict[str, Any]) -> Record:
     """Record that a stage starts now.
 
@@ -295,7 +228,7 @@ def _save_entry(
     run: Run, stage: Stage[Any], inputs: dict[str, Any], parts: Parts, record: Record
 ) -> None:
     """Save a result for later runs, unless something it depends on changed during the run."""
-    if was_edited(stage.module) or _collect_parts(run, stage, inputs) != parts:
+    if was_edited(stage.module) or collect_stage_parts(run, stage, inputs) != parts:
         log.info("%s: not saved for later runs: something changed while it ran", stage.record_name)
         return
     place = None if stage.record_name == stage.name else stage.record_name
