@@ -279,6 +279,25 @@ def test_a_server_that_is_away_loses_nothing_and_is_told_in_a_sentence(
     assert "problem" not in read_state(run.store, "1")
 
 
+def test_a_run_that_mlflow_refuses_holds_up_no_other(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person may delete an experiment in MLflow's UI; it then takes no more runs."""
+    for run_id, model_name in (("1", "deleted"), ("2", "toy")):
+        run = make_run(run_id, register={"model_name": model_name})
+        run_pipeline(run, last="ingest")
+    folder = run.settings.local_root / "registry"
+    client = connect(folder)
+    client.delete_experiment(ensure_experiment(client, "deleted", folder))
+    assert main(["track", "--json"]) == 1
+    out, err = capsys.readouterr()
+    first, second = json.loads(out)["runs"]
+    assert first["state"] == "not sent"
+    assert (second["run_id"], second["state"]) == ("2", "running")
+    assert err.count("error: ") == 1
+    assert f"MLflow at {folder} fails: " in err
+
+
 @pytest.mark.full
 def test_a_damaged_mlflow_file_is_told_and_stops_no_run(
     make_run: MakeRun, capsys: pytest.CaptureFixture[str]

@@ -53,10 +53,10 @@ def run(chosen: argparse.Namespace) -> int:
         return DONE
     outcomes = _send_all(settings, [run_id] if run_id else None)
     write_answer(chosen, {"schema_version": 1, "runs": outcomes}, _format(outcomes))
-    problem = next((outcome["problem"] for outcome in outcomes if outcome["problem"]), None)
-    if problem is not None:
+    problems = dict.fromkeys(outcome["problem"] for outcome in outcomes if outcome["problem"])
+    for problem in problems:
         write_message(f"error: {problem}; nothing is lost: the next command tries again")
-    return DONE if problem is None else FAILED
+    return FAILED if problems else DONE
 
 
 def make_report(settings: BaseSettings, run_id: str) -> str:
@@ -69,19 +69,20 @@ def make_report(settings: BaseSettings, run_id: str) -> str:
 def _send_all(settings: BaseSettings, run_ids: list[str] | None) -> list[dict[str, Any]]:
     """Send runs, by default all that were not sent; returns what became of each.
 
-    Ends at the first problem: the others would have the same one, and wait for it as long.
+    Ends when the server does not answer: each of the others would wait for it as long.
     """
     outcomes = []
     for run_id in list_unsent(open_store(settings)) if run_ids is None else run_ids:
-        outcomes.append(_send(settings, run_id))
-        if outcomes[-1]["problem"]:
+        outcome, has_answered = _send(settings, run_id)
+        outcomes.append(outcome)
+        if not has_answered:
             break
     return outcomes
 
 
-def _send(settings: BaseSettings, run_id: str) -> dict[str, Any]:
-    """Send a run; returns what became of it as a document."""
-    from mlpo_kit.models.sending import explain_problem, note_problem, send_run
+def _send(settings: BaseSettings, run_id: str) -> tuple[dict[str, Any], bool]:
+    """Send a run; returns what became of it as a document, and whether MLflow answered."""
+    from mlpo_kit.models.sending import explain_problem, is_away, note_problem, send_run
 
     store = open_store(settings)
     mark = read_mark(store, run_id)
@@ -91,13 +92,13 @@ def _send(settings: BaseSettings, run_id: str) -> dict[str, Any]:
     except Exception as error:  # MLflow's libraries have no common base class
         problem = explain_problem(error, settings)
         note_problem(store, run_id, problem)
-        return {**outcome, "problem": problem}
+        return {**outcome, "problem": problem}, not is_away(error)
     if mark is not None and (sent is None or sent.is_closed):
         clear_mark(store, run_id, mark)
     if sent is None:
-        return {**outcome, "state": "pruned", "problem": None}
+        return {**outcome, "state": "pruned", "problem": None}, True
     state = "complete" if sent.is_closed else "running"
-    return {**outcome, "mlflow_run": sent.mlflow_run, "state": state, "problem": None}
+    return {**outcome, "mlflow_run": sent.mlflow_run, "state": state, "problem": None}, True
 
 
 def _format(outcomes: list[dict[str, Any]]) -> str:

@@ -99,11 +99,16 @@ def note_problem(store: Store, run_id: str, problem: str) -> None:
     store.write_json(locate_state(run_id), {**state, "problem": problem, "tried": time.time()})
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether an error means that the MLflow server does not answer."""
+    has_no_answer = "API request to" in str(error) or isinstance(error, ConnectionError)
+    return find_server() is not None and has_no_answer
+
+
 def explain_problem(error: BaseException, settings: BaseSettings) -> str:
     """Explain in a sentence why nothing could be sent to MLflow."""
     destination = find_server() or str(settings.local_root / "registry")
-    is_away = "API request to" in str(error) or isinstance(error, ConnectionError)
-    if find_server() and is_away:
+    if is_away(error):
         return f"the MLflow server at {destination} does not answer"
     return f"MLflow at {destination} fails: {find_root_cause(error)}"
 
