@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from copier import Settings, run_copy
+from plumbum import local
 
 from mlpo_cli.resources import scaffolds_dir
 from mlpo_cli.scaffold.catalog import Scaffold
@@ -33,15 +34,17 @@ def render(
             if path.is_file():
                 _copy_file(path, template / relative)
     _copy_file(scaffolds_dir() / "copier.yml", template / "copier.yml")
-    run_copy(
-        str(template),
-        destination,
-        data={**context, "scaffold": dict(scaffold.facts)},
-        settings=Settings(),
-        defaults=True,
-        quiet=True,
-        skip_tasks=True,
-    )
+    # copier 9.19 starts git for every file, for the index of a repository that is not there yet.
+    with local.env(PATH=""):
+        run_copy(
+            str(template),
+            destination,
+            data={**context, "scaffold": dict(scaffold.facts)},
+            settings=Settings(),
+            defaults=True,
+            quiet=True,
+            skip_tasks=True,
+        )
 
 
 def _copy_file(source: Path, target: Path) -> None:
