@@ -54,11 +54,11 @@ def test_a_candidate_is_judged_without_mlflow(make_run: MakeRun) -> None:
     model = Ref("store://runs/1/train/model.json", "1", 1)
     lineage = Lineage("1", "", "", {}, {}, [])
     registry.promote(registry.register(model, lineage, "accuracy", 0.7).number)
-    source = str(run.settings.local_root / "src")
+    path = [str(run.settings.local_root / "src"), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, "-c", JUDGE],
         cwd=run.settings.local_root,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ["PYTHONPATH"]])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         check=True,

@@ -50,7 +50,7 @@ def _find_runs(store: Store, pipeline: Pipeline, texts: list[str]) -> list[str]:
         raise PipelineError("diff compares two runs; `mlpo-kit report --compare` compares several")
     if texts:
         return [find_run(store, text) for text in [*texts, NEWEST][:2]]
-    newest = [run.run_id for run in read_overviews(store, pipeline, False).runs[:2]]
+    newest = [run.run_id for run in read_overviews(store, pipeline).runs[:2]]
     if len(newest) < 2:
         count = "is only one run" if newest else "are no runs yet"
         raise PipelineError(f"there {count}, but diff compares two: `make run` starts one")
